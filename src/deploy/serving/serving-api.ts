@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+/** Element types of the Open Inference Protocol that our models take and give. */
+export const datatype = z.enum(['BOOL', 'INT32', 'INT64', 'FP32', 'FP64', 'BYTES']);
+export type Datatype = z.infer<typeof datatype>;
+
+/** One input of a served model; `shape` without the batch dimension, usually [1]. */
+export const tensorSchema = z.object({
+  name: z.string(),
+  datatype,
+  shape: z.array(z.number().int()),
+  /** may a row lack this value (NaN or null)? */
+  nullable: z.boolean().default(false),
+});
+export type TensorSchema = z.infer<typeof tensorSchema>;
+
+/** What a model takes and gives; made at conversion, enforced on each request. */
+export const servedSchema = z.object({
+  inputs: z.array(tensorSchema),
+  outputs: z.array(tensorSchema),
+  /** labels in the order of the probability columns */
+  classes: z.array(z.union([z.string(), z.number()])).default([]),
+});
+export type ServedSchema = z.infer<typeof servedSchema>;
+
+export const servedVersion = z.object({
+  model: z.string(),
+  version: z.number().int(),
+  runId: z.string().nullable(),
+  /** sha256 of the ONNX file; also its key on the control plane: GET /api/v1/blobs/{digest} */
+  digest: z.string(),
+  byteCount: z.number().int(),
+  schema: servedSchema,
+  /** sha256 of the canonical JSON of `schema`; one Parquet layout of the prediction log each */
+  schemaHash: z.string(),
+});
+export type ServedVersion = z.infer<typeof servedVersion>;
+
+export const variant = z.enum(['champion', 'canary', 'shadow']);
+export type Variant = z.infer<typeof variant>;
+
+export const routeTarget = z.object({
+  version: z.number().int(),
+  variant,
+  /** share of requests, 0..1; the weights of champion and canary sum to 1, a shadow sees every request */
+  weight: z.number().min(0).max(1),
+});
+export type RouteTarget = z.infer<typeof routeTarget>;
+
+export const servedEndpoint = z.object({
+  name: z.string(),
+  model: z.string(),
+  /** grows with each change of the route */
+  revision: z.number().int(),
+  targets: z.array(routeTarget),
+});
+export type ServedEndpoint = z.infer<typeof servedEndpoint>;
+
+/**
+ * All that a data plane needs to know; it keeps the last one on disk and goes on with it
+ * when the control plane is away. GET /api/v1/serving/config?after=REVISION&waitMs=20000
+ */
+export const servingConfig = z.object({
+  revision: z.number().int(),
+  endpoints: z.array(servedEndpoint),
+  versions: z.array(servedVersion),
+});
+export type ServingConfig = z.infer<typeof servingConfig>;
+
+/** What a data plane says about itself: POST /api/v1/serving/report, every second. */
+export const servingReport = z.object({
+  plane: z.string(),
+  address: z.string(),
+  revision: z.number().int(),
+  startedAt: z.number(),
+  endpoints: z.array(
+    z.object({
+      name: z.string(),
+      requestCount: z.number(),
+      rowCount: z.number(),
+      failedCount: z.number(),
+      p50Us: z.number(),
+      p99Us: z.number(),
+      requestsPerSecond: z.number(),
+    }),
+  ),
+});
+export type ServingReport = z.infer<typeof servingReport>;
