@@ -1,26 +1,29 @@
 /** What went wrong, in the user's terms; the code is permanent, the words may improve. */
 export class TilthError extends Error {
   override readonly name = 'TilthError';
+  /** permanent upper-snake name, documented in `docs/reference/errors.md` */
+  readonly code: string;
+  /** the HTTP status that fits */
+  readonly status: number;
+  /** what to do next, as a command where there is one */
+  readonly hint: string | undefined;
+  /** machine-readable particulars, for example the failing rows */
+  readonly details: unknown;
 
-  /**
-   * @param code permanent upper-snake name, documented in `docs/reference/errors.md`
-   * @param status the HTTP status that fits (also decides the exit code: 4xx → 1)
-   * @param message what happened, with the values
-   * @param hint what to do next, as a command where there is one
-   */
+  /** @param message what happened, with the values */
   constructor(
-    readonly code: string,
-    readonly status: number,
+    code: string,
+    status: number,
     message: string,
-    readonly hint?: string,
+    hint?: string,
     options?: { cause?: unknown; details?: unknown },
   ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = status;
+    this.hint = hint;
     this.details = options?.details;
   }
-
-  /** Machine-readable particulars, for example the failing rows. */
-  readonly details: unknown;
 }
 
 /** The shape of an error on our own API, and of `--json` output of a failed command. */

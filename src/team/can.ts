@@ -1,0 +1,77 @@
+import type { Actor } from '../platform/actor.ts';
+import { TilthError } from '../platform/errors.ts';
+
+/** Rights come in bundles; a person has one or more. */
+export const bundles = ['viewer', 'contributor', 'maintainer', 'operator', 'admin'] as const;
+export type Bundle = (typeof bundles)[number];
+
+/** Flags beside the bundles: approving is never included in a bundle. */
+export const flags = ['reviewer', 'pii'] as const;
+export type Flag = (typeof flags)[number];
+export type Role = Bundle | Flag | 'system';
+
+/** Titles are labels on a person; rights come from the roles. */
+export const titles = [
+  'product owner',
+  'domain expert',
+  'data scientist',
+  'data engineer',
+  'ML engineer',
+  'software engineer',
+  'operator',
+  'auditor',
+  'admin',
+] as const;
+export type Title = (typeof titles)[number];
+
+/** Every verb that changes or reveals something, with the roles that may. */
+export const verbs = {
+  read: ['viewer', 'contributor', 'maintainer', 'operator', 'admin', 'reviewer', 'system'],
+  'prediction.read-raw': ['maintainer', 'operator', 'pii', 'system'],
+  'project.register': ['contributor', 'maintainer', 'system'],
+  'run.log': ['contributor', 'maintainer', 'system'],
+  'run.delete': ['contributor', 'maintainer'],
+  'dataset.add': ['contributor', 'maintainer', 'system'],
+  'pipeline.record': ['contributor', 'maintainer', 'system'],
+  'model.register': ['contributor', 'maintainer', 'system'],
+  'model.request': ['contributor', 'maintainer', 'system'],
+  'model.approve': ['reviewer'],
+  'model.alias': ['maintainer', 'operator', 'system'],
+  'endpoint.route': ['maintainer', 'operator', 'system'],
+  'endpoint.rollback': ['maintainer', 'operator', 'system'],
+  'endpoint.call': ['contributor', 'maintainer', 'operator', 'system'],
+  'label.add': ['contributor', 'maintainer', 'operator', 'system'],
+  'monitor.evaluate': ['contributor', 'maintainer', 'operator', 'system'],
+  'alert.raise': ['system'],
+  'alert.acknowledge': ['contributor', 'maintainer', 'operator'],
+  'retraining.start': ['contributor', 'maintainer', 'operator', 'system'],
+  'handover.carry-out': ['maintainer', 'admin'],
+  'team.manage': ['admin'],
+  'audit.read': ['maintainer', 'operator', 'admin', 'viewer', 'contributor', 'reviewer', 'system'],
+} as const satisfies Record<string, readonly Role[]>;
+export type Verb = keyof typeof verbs;
+
+/** May this actor do this? Default deny; the local user of a machine without a team may all but approve. */
+export function can(actor: Actor, verb: Verb): boolean {
+  const allowed: readonly string[] = verbs[verb];
+  return actor.roles.some((role) => allowed.includes(role));
+}
+
+/** @throws NOT_ALLOWED naming the roles that may */
+export function requireRight(actor: Actor, verb: Verb): void {
+  if (can(actor, verb)) return;
+  throw new TilthError(
+    'NOT_ALLOWED',
+    403,
+    `${actor.name} may not do "${verb}"; it takes one of the roles ${verbs[verb].filter((role) => (role as string) !== 'system').join(', ')}.`,
+    'Ask someone with that role, or sign in as one: set TILTH_TOKEN.',
+  );
+}
+
+/** The person at the keyboard of a machine where no team is set up. */
+export const localActor: Actor = {
+  id: 'local',
+  kind: 'local',
+  name: 'the local user',
+  roles: ['contributor', 'maintainer', 'operator', 'admin'],
+};
