@@ -1,0 +1,1 @@
+"""Predicts at scheduled departure whether a flight will arrive late."""
