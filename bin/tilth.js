@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+// Starts tilth on the Node that came with it, when the machine's own is older than what tilth needs.
+// Plain JavaScript on purpose: this file must run on any Node since 20.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const source = join(root, 'src', 'cli', 'main.ts');
+const built = join(root, 'dist', 'cli', 'main.js');
+const entry = existsSync(source) ? source : built;
+const neededMajor = 24;
+
+if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
+  await import(entry);
+} else {
+  const bundled = ['node_modules/node/bin/node', '../node/bin/node'].map((path) => join(root, path)).find(existsSync);
+  if (bundled === undefined) {
+    console.error(`✗ tilth needs Node ${neededMajor}; this is ${process.versions.node}.\n  → Install its packages with: npm ci`);
+    process.exit(1);
+  }
+  const child = spawn(bundled, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128));
+}

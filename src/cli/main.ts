@@ -1,0 +1,18 @@
+import { enableCompileCache } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+enableCompileCache();
+
+const packageFile = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'package.json');
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
+const [first] = process.argv.slice(2);
+
+// answered before anything is loaded: scripts ask for it often
+if (first === '--version' || first === '-V') {
+  process.stdout.write(`${version}\n`);
+} else {
+  const { runProgram } = await import('./program.ts');
+  process.exitCode = await runProgram(version, process.argv);
+}

@@ -1,0 +1,77 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform/command.ts';
+import { createHome, resolveHome } from '../platform/home.ts';
+import { note } from '../platform/terminal.ts';
+import { superviseProcess, type Supervised } from './supervisor.ts';
+
+interface UpFlags extends CommonFlags {
+  readonly port: string;
+  readonly servePort?: string;
+  readonly host: string;
+}
+
+export const addUpCommands: AddCommands = (program) => {
+  withCommonFlags(program.command('server').description('the control plane: tracking, registry, monitoring, page'))
+    .option('--port <n>', 'where it listens', '5080')
+    .option('--host <address>', 'loopback unless you say otherwise', '127.0.0.1')
+    .action(async (flags: UpFlags) => {
+      const { startServer } = await import('../server/server.ts');
+      const server = await startServer({ home: resolveHome(flags.home), port: Number(flags.port), host: flags.host });
+      note(`The control plane answers at ${server.address}`);
+      await untilToldToStop();
+      await server.close();
+      process.exit(0);
+    });
+
+  withCommonFlags(program.command('up').description('control plane and data plane on this machine, restarted when they fall'))
+    .option('--port <n>', 'control plane', '5080')
+    .option('--serve-port <n>', 'data plane; the control plane’s port + 1 unless given')
+    .option('--host <address>', 'loopback unless you say otherwise', '127.0.0.1')
+    .action(async (flags: UpFlags) => {
+      const running = startUp(flags);
+      note(`tilth is at ${running.address}   (Ctrl-C ends it)`);
+      await untilToldToStop();
+      await running.stop();
+      process.exit(0);
+    });
+};
+
+/** Starts both planes as processes of their own, so that each survives the other's restart. */
+export function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'host'>): {
+  address: string;
+  planeAddress: string;
+  stop(): Promise<void>;
+} {
+  const home = createHome(resolveHome(flags.home));
+  const servePort = flags.servePort ?? String(Number(flags.port) + 1);
+  const address = `http://${flags.host}:${flags.port}`;
+  const planeAddress = `http://127.0.0.1:${servePort}`;
+  const shared = ['--home', home.root];
+  const processes: Supervised[] = [
+    superviseProcess('server', ['server', '--port', flags.port, '--host', flags.host, ...shared], home),
+    superviseProcess('serve', ['serve', '--port', servePort, '--server', address, ...shared], home),
+  ];
+  const file = join(home.run, 'up.json');
+  const record = (): void =>
+    writeFileSync(
+      file,
+      JSON.stringify({ address, planeAddress, pid: process.pid, processes: processes.map((each) => ({ name: each.name, pid: each.pid() })) }),
+    );
+  for (const each of processes) each.onStart(record);
+  record();
+  return {
+    address,
+    planeAddress,
+    stop: async () => {
+      await Promise.all(processes.map((each) => each.stop()));
+      rmSync(file, { force: true });
+    },
+  };
+}
+
+/** Answers at the first SIGINT or SIGTERM. */
+export const untilToldToStop = (): Promise<void> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });

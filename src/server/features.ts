@@ -1,0 +1,14 @@
+import { eventRoutes } from '../platform/event-routes.ts';
+import { eventMigrations } from '../platform/events.ts';
+import type { Feature } from '../platform/feature.ts';
+import { jobRoutes } from '../platform/job-routes.ts';
+import { jobMigrations } from '../platform/jobs.ts';
+import { peopleRoutes } from '../team/people-routes.ts';
+import { teamMigrations } from '../team/people-store.ts';
+
+/** Everything the control plane is made of, in the order of the imports' one way. A feature adds itself here, one line. */
+export const features: readonly Feature[] = [
+  { name: 'events', migrations: eventMigrations, routes: eventRoutes },
+  { name: 'jobs', migrations: jobMigrations, routes: jobRoutes },
+  { name: 'people', migrations: teamMigrations, routes: peopleRoutes },
+];

@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Server } from 'node:http';
+import { serve } from '@hono/node-server';
+import { folderBlobs } from '../platform/blobs.ts';
+import { systemClock, type Clock } from '../platform/clock.ts';
+import { openDatabase } from '../platform/database.ts';
+import { TilthError } from '../platform/errors.ts';
+import { EventBus } from '../platform/events.ts';
+import type { Feature, Stop } from '../platform/feature.ts';
+import { createHome, type Home } from '../platform/home.ts';
+import { createApi, errorHandler, loopbackGuard, type Api } from '../platform/http.ts';
+import { Jobs } from '../platform/jobs.ts';
+import { createLogger, type Logger } from '../platform/log.ts';
+import { createRegistry } from '../platform/metrics.ts';
+import type { World } from '../platform/world.ts';
+import { identify } from '../team/people-routes.ts';
+import { features as allFeatures } from './features.ts';
+import { pageRoutes } from './page-routes.ts';
+
+export interface ServerOptions {
+  readonly home: Home;
+  /** 0 takes a free one */
+  readonly port: number;
+  /** loopback unless the user says otherwise */
+  readonly host?: string;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly features?: readonly Feature[];
+}
+
+export interface RunningServer {
+  readonly address: string;
+  readonly world: World;
+  close(): Promise<void>;
+}
+
+/** The version of this package. */
+export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+export const version = (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
+
+/**
+ * The control plane: opens the home, mounts every feature, listens.
+ *
+ * @throws PORT_TAKEN
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const log = options.log ?? createLogger('server');
+  const clock = options.clock ?? systemClock;
+  const features = options.features ?? allFeatures;
+  const home = createHome(options.home);
+  const host = options.host ?? '127.0.0.1';
+  const database = await openDatabase(home.database, Object.assign({}, ...features.map((each) => each.migrations ?? {})));
+  const jobs = new Jobs({ database, clock, log, folder: home.logs });
+  const app = createApi();
+  const { listener, port } = await listen(app, host, options.port);
+  const world: World = {
+    database,
+    blobs: folderBlobs(home.blobs),
+    events: new EventBus(),
+    jobs,
+    clock,
+    log,
+    home,
+    metrics: createRegistry(),
+    address: `http://${host}:${port}`,
+  };
+  mount(app, world, features, allowedHosts(host, port));
+  const stops: Stop[] = [];
+  for (const feature of features) {
+    const stop = await feature.start?.(world);
+    if (stop !== undefined) stops.push(stop);
+  }
+  await jobs.start();
+  log.info({ address: world.address, home: home.root }, 'the control plane answers');
+  return {
+    address: world.address,
+    world,
+    close: async () => {
+      listener.closeAllConnections();
+      await new Promise((resolve) => listener.close(resolve));
+      await jobs.stop();
+      for (const stop of stops.reverse()) await stop();
+      await database.close();
+    },
+  };
+}
+
+function mount(app: Api, world: World, features: readonly Feature[], hosts: ReadonlySet<string>): void {
+  app.onError(errorHandler(world.log));
+  app.get('/health', (context) => context.text('OK'));
+  app.use('*', loopbackGuard(() => hosts));
+  app.use('*', identify(world));
+  app.get('/metrics', async (context) =>
+    context.text(await world.metrics.metrics(), 200, { 'content-type': world.metrics.contentType }),
+  );
+  for (const feature of features) {
+    if (feature.routes !== undefined) app.route('/', feature.routes(world));
+  }
+  app.doc31('/api/v1/openapi.json', { openapi: '3.1.0', info: { title: 'tilth', version } });
+  app.all('/api/*', (context) => {
+    throw new TilthError('ROUTE_NOT_FOUND', 404, `There is no ${context.req.method} ${context.req.path}.`, 'See /api/v1/openapi.json');
+  });
+  app.route('/', pageRoutes(join(packageRoot, 'web', 'dist')));
+}
+
+/** Starts to listen before routes are there, so that a taken port is said before the database is touched. */
+async function listen(app: Api, host: string, port: number): Promise<{ listener: Server; port: number }> {
+  return new Promise((resolve, reject) => {
+    const listener = serve({ fetch: (request, environment) => app.fetch(request, environment), hostname: host, port }, (info) =>
+      resolve({ listener: listener as Server, port: info.port }),
+    );
+    listener.on('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        cause.code === 'EADDRINUSE'
+          ? new TilthError('PORT_TAKEN', 409, `Port ${port} is taken by another program.`, `Choose one: tilth up --port ${port + 10}`, { cause })
+          : cause,
+      );
+    });
+  });
+}
+
+const allowedHosts = (host: string, port: number): ReadonlySet<string> =>
+  new Set([host, 'localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${port}`));
