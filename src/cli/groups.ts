@@ -6,12 +6,16 @@ interface Group {
 
 const up: Group = { load: async () => (await import('./up-commands.ts')).addUpCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
+const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
+const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
 
 /** The first word of each command and where it lives; a feature adds itself here. */
 export const groups = {
   up,
   server: up,
   team,
+  audit,
+  offboard: handover,
 } satisfies Record<string, Group>;
 
 export type GroupName = keyof typeof groups;

@@ -1,8 +1,12 @@
+import { auditRoutes } from '../maintain/audit/audit-routes.ts';
+import { handoverRoutes } from '../maintain/handover/handover-routes.ts';
+import { handoverMigrations } from '../maintain/handover/handover-store.ts';
 import { eventRoutes } from '../platform/event-routes.ts';
 import { eventMigrations } from '../platform/events.ts';
 import type { Feature } from '../platform/feature.ts';
 import { jobRoutes } from '../platform/job-routes.ts';
 import { jobMigrations } from '../platform/jobs.ts';
+import { ownershipMigrations } from '../team/ownership.ts';
 import { peopleRoutes } from '../team/people-routes.ts';
 import { teamMigrations } from '../team/people-store.ts';
 
@@ -10,5 +14,7 @@ import { teamMigrations } from '../team/people-store.ts';
 export const features: readonly Feature[] = [
   { name: 'events', migrations: eventMigrations, routes: eventRoutes },
   { name: 'jobs', migrations: jobMigrations, routes: jobRoutes },
-  { name: 'people', migrations: teamMigrations, routes: peopleRoutes },
+  { name: 'people', migrations: { ...teamMigrations, ...ownershipMigrations }, routes: peopleRoutes },
+  { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
+  { name: 'audit', routes: auditRoutes },
 ];

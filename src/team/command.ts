@@ -3,6 +3,7 @@ import type { Transaction } from '../platform/database.ts';
 import { appendEvent } from '../platform/events.ts';
 import type { World } from '../platform/world.ts';
 import { requireRight, type Verb } from './can.ts';
+import { claim } from './ownership.ts';
 
 /** A change of state: who, what right it takes, on which thing, and what the audit log keeps of it. */
 export interface Change {
@@ -29,6 +30,7 @@ export async function perform<T>(
   requireRight(change.actor, change.verb);
   return world.database.write(async (tx) => {
     const result = await work(tx);
+    await claim(tx, change.kind, change.thing, change.actor.id, world.clock.now());
     await recordEvent(world, tx, change);
     return result;
   });
