@@ -85,6 +85,8 @@ def build(flights: pd.DataFrame, weather: pd.DataFrame, airports: pd.DataFrame) 
         }
     )
     rows = rows.join(_weather_at(flights, weather))
+    # Models are served with float32; values that it holds exactly fall on no other side of a threshold.
+    rows[NUMERIC] = rows[NUMERIC].astype("float32").astype("float64")
     rows[TARGET] = (flights["arr_delay"] > LATE_AFTER_MINUTES).astype("Int8").where(arrived)
     rows["observed_at"] = _arrival(flights, airports, event_at).where(arrived)
     return rows.sort_values(["event_at", "id"])[COLUMNS].reset_index(drop=True)
