@@ -1,0 +1,113 @@
+/** Answers of a model to rows: a label per row, and where it has them a probability per class. */
+export interface Answers {
+  readonly labels: readonly (string | number | boolean)[];
+  /** row by class; null for a model without probabilities */
+  readonly probabilities: readonly (readonly number[])[] | null;
+}
+
+/** Rows of one kind: `from` to `to`, `to` not included. */
+export interface Part {
+  readonly kind: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Slice {
+  readonly rowCount: number;
+  /** share of rows whose label is the same, 0..1; null for a regression */
+  readonly labelsEqual: number | null;
+  /** largest absolute difference of a probability; of a prediction, relative above 1 */
+  readonly maxError: number;
+}
+
+export interface Comparison extends Slice {
+  readonly parts: readonly (Slice & { readonly kind: string })[];
+  /** index of the row with the largest difference; null without rows */
+  readonly worst: { readonly index: number; readonly error: number } | null;
+}
+
+/**
+ * How far a served graph is from the Python original on the same rows.
+ * A classifier is compared by label and probability, a regression by its predictions.
+ *
+ * @throws when the answers are not for the same rows and classes
+ */
+export function compareAnswers(
+  original: Answers,
+  served: Answers,
+  options: { isClassifier: boolean; parts: readonly Part[] },
+): Comparison {
+  const rowCount = original.labels.length;
+  if (served.labels.length !== rowCount) {
+    throw new Error(`the original answered ${rowCount} rows and the graph ${served.labels.length}`);
+  }
+  const errors = new Float64Array(rowCount);
+  const isEqual = new Uint8Array(rowCount);
+  for (let row = 0; row < rowCount; row += 1) {
+    isEqual[row] = isSameLabel(original.labels[row], served.labels[row]) ? 1 : 0;
+    errors[row] = options.isClassifier ? probabilityError(original, served, row) : predictionError(original, served, row);
+    // a wrong label never looks better than a slightly wrong probability
+    if (options.isClassifier && original.probabilities === null && isEqual[row] === 0) errors[row] = 1;
+  }
+  const slice = (from: number, to: number): Slice => ({
+    rowCount: to - from,
+    labelsEqual: options.isClassifier ? shareOf(isEqual, from, to) : null,
+    maxError: largest(errors, from, to),
+  });
+  const worst = worstOf(errors, isEqual, options.isClassifier);
+  return {
+    ...slice(0, rowCount),
+    parts: options.parts.filter((part) => part.to > part.from).map((part) => ({ kind: part.kind, ...slice(part.from, part.to) })),
+    worst: worst < 0 ? null : { index: worst, error: errors[worst] ?? 0 },
+  };
+}
+
+function probabilityError(original: Answers, served: Answers, row: number): number {
+  const expected = original.probabilities?.[row];
+  if (expected === undefined) return 0;
+  const got = served.probabilities?.[row] ?? [];
+  if (got.length !== expected.length) throw new Error(`row ${row} has ${expected.length} classes in the original and ${got.length} in the graph`);
+  let error = 0;
+  for (const [index, value] of expected.entries()) error = Math.max(error, difference(value, got[index] ?? NaN));
+  return error;
+}
+
+function predictionError(original: Answers, served: Answers, row: number): number {
+  const expected = Number(original.labels[row]);
+  return difference(expected, Number(served.labels[row])) / Math.max(1, Math.abs(expected));
+}
+
+/** An answer that is no number where the other is one counts as wholly wrong. */
+function difference(expected: number, got: number): number {
+  if (Number.isNaN(expected) && Number.isNaN(got)) return 0;
+  const distance = Math.abs(expected - got);
+  return Number.isNaN(distance) ? Infinity : distance;
+}
+
+/** 1 and true are one label to scikit-learn; text compares as text. */
+const isSameLabel = (a: unknown, b: unknown): boolean =>
+  typeof a === 'string' || typeof b === 'string' ? String(a) === String(b) : Number(a) === Number(b);
+
+function shareOf(flags: Uint8Array, from: number, to: number): number {
+  if (to <= from) return 1;
+  let count = 0;
+  for (let at = from; at < to; at += 1) count += flags[at] ?? 0;
+  return count / (to - from);
+}
+
+function largest(errors: Float64Array, from: number, to: number): number {
+  let most = 0;
+  for (let at = from; at < to; at += 1) most = Math.max(most, errors[at] ?? 0);
+  return most;
+}
+
+/** The row with the largest error; of rows with another label, where there are any. */
+function worstOf(errors: Float64Array, isEqual: Uint8Array, isClassifier: boolean): number {
+  const hasWrongLabel = isClassifier && isEqual.includes(0);
+  let worst = -1;
+  for (const [row, error] of errors.entries()) {
+    if (hasWrongLabel && isEqual[row] === 1) continue;
+    if (worst < 0 || error > (errors[worst] ?? 0)) worst = row;
+  }
+  return worst;
+}

@@ -1,0 +1,239 @@
+import type { Instant } from '../../platform/clock.ts';
+import type { GateCondition } from '../../start/project/declaration.ts';
+import type { Evidence, GateReport, GateResult, Parity } from './registry-api.ts';
+import { hashOf } from './registry.ts';
+
+/** How a candidate and the champion did on the same rows of traffic, for one metric. */
+export interface MetricComparison {
+  readonly candidate: number;
+  readonly champion: number;
+  /** candidate minus champion, in the metric's own direction */
+  readonly difference: number;
+  readonly ciLow: number;
+  readonly ciHigh: number;
+  readonly rowCount: number;
+  readonly from: Instant;
+  readonly to: Instant;
+}
+
+/** metric → comparison */
+export type ChampionComparison = Readonly<Record<string, MetricComparison>>;
+
+/** A metric of a run, with what it was measured on. */
+export interface RunMetric {
+  readonly runId: string;
+  readonly value: number;
+  readonly at: Instant;
+  readonly dataVersion: string | null;
+}
+
+/** All that is known about a version when its gate is evaluated. */
+export interface GateFacts {
+  readonly model: string;
+  readonly version: number;
+  readonly now: Instant;
+  readonly runId: string | null;
+  readonly dataset: string | null;
+  readonly dataVersion: string | null;
+  /** latest metrics of the version's run */
+  readonly metrics: ReadonlyMap<string, RunMetric>;
+  /** the best baseline run per metric in the same experiment, on the same data where there is one */
+  readonly baselines: ReadonlyMap<string, RunMetric>;
+  readonly engine: 'pending' | 'onnx' | 'python';
+  readonly engineReason: string | null;
+  readonly parity: Parity | null;
+  /** verdict of the contract over the data version; null when it is not known */
+  readonly contract: { readonly isPassed: boolean; readonly at: Instant | null; readonly summary: string } | null;
+  /** the version in production now; null when there is none, or it is this one */
+  readonly champion: number | null;
+  /** from the traffic that both answered; null while there is not enough */
+  readonly comparison: ChampionComparison | null;
+}
+
+/** Metrics where less is better; all others are read as more is better. */
+const lowerIsBetter = /^(brier|log_?loss|loss|rmse|mae|mse|mape|error|ece|.*_(loss|error|brier|rmse|mae|mse))$/i;
+export const isLowerBetter = (metric: string): boolean => lowerIsBetter.test(metric);
+
+/** Positive when `a` is better than `b`. */
+export const gainOf = (metric: string, a: number, b: number): number => (isLowerBetter(metric) ? b - a : a - b);
+
+/** The better of two runs' metrics. */
+export const betterOf = (metric: string, a: RunMetric | undefined, b: RunMetric): RunMetric =>
+  a === undefined || gainOf(metric, b.value, a.value) > 0 ? b : a;
+
+/**
+ * Holds the facts against each condition of the gate. What is not known does not pass.
+ *
+ * @param conditions of the model's declaration; null when no tilth.yaml declares the model
+ */
+export function evaluateConditions(conditions: readonly GateCondition[] | null, facts: GateFacts): GateReport {
+  const results = (conditions ?? []).map((condition) => evaluateCondition(condition, facts));
+  return {
+    model: facts.model,
+    version: facts.version,
+    passed: results.every((result) => result.passed),
+    hash: hashOf(results.map(({ id, kind, passed, required, measured }) => ({ id, kind, passed, required, measured }))),
+    evaluatedAt: facts.now,
+    results,
+    note: conditions === null ? 'No tilth.yaml declares this model, so its gate has no conditions.' : conditions.length === 0 ? 'The gate declares no conditions.' : null,
+  };
+}
+
+type Verdict = Omit<GateResult, 'id' | 'kind'>;
+
+function evaluateCondition(condition: GateCondition, facts: GateFacts): GateResult {
+  return { id: condition.id, kind: condition.kind, ...verdictOn(condition, facts) };
+}
+
+function verdictOn(condition: GateCondition, facts: GateFacts): Verdict {
+  switch (condition.kind) {
+    case 'metric-floor':
+      return metricFloor(condition.metric, condition.min, facts);
+    case 'better-than-baseline':
+      return betterThanBaseline(condition.metric, facts);
+    case 'parity':
+      return parityHolds(condition, facts);
+    case 'contract-passed':
+      return contractPassed(facts);
+    case 'better-than-champion':
+      return againstChampion(condition.metric, facts, {
+        required: `${condition.metric} better than the champion's, with ${percent(condition.confidence)} confidence`,
+        confidence: condition.confidence,
+        holds: (gain) => gain.low > 0,
+      });
+    case 'not-worse-than-champion':
+      return againstChampion(condition.metric, facts, {
+        required: `${condition.metric} at most ${condition.tolerance} worse than the champion's`,
+        confidence: null,
+        holds: (gain) => gain.estimate >= -condition.tolerance,
+      });
+  }
+}
+
+function metricFloor(metric: string, min: number, facts: GateFacts): Verdict {
+  const found = facts.metrics.get(metric);
+  return {
+    required: `${metric} at least ${min}`,
+    measured: found?.value ?? null,
+    passed: found !== undefined && found.value >= min,
+    evidence: evidenceOf(facts, found),
+    note: found === undefined ? `The run has no metric ${metric}.` : null,
+  };
+}
+
+function betterThanBaseline(metric: string, facts: GateFacts): Verdict {
+  const found = facts.metrics.get(metric);
+  const baseline = facts.baselines.get(metric);
+  const isSameData = baseline !== undefined && baseline.dataVersion === facts.dataVersion;
+  return {
+    required: baseline === undefined ? `${metric} better than a baseline's` : `${metric} better than the baseline's ${short(baseline.value)}`,
+    measured: found?.value ?? null,
+    passed: found !== undefined && baseline !== undefined && gainOf(metric, found.value, baseline.value) > 0,
+    evidence: { ...evidenceOf(facts, found), ...(baseline === undefined ? {} : { comparedWith: baseline.runId }) },
+    note:
+      found === undefined
+        ? `The run has no metric ${metric}.`
+        : baseline === undefined
+          ? `The experiment has no run named or tagged baseline with the metric ${metric}.`
+          : isSameData
+            ? null
+            : 'The baseline was measured on another data version.',
+  };
+}
+
+function parityHolds(condition: { labelsEqual: number; maxError: number }, facts: GateFacts): Verdict {
+  const { parity } = facts;
+  const required = `labels equal in ${percent(condition.labelsEqual)} of rows, probabilities at most ${condition.maxError} apart`;
+  if (parity === null) {
+    return {
+      required,
+      measured: null,
+      passed: false,
+      evidence: {},
+      note:
+        facts.engine === 'pending'
+          ? 'The version was not converted yet.'
+          : `The version has no graph to compare: ${facts.engineReason ?? 'it was not converted'}`,
+    };
+  }
+  const areLabelsEqual = parity.labelsEqual === null || parity.labelsEqual >= condition.labelsEqual;
+  return {
+    required,
+    measured: `labels equal in ${parity.labelsEqual === null ? '–' : percent(parity.labelsEqual)}, largest difference ${parity.maxError.toExponential(1)}`,
+    passed: parity.rowCount > 0 && areLabelsEqual && parity.maxError <= condition.maxError,
+    evidence: { rowCount: parity.rowCount, at: parity.measuredAt },
+    note: parity.rowCount === 0 ? 'There were no rows to compare.' : null,
+  };
+}
+
+function contractPassed(facts: GateFacts): Verdict {
+  const { contract, dataVersion, dataset } = facts;
+  return {
+    required: `the contract of ${dataset ?? 'the dataset'} holds for the data version that the run used`,
+    measured: contract === null ? null : contract.isPassed ? 'passed' : 'failed',
+    passed: contract?.isPassed === true,
+    evidence: {
+      ...evidenceOf(facts, undefined),
+      ...(contract?.at === null || contract === null ? {} : { at: contract.at }),
+    },
+    note:
+      dataVersion === null
+        ? `The run names no version of ${dataset ?? 'its dataset'}: it lacks the tag tilth.dataset.${dataset ?? 'NAME'}.`
+        : contract === null
+          ? `No check of data version ${dataVersion.slice(0, 8)} is known.`
+          : contract.isPassed
+            ? null
+            : contract.summary,
+  };
+}
+
+function againstChampion(
+  metric: string,
+  facts: GateFacts,
+  rule: { required: string; confidence: number | null; holds: (gain: { estimate: number; low: number }) => boolean },
+): Verdict {
+  const { required } = rule;
+  if (facts.champion === null) {
+    return { required, measured: null, passed: true, evidence: {}, note: 'There is no champion to compare with yet.' };
+  }
+  const found = facts.comparison?.[metric];
+  if (found === undefined) {
+    return {
+      required,
+      measured: null,
+      passed: false,
+      evidence: { comparedWith: `version ${facts.champion}` },
+      note: `Not yet known: no ${metric} of both on the same labelled traffic. Route the version as a shadow and wait for ground truth.`,
+    };
+  }
+  const isLess = isLowerBetter(metric);
+  const gain = { estimate: gainOf(metric, found.candidate, found.champion), low: isLess ? -found.ciHigh : found.ciLow };
+  return {
+    required,
+    measured: found.difference,
+    passed: rule.holds(gain),
+    evidence: {
+      comparedWith: `version ${facts.champion}`,
+      rowCount: found.rowCount,
+      window: { from: found.from, to: found.to },
+      ...(rule.confidence === null ? {} : { interval: { low: found.ciLow, high: found.ciHigh, confidence: rule.confidence } }),
+    },
+    note: `${metric} ${short(found.candidate)} against ${short(found.champion)} on the same ${found.rowCount} labelled rows.`,
+  };
+}
+
+function evidenceOf(facts: GateFacts, metric: RunMetric | undefined): Evidence {
+  return {
+    ...(facts.runId === null ? {} : { runId: facts.runId }),
+    ...(facts.dataset === null ? {} : { dataset: facts.dataset }),
+    ...(facts.dataVersion === null ? {} : { dataVersion: facts.dataVersion }),
+    ...(metric === undefined ? {} : { at: metric.at }),
+  };
+}
+
+const percent = (share: number): string => `${Number((share * 100).toFixed(3))} %`;
+const short = (value: number): string => String(Number(value.toPrecision(5)));
+
+/** A failing condition in one line. */
+export const failureLine = (result: GateResult): string =>
+  `${result.id}: asks ${result.required}; ${result.measured === null ? (result.note ?? 'not yet known') : `found ${typeof result.measured === 'number' ? short(result.measured) : result.measured}`}`;

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import type { Instant } from '../../platform/clock.ts';
+import { TilthError } from '../../platform/errors.ts';
+import { nameRefused } from './registry-errors.ts';
+
+/** The alias of the version in production. */
+export const champion = 'champion';
+/** The alias of the version that is trying to replace it; approved for a canary's share of the traffic. */
+export const challenger = 'challenger';
+
+/** What runs the version: a graph in our own runtime, or the model's own Python. */
+export type Engine = 'pending' | 'onnx' | 'python';
+
+const longestAlias = 255;
+const longestName = 256;
+
+/**
+ * Names may stand in paths and addresses, so they hold neither `/` nor `:`.
+ *
+ * @throws INVALID_PARAMETER_VALUE
+ */
+export function checkModelName(name: string): void {
+  if (name === '' || name.trim() === '') throw nameRefused('registered model', name, 'it is empty');
+  // oxlint-disable-next-line no-control-regex
+  if (/[/:\u0000-\u001f]/.test(name) || name === '.' || name === '..') {
+    throw nameRefused('registered model', name, 'it may not hold / or :');
+  }
+  if (name.length > longestName) throw nameRefused('registered model', name.slice(0, 40), `at most ${longestName} characters`);
+}
+
+/** @throws INVALID_PARAMETER_VALUE for what a client would read as a version or as the newest one */
+export function checkAlias(alias: string): void {
+  if (!/^[\w-]+$/.test(alias)) throw nameRefused('model alias', alias, 'letters, digits, _ and - only');
+  if (alias.length > longestAlias) throw nameRefused('model alias', alias.slice(0, 40), `at most ${longestAlias} characters`);
+  if (alias.toLowerCase() === 'latest' || /^v\d+$/i.test(alias)) {
+    throw nameRefused('model alias', alias, 'latest and v1, v2, … are reserved');
+  }
+}
+
+/** @throws INVALID_PARAMETER_VALUE unless it is a whole number from 1 */
+export function parseVersion(text: string | number): number {
+  const version = Number(text);
+  if (Number.isSafeInteger(version) && version > 0) return version;
+  throw new TilthError('INVALID_PARAMETER_VALUE', 400, `Invalid model version ${JSON.stringify(text)}: it is a whole number from 1.`);
+}
+
+/** What a person approves: all of it, by hash, so that a later change can't ride on the approval. */
+export interface Bundle {
+  /** sha256 over names and contents of the model's files; null for a model stored elsewhere */
+  readonly artifactDigest: string | null;
+  /** sha256 of the graph that is served */
+  readonly onnxDigest: string | null;
+  /** content hash of the dataset version that the run used */
+  readonly dataVersion: string | null;
+  readonly gateHash: string;
+  readonly alias: string;
+}
+
+export const bundleHash = (bundle: Bundle): string =>
+  createHash('sha256')
+    .update(JSON.stringify([bundle.artifactDigest, bundle.onnxDigest, bundle.dataVersion, bundle.gateHash, bundle.alias]))
+    .digest('hex');
+
+/** Names what differs between two bundles, in the user's words. */
+export function changesOf(before: Bundle, now: Bundle): string[] {
+  return [
+    ...(before.artifactDigest === now.artifactDigest && before.onnxDigest === now.onnxDigest ? [] : ['the model']),
+    ...(before.dataVersion === now.dataVersion ? [] : ['its data version']),
+    ...(before.gateHash === now.gateHash ? [] : ['the gate report']),
+    ...(before.alias === now.alias ? [] : ['the alias']),
+  ];
+}
+
+/** One stay of an alias on a version; `toAt` is missing while it lasts. */
+export interface AliasSpan {
+  readonly version: number;
+  readonly fromAt: Instant;
+  readonly toAt: Instant | null;
+}
+
+/** JSON with sorted keys: equal values have equal text, whatever order they were built in. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+export const hashOf = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
