@@ -111,9 +111,7 @@ def _connect(experiment: str) -> None:
 def main() -> None:
     params = load_params()["train"]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--candidate", nargs="+", choices=[*ESTIMATORS, "all"], default=[params["candidate"]]
-    )
+    parser.add_argument("--candidate", nargs="+", choices=[*ESTIMATORS, "all"], default=[params["candidate"]])
     options = parser.parse_args()
     _connect(params["experiment"])
 
