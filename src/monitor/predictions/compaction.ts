@@ -1,0 +1,300 @@
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import type { Database } from '../../platform/database.ts';
+import { messageOf } from '../../platform/errors.ts';
+import { newUlid } from '../../platform/ids.ts';
+import type { Logger } from '../../platform/log.ts';
+import { readSegment } from '../../deploy/serving/prediction-log.ts';
+import type { PredictionRecord } from '../../deploy/serving/prediction-record.ts';
+import { identifier, literal, parquetFiles, type Analytics } from '../windows/analytics.ts';
+import { emptyLayout, extendLayout, folderName, recordColumns, rowColumns, type Layout } from './prediction-layout.ts';
+import {
+  crowdedDays,
+  knownRequests,
+  layoutsOf,
+  listParts,
+  recordCompacted,
+  recordMerged,
+  requestText,
+  segmentStates,
+  type Part,
+  type RequestKey,
+  type SegmentState,
+  type SeriesCount,
+} from './prediction-store.ts';
+
+export interface CompactionOptions {
+  readonly database: Database;
+  readonly analytics: Analytics;
+  readonly log: Logger;
+  /** `<home>/predictions` */
+  readonly folder: string;
+}
+
+/** Rows that are held in memory at once. */
+const rowsAtOnce = 60_000;
+/** A day with this many small parts gets them merged. */
+const crowdedAt = 8;
+const smallPartRows = 200_000;
+/** A query that listed the parts before a merge may still read the old ones. */
+const keepReplacedMs = 30_000;
+
+interface SegmentFile {
+  readonly segment: string;
+  readonly path: string;
+  readonly isClosed: boolean;
+  readonly byteCount: number;
+}
+
+/** Moves predictions from the data planes' segments into Parquet, each exactly once whatever dies when. */
+export class Compaction {
+  readonly #options: CompactionOptions;
+  readonly #parquet: string;
+  readonly #segments: string;
+  #last: Promise<number> = Promise.resolve(0);
+  #replaced: { path: string; at: number }[] = [];
+
+  constructor(options: CompactionOptions) {
+    this.#options = options;
+    this.#parquet = join(options.folder, 'parquet');
+    this.#segments = join(options.folder, 'segments');
+  }
+
+  /** The file of a part. */
+  pathOf(part: Part): string {
+    return join(this.#parquet, part.path);
+  }
+
+  /**
+   * Reads all whole records that segments hold by now; runs of it wait for each other.
+   *
+   * @returns how many rows are new in Parquet
+   */
+  run(): Promise<number> {
+    const run = this.#last.then(() => this.#run());
+    this.#last = run.catch(() => 0);
+    return run;
+  }
+
+  /** Removes files that a crash left between their writing and their entry in the manifest. */
+  async recover(): Promise<void> {
+    const known = new Set((await listParts(this.#options.database.read)).map((part) => part.path));
+    const entries = await readdir(this.#parquet, { recursive: true, withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      if (known.has(partPath(this.#parquet, path))) continue;
+      this.#options.log.info({ path }, 'removed a part that no manifest knows');
+      await rm(path, { force: true });
+    }
+  }
+
+  async #run(): Promise<number> {
+    let rowCount = 0;
+    for (;;) {
+      const moved = await this.#moveSome();
+      rowCount += moved.rowCount;
+      if (!moved.isMore) break;
+    }
+    if (rowCount > 0) await this.#merge();
+    await this.#removeReplaced();
+    return rowCount;
+  }
+
+  async #moveSome(): Promise<{ rowCount: number; isMore: boolean }> {
+    const { database } = this.#options;
+    const states = await segmentStates(database.read);
+    const taken: { state: SegmentState; records: PredictionRecord[] }[] = [];
+    let heldRows = 0;
+    let isMore = false;
+    for (const file of await this.#listSegments()) {
+      const before = states.get(file.segment) ?? { segment: file.segment, readTo: 0, isDone: false, repeatedCount: 0 };
+      if (before.isDone || (!file.isClosed && file.byteCount <= before.readTo)) continue;
+      if (heldRows >= rowsAtOnce) {
+        isMore = true;
+        break;
+      }
+      const read = this.#readNew(file, before.readTo, rowsAtOnce - heldRows);
+      heldRows += read.rowCount;
+      isMore ||= read.isMore;
+      if (read.readTo === before.readTo && !read.isDone) continue;
+      taken.push({ state: { ...before, readTo: read.readTo, isDone: read.isDone }, records: read.records });
+    }
+    if (taken.length === 0) return { rowCount: 0, isMore: false };
+    return { rowCount: await this.#store(taken), isMore };
+  }
+
+  async #listSegments(): Promise<SegmentFile[]> {
+    const planes = await readdir(this.#segments, { withFileTypes: true }).catch(() => []);
+    const files: SegmentFile[] = [];
+    for (const plane of planes.filter((entry) => entry.isDirectory())) {
+      for (const name of (await readdir(join(this.#segments, plane.name))).sort()) {
+        const match = /^(.+)\.(open|seg)$/.exec(name);
+        if (match === null) continue;
+        const path = join(this.#segments, plane.name, name);
+        // it may be renamed from .open to .seg at this moment; the next run finds it
+        const found = await stat(path).catch(() => undefined);
+        if (found === undefined) continue;
+        files.push({ segment: `${plane.name}/${match[1]}`, path, isClosed: match[2] === 'seg', byteCount: found.size });
+      }
+    }
+    return files;
+  }
+
+  #readNew(file: SegmentFile, readTo: number, mostRows: number) {
+    const records: PredictionRecord[] = [];
+    let rowCount = 0;
+    let end = readTo;
+    let isMore = false;
+    try {
+      for (const entry of readTo === 0 ? readSegment(file.path) : readSegment(file.path, readTo)) {
+        records.push(entry.record);
+        rowCount += entry.record.rowCount;
+        end = entry.end;
+        isMore = rowCount >= mostRows;
+        if (isMore) break;
+      }
+    } catch (cause) {
+      const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+      if (isGone) return { records: [], rowCount: 0, readTo, isDone: false, isMore: false };
+      this.#options.log.error({ segment: file.path, cause: messageOf(cause) }, 'a prediction segment is damaged behind its last whole record');
+    }
+    return { records, rowCount, readTo: end, isDone: file.isClosed && !isMore, isMore };
+  }
+
+  async #store(taken: readonly { state: SegmentState; records: PredictionRecord[] }[]): Promise<number> {
+    const { database } = this.#options;
+    const known = await knownRequests(
+      database.read,
+      taken.flatMap(({ records }) => records.map(keyOf)),
+    );
+    const fresh: PredictionRecord[] = [];
+    const requests: RequestKey[] = [];
+    const segments = taken.map(({ state, records }) => {
+      let repeatedCount = state.repeatedCount;
+      for (const record of records) {
+        const key = keyOf(record);
+        const text = requestText(key);
+        if (known.has(text)) {
+          repeatedCount++;
+          continue;
+        }
+        known.add(text);
+        requests.push(key);
+        fresh.push(record);
+      }
+      return { ...state, repeatedCount };
+    });
+    const parts: Part[] = [];
+    const layouts: { model: string; schemaHash: string; layout: Layout }[] = [];
+    for (const records of Map.groupBy(fresh, (each) => `${each.model}\n${each.schemaHash}`).values()) {
+      const [{ model, schemaHash }] = records as [PredictionRecord];
+      const before = (await layoutsOf(database.read, model)).get(schemaHash) ?? emptyLayout;
+      const layout = extendLayout(before, records);
+      if (JSON.stringify(layout) !== JSON.stringify(before)) layouts.push({ model, schemaHash, layout });
+      parts.push(...(await this.#writeParts(model, schemaHash, records, layout)));
+    }
+    await database.write((tx) => recordCompacted(tx, { parts, segments, requests, series: countSeries(fresh), layouts }));
+    return parts.reduce((sum, part) => sum + part.rowCount, 0);
+  }
+
+  async #writeParts(model: string, schemaHash: string, records: readonly PredictionRecord[], layout: Layout): Promise<Part[]> {
+    const { analytics } = this.#options;
+    const rows = rowColumns(records, layout);
+    await analytics.load('compact_record', recordColumns(records));
+    await analytics.load('compact_row', rows);
+    const own = rows.slice(4).map((column) => `r.${identifier(column.name)}`);
+    await analytics.run(`CREATE OR REPLACE TEMP TABLE compact_part AS
+      SELECT c.request_id, r.row, make_timestamp((c.at_ms * 1000)::BIGINT) AS ts,
+        make_timestamp((r.event_ms * 1000)::BIGINT) AS event_ts, r.key, c.model, c.version, c.endpoint, c.variant, c.run_id,
+        c.schema_hash, ${own.map((column) => `${column}, `).join('')} c.latency_us, c.status, c.error, c.caller, c.trace_id,
+        strftime(coalesce(event_ts, ts), '%Y-%m-%d') AS day
+      FROM compact_row r JOIN compact_record c ON c.record = r.record
+      ORDER BY coalesce(event_ts, ts), c.record, r.row`);
+    const days = await analytics.rows(`SELECT day, count(*)::DOUBLE, ${timeRange} FROM compact_part GROUP BY day ORDER BY day`);
+    const parts: Part[] = [];
+    for (const line of days) {
+      const day = String(line[0]);
+      const source = `SELECT * EXCLUDE (day) FROM compact_part WHERE day = ${literal(day)}`;
+      const file = await this.#writePart(model, schemaHash, day, source);
+      parts.push({ ...file, model, schemaHash, day, rowCount: Number(line[1]), ...rangeOf(line.slice(2)) });
+    }
+    return parts;
+  }
+
+  /** Under a temporary name, synced, renamed: a part is whole or not there. */
+  async #writePart(model: string, schemaHash: string, day: string, source: string): Promise<{ path: string; byteCount: number }> {
+    const folder = join(this.#parquet, `model=${folderName(model)}`, `schema=${folderName(schemaHash)}`, `date=${day}`);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const path = join(folder, `part-${newUlid()}.parquet`);
+    const temporary = `${path}.writing`;
+    await this.#options.analytics.run(`COPY (${source}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
+    await syncPath(temporary);
+    await rename(temporary, path);
+    await syncPath(folder);
+    return { path: partPath(this.#parquet, path), byteCount: (await stat(path)).size };
+  }
+
+  /** Days in which many small parts gathered get one part instead. */
+  async #merge(): Promise<void> {
+    const { database, analytics } = this.#options;
+    for (const parts of await crowdedDays(database.read, crowdedAt, smallPartRows)) {
+      const [first] = parts;
+      if (first === undefined) continue;
+      const source = `SELECT * FROM ${parquetFiles(parts.map((part) => this.pathOf(part)))} ORDER BY coalesce(event_ts, ts)`;
+      const { path, byteCount } = await this.#writePart(first.model, first.schemaHash, first.day, source);
+      const [line = []] = await analytics.rows(`SELECT count(*)::DOUBLE, ${timeRange} FROM ${parquetFiles([join(this.#parquet, path)])}`);
+      const merged: Part = { ...first, path, byteCount, rowCount: Number(line[0]), ...rangeOf(line.slice(1)) };
+      await database.write((tx) => recordMerged(tx, parts, merged));
+      const now = Date.now();
+      this.#replaced.push(...parts.map((part) => ({ path: this.pathOf(part), at: now })));
+    }
+  }
+
+  async #removeReplaced(): Promise<void> {
+    const now = Date.now();
+    const old = this.#replaced.filter((each) => now - each.at >= keepReplacedMs);
+    this.#replaced = this.#replaced.filter((each) => now - each.at < keepReplacedMs);
+    for (const { path } of old) if (existsSync(path)) await rm(path, { force: true });
+  }
+}
+
+const timeRange = ['min(coalesce(event_ts, ts))', 'max(coalesce(event_ts, ts))', 'min(ts)', 'max(ts)']
+  .map((expression) => `epoch_ms(${expression})::DOUBLE`)
+  .join(', ');
+
+const rangeOf = (line: readonly unknown[]) => ({
+  firstEventAt: Number(line[0]),
+  lastEventAt: Number(line[1]),
+  firstAt: Number(line[2]),
+  lastAt: Number(line[3]),
+});
+
+const keyOf = ({ requestId, model, version, variant, status }: PredictionRecord): RequestKey => ({
+  requestId,
+  model,
+  version,
+  variant,
+  status,
+});
+
+function countSeries(records: readonly PredictionRecord[]): SeriesCount[] {
+  return [...Map.groupBy(records, (each) => `${each.model}\n${each.version}\n${each.variant}`).values()].map((group) => {
+    const [{ model, version, variant, runId }] = group as [PredictionRecord];
+    const rowCount = group.reduce((sum, each) => sum + each.rowCount, 0);
+    const errorCount = group.reduce((sum, each) => sum + (each.status === 'ok' ? 0 : each.rowCount), 0);
+    return { model, version, variant, runId, rowCount, errorCount };
+  });
+}
+
+const partPath = (root: string, path: string): string => relative(root, path).split(sep).join('/');
+
+async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
