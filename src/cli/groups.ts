@@ -6,6 +6,7 @@ interface Group {
 
 const up: Group = { load: async () => (await import('./up-commands.ts')).addUpCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
+const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
 
@@ -13,6 +14,7 @@ const handover: Group = { load: async () => (await import('../maintain/handover/
 export const groups = {
   up,
   server: up,
+  serve,
   team,
   audit,
   offboard: handover,

@@ -11,6 +11,8 @@ export const tensorSchema = z.object({
   shape: z.array(z.number().int()),
   /** may a row lack this value (NaN or null)? */
   nullable: z.boolean().default(false),
+  /** names of the columns of a block (shape [F] with F above 1), in its order; by them rows are given and logged */
+  columns: z.array(z.string()).optional(),
 });
 export type TensorSchema = z.infer<typeof tensorSchema>;
 
@@ -73,6 +75,8 @@ export const servingReport = z.object({
   address: z.string(),
   revision: z.number().int(),
   startedAt: z.number(),
+  /** what of the configuration could not be put to work, one sentence each; absent when all is well */
+  problems: z.array(z.string()).optional(),
   endpoints: z.array(
     z.object({
       name: z.string(),

@@ -1,0 +1,254 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { ActiveEndpoint, ActiveTarget } from './prediction-service.ts';
+import { ServedModel } from './served-model.ts';
+import {
+  servingConfig,
+  type RouteTarget,
+  type ServedEndpoint,
+  type ServedVersion,
+  type ServingConfig,
+  type ServingReport,
+} from './serving-api.ts';
+import { modelUnloadable } from './serving-errors.ts';
+
+export interface ConfigFollowerOptions {
+  /** `<home>/serving`: the last configuration and the models live here */
+  readonly folder: string;
+  /** address of the control plane */
+  readonly server: string;
+  readonly token: string | undefined;
+  readonly log: Logger;
+  /** called with all endpoints as they are to be served from now on */
+  readonly onChange: (endpoints: ReadonlyMap<string, ActiveEndpoint>) => void;
+}
+
+const shortestPauseMs = 100;
+const longestPauseMs = 5_000;
+const longPollMs = 20_000;
+const retryProblemsMs = 5_000;
+
+/** Keeps the models in memory as the control plane wants them, and goes on with the last word when it is away. */
+export class ConfigFollower {
+  readonly #options: ConfigFollowerOptions;
+  readonly #stopping = new AbortController();
+  /** by digest; a model that several versions share is loaded once */
+  readonly #models = new Map<string, ServedModel>();
+  #config: ServingConfig | undefined;
+  #endpoints: ReadonlyMap<string, ActiveEndpoint> = new Map();
+  #problems: readonly string[] = [];
+  #isReachable = false;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(options: ConfigFollowerOptions) {
+    this.#options = options;
+    mkdirSync(this.#modelFolder, { recursive: true, mode: 0o700 });
+  }
+
+  get revision(): number {
+    return this.#config?.revision ?? -1;
+  }
+
+  /** Is there a configuration, from the control plane or from disk? */
+  get isConfigured(): boolean {
+    return this.#config !== undefined;
+  }
+
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** Serves by the configuration on disk if there is one, then follows the control plane until `stop`. */
+  async start(): Promise<void> {
+    const kept = this.#readKept();
+    if (kept !== undefined) await this.#apply(kept);
+    this.#loop = this.#follow();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    for (const model of this.#models.values()) model.retire();
+  }
+
+  /** Tells the control plane how it goes; being unheard is no failure. */
+  async report(report: ServingReport): Promise<void> {
+    try {
+      const response = await this.#fetch('/api/v1/serving/report', 2_000, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(report),
+      });
+      await response.arrayBuffer();
+    } catch {
+      // the next second brings the next report
+    }
+  }
+
+  get #modelFolder(): string {
+    return join(this.#options.folder, 'models');
+  }
+
+  get #configFile(): string {
+    return join(this.#options.folder, 'config.json');
+  }
+
+  #readKept(): ServingConfig | undefined {
+    if (!existsSync(this.#configFile)) return undefined;
+    try {
+      return servingConfig.parse(JSON.parse(readFileSync(this.#configFile, 'utf8')));
+    } catch (cause) {
+      this.#options.log.warn(`the kept configuration is not readable: ${messageOf(cause)}`);
+      return undefined;
+    }
+  }
+
+  async #follow(): Promise<void> {
+    let pauseMs = shortestPauseMs;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        // after a silence its revisions may have begun anew: ask for all, at once
+        const config = await this.#poll(this.#isReachable ? this.revision : -1);
+        if (!this.#isReachable) this.#options.log.info({ server: this.#options.server }, 'control plane reached');
+        this.#isReachable = true;
+        pauseMs = shortestPauseMs;
+        if (config !== undefined && (this.#isNew(config) || this.#problems.length > 0)) await this.#apply(config);
+      } catch (cause) {
+        if (this.#stopping.signal.aborted) return;
+        if (this.#isReachable) this.#options.log.warn(`control plane away, serving on: ${messageOf(cause)}`);
+        this.#isReachable = false;
+        await this.#pause(pauseMs * (0.75 + Math.random() / 2));
+        pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      }
+    }
+  }
+
+  /** By content: another control plane may have reached the same revision by another way. */
+  #isNew(config: ServingConfig): boolean {
+    return JSON.stringify(config) !== JSON.stringify(this.#config);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+
+  /** @returns undefined when there is nothing new */
+  async #poll(after: number): Promise<ServingConfig | undefined> {
+    const hasProblems = this.#problems.length > 0;
+    const waitMs = after < 0 ? 0 : hasProblems ? retryProblemsMs : longPollMs;
+    const response = await this.#fetch(
+      `/api/v1/serving/config?after=${Math.max(after, 0)}&waitMs=${waitMs}`,
+      waitMs + 10_000,
+    );
+    if (response.status === 204 || response.status === 304) {
+      await response.arrayBuffer();
+      if (hasProblems && this.#config !== undefined) await this.#apply(this.#config);
+      return undefined;
+    }
+    if (!response.ok) throw new Error(`it answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
+    return servingConfig.parse(await response.json());
+  }
+
+  #fetch(path: string, timeoutMs: number, init: RequestInit = {}): Promise<Response> {
+    const { server, token } = this.#options;
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#stopping.signal]);
+    const authorization: Record<string, string> = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
+    return fetch(`${server}${path}`, { ...init, signal, headers: { ...(init.headers as Record<string, string>), ...authorization } });
+  }
+
+  /** Loads what is new first, then swaps all routes at once, then lets go of what nobody wants any more. */
+  async #apply(config: ServingConfig): Promise<void> {
+    const problems: string[] = [];
+    const endpoints = new Map<string, ActiveEndpoint>();
+    for (const endpoint of config.endpoints) {
+      const active = await this.#activate(endpoint, config.versions, problems);
+      // what can't be loaded must not take away what works
+      const shown = active ?? this.#endpoints.get(endpoint.name);
+      if (shown !== undefined) endpoints.set(endpoint.name, shown);
+    }
+    this.#endpoints = endpoints;
+    this.#options.onChange(endpoints);
+    if (config.revision !== this.#config?.revision) {
+      this.#options.log.info({ revision: config.revision, endpoints: [...endpoints.keys()] }, 'configuration in use');
+    }
+    this.#config = config;
+    this.#problems = problems;
+    this.#keep(config);
+    this.#letGo();
+  }
+
+  async #activate(endpoint: ServedEndpoint, versions: readonly ServedVersion[], problems: string[]): Promise<ActiveEndpoint | undefined> {
+    const targets: ActiveTarget[] = [];
+    for (const target of endpoint.targets) {
+      try {
+        targets.push(await this.#activateTarget(endpoint, target, versions));
+      } catch (cause) {
+        const problem = `${endpoint.name}: version ${target.version} (${target.variant}): ${messageOf(cause)}`;
+        this.#options.log.error(problem);
+        problems.push(problem);
+        // the answer does not hang on a shadow
+        if (target.variant !== 'shadow') return undefined;
+      }
+    }
+    return { ...endpoint, targets };
+  }
+
+  async #activateTarget(endpoint: ServedEndpoint, target: RouteTarget, versions: readonly ServedVersion[]): Promise<ActiveTarget> {
+    const served = versions.find((one) => one.model === endpoint.model && one.version === target.version);
+    if (served === undefined) throw modelUnloadable('the configuration lacks this version');
+    const key = `${served.digest}:${served.schemaHash}`;
+    let inMemory = this.#models.get(key);
+    if (inMemory === undefined) {
+      inMemory = await ServedModel.load(await this.#modelFile(served), served.schema);
+      this.#models.set(key, inMemory);
+    }
+    return { ...target, served, inMemory };
+  }
+
+  /** The model's file, fetched unless it is here; its content is what its digest says. */
+  async #modelFile(served: ServedVersion): Promise<string> {
+    if (!/^[0-9a-f]{64}$/.test(served.digest)) throw modelUnloadable(`${JSON.stringify(served.digest)} is no sha256 digest`);
+    const path = join(this.#modelFolder, `${served.digest}.onnx`);
+    if (existsSync(path)) return path;
+    const response = await this.#fetch(`/api/v1/blobs/${served.digest}`, 120_000);
+    if (!response.ok) throw modelUnloadable(`the control plane answered ${response.status} for its file`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    if (digest !== served.digest) throw modelUnloadable(`its file arrived with the digest ${digest}`);
+    const partial = `${path}.${process.pid}.partial`;
+    await writeFile(partial, bytes, { mode: 0o600, flush: true });
+    renameSync(partial, path);
+    return path;
+  }
+
+  #keep(config: ServingConfig): void {
+    const partial = `${this.#configFile}.partial`;
+    writeFileSync(partial, JSON.stringify(config), { mode: 0o600, flush: true });
+    renameSync(partial, this.#configFile);
+  }
+
+  #letGo(): void {
+    const wanted = new Set([...this.#endpoints.values()].flatMap((endpoint) => endpoint.targets.map((target) => target.inMemory)));
+    for (const [key, model] of this.#models) {
+      if (wanted.has(model)) continue;
+      this.#models.delete(key);
+      model.retire();
+    }
+    const digests = new Set([
+      ...(this.#config?.versions.map((version) => version.digest) ?? []),
+      ...[...this.#endpoints.values()].flatMap((endpoint) => endpoint.targets.map((target) => target.served.digest)),
+    ]);
+    for (const name of readdirSync(this.#modelFolder)) {
+      if (!digests.has(name.slice(0, 64))) rmSync(join(this.#modelFolder, name), { force: true });
+    }
+  }
+}

@@ -1,0 +1,248 @@
+import { TilthError } from '../../platform/errors.ts';
+import { newUlid } from '../../platform/ids.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { checkExtras, checkOutputs, type AskedPrediction } from './asked-prediction.ts';
+import type { PredictionLog } from './prediction-log.ts';
+import type { PredictionRecord } from './prediction-record.ts';
+import { chooseTarget, shareOf } from './route-choice.ts';
+import { featuresOf, type Rows } from './rows.ts';
+import type { Scores, ServedModel } from './served-model.ts';
+import type { RouteTarget, ServedEndpoint, ServedVersion } from './serving-api.ts';
+import { busy, endpointAmbiguous, endpointUnknown, modelFailed, versionUnknown } from './serving-errors.ts';
+import type { Traffic } from './traffic.ts';
+
+/** A target of a route with its model in memory. */
+export interface ActiveTarget extends RouteTarget {
+  readonly served: ServedVersion;
+  readonly inMemory: ServedModel;
+}
+
+/** An endpoint as it is served now; replaced as a whole, never changed. */
+export interface ActiveEndpoint extends ServedEndpoint {
+  readonly targets: readonly ActiveTarget[] & ServedEndpoint['targets'];
+}
+
+/** What the caller said beside the rows. */
+export interface CallerContext {
+  /** the same key meets the same version while the weights stay */
+  readonly stickyKey: string | undefined;
+  readonly caller: string | null;
+  readonly traceId: string | null;
+  /** `performance.now()` when the request was read */
+  readonly startedAt: number;
+}
+
+export interface Prediction {
+  readonly requestId: string;
+  readonly target: ActiveTarget;
+  readonly scores: Scores;
+  /** `repeat` when the request was answered and logged before */
+  readonly logged: 'logged' | 'repeat';
+}
+
+export interface PredictionServiceOptions {
+  readonly log: PredictionLog;
+  readonly traffic: Traffic;
+  readonly clock: Clock;
+  /** rows that would wait longer are turned away */
+  readonly longestWaitMs?: number;
+  /** requests that may wait for their shadow */
+  readonly shadowQueueLength?: number;
+}
+
+/** Answers requests by the routes that are active, and logs every answer before it is given. */
+export class PredictionService {
+  #endpoints: ReadonlyMap<string, ActiveEndpoint> = new Map();
+  #shadowCount = 0;
+  #shadowsDone: (() => void) | undefined;
+  readonly #options: Required<PredictionServiceOptions>;
+
+  constructor(options: PredictionServiceOptions) {
+    this.#options = { longestWaitMs: 10_000, shadowQueueLength: 1000, ...options };
+  }
+
+  get endpoints(): ReadonlyMap<string, ActiveEndpoint> {
+    return this.#endpoints;
+  }
+
+  /** Takes effect for the next request; those under way end with the models they began with. */
+  activate(endpoints: ReadonlyMap<string, ActiveEndpoint>): void {
+    this.#endpoints = endpoints;
+  }
+
+  /** @throws SERVING_ENDPOINT_UNKNOWN */
+  endpoint(name: string): ActiveEndpoint {
+    const endpoint = this.#endpoints.get(name);
+    if (endpoint === undefined) throw endpointUnknown(name, [...this.#endpoints.keys()]);
+    return endpoint;
+  }
+
+  /** @throws SERVING_ENDPOINT_AMBIGUOUS, SERVING_NOTHING_SERVED */
+  onlyEndpoint(): ActiveEndpoint {
+    const [only, second] = this.#endpoints.values();
+    if (only === undefined || second !== undefined) throw endpointAmbiguous([...this.#endpoints.keys()]);
+    return only;
+  }
+
+  /**
+   * @param version when the caller wants this one and not the route's choice
+   * @throws SERVING_VERSION_UNKNOWN
+   */
+  target(endpoint: ActiveEndpoint, version?: string, draw = Math.random()): ActiveTarget {
+    const target =
+      version === undefined
+        ? chooseTarget(endpoint.targets, draw)
+        : endpoint.targets.find((one) => String(one.version) === version);
+    if (target === undefined) {
+      throw versionUnknown(endpoint.name, version ?? 'champion', endpoint.targets.map((one) => one.version));
+    }
+    return target;
+  }
+
+  /**
+   * Scores the rows, writes them to the prediction log, and starts the shadows for later.
+   *
+   * @throws what `AskedPrediction.rowsFor` throws, SERVING_BUSY, SERVING_MODEL_FAILED, SERVING_PREDICTION_NOT_LOGGED
+   */
+  async predict(endpoint: ActiveEndpoint, asked: AskedPrediction, context: CallerContext, version?: string): Promise<Prediction> {
+    const requestId = asked.requestId ?? newUlid();
+    // a retry carries its id: it must meet the version that the first try met
+    const sticky = context.stickyKey ?? asked.requestId;
+    const target = this.target(endpoint, version, sticky === undefined ? undefined : shareOf(endpoint.name, sticky));
+    try {
+      checkOutputs(asked, target.served);
+      const rows = asked.rowsFor(target.inMemory.layout);
+      checkExtras(asked, rows.rowCount);
+      if (target.inMemory.estimatedWaitMs > this.#options.longestWaitMs) {
+        throw busy(`Rows wait longer than ${this.#options.longestWaitMs} ms for ${endpoint.name}.`);
+      }
+      const scores = await scoreWith(target, rows);
+      const latencyUs = Math.round((performance.now() - context.startedAt) * 1000);
+      const record = this.#record(endpoint, target, asked, requestId, context, rows, scores, latencyUs);
+      const logged = await this.#options.log.append(record);
+      this.#options.traffic.answered(endpoint.name, endpoint.model, target.version, rows.rowCount, latencyUs);
+      if (logged === 'logged' && version === undefined) this.#startShadows(endpoint, asked, requestId, context, target, rows);
+      return { requestId, target, scores, logged };
+    } catch (thrown) {
+      this.#options.traffic.refused(endpoint.name, endpoint.model, String(target.version), outcomeOf(thrown));
+      throw thrown;
+    }
+  }
+
+  /** Resolves when no shadow is waiting any more. */
+  async shadowsDone(): Promise<void> {
+    if (this.#shadowCount === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#shadowsDone = resolve;
+    await promise;
+  }
+
+  #startShadows(
+    endpoint: ActiveEndpoint,
+    asked: AskedPrediction,
+    requestId: string,
+    context: CallerContext,
+    answered: ActiveTarget,
+    rows: Rows,
+  ): void {
+    for (const target of endpoint.targets) {
+      if (target.variant !== 'shadow') continue;
+      if (this.#shadowCount >= this.#options.shadowQueueLength) {
+        this.#options.traffic.shadowed(endpoint.name, endpoint.model, target.version, 'dropped');
+        continue;
+      }
+      this.#shadowCount++;
+      target.inMemory.acquire();
+      const run = async (): Promise<void> => {
+        const isAlike = target.served.schemaHash === answered.served.schemaHash;
+        await this.#shadow(endpoint, target, asked, requestId, context, isAlike ? rows : undefined);
+        target.inMemory.release();
+        if (--this.#shadowCount === 0) this.#shadowsDone?.();
+      };
+      // after the answer has been handed to the socket
+      setImmediate(() => void run());
+    }
+  }
+
+  async #shadow(
+    endpoint: ActiveEndpoint,
+    target: ActiveTarget,
+    asked: AskedPrediction,
+    requestId: string,
+    context: CallerContext,
+    checkedRows: Rows | undefined,
+  ): Promise<void> {
+    const startedAt = performance.now();
+    try {
+      const rows = checkedRows ?? asked.rowsFor(target.inMemory.layout);
+      const scores = await scoreWith(target, rows);
+      const latencyUs = Math.round((performance.now() - startedAt) * 1000);
+      await this.#options.log.append(this.#record(endpoint, target, asked, requestId, context, rows, scores, latencyUs));
+      this.#options.traffic.shadowed(endpoint.name, endpoint.model, target.version, 'logged');
+    } catch {
+      this.#options.traffic.shadowed(endpoint.name, endpoint.model, target.version, 'failed');
+    }
+  }
+
+  #record(
+    endpoint: ActiveEndpoint,
+    target: ActiveTarget,
+    asked: AskedPrediction,
+    requestId: string,
+    context: CallerContext,
+    rows: Rows,
+    scores: Scores,
+    latencyUs: number,
+  ): PredictionRecord {
+    return {
+      requestId,
+      at: this.#options.clock.now(),
+      eventAt: asked.eventAt,
+      keys: asked.keys,
+      endpoint: endpoint.name,
+      model: target.served.model,
+      version: target.version,
+      runId: target.served.runId,
+      variant: target.variant,
+      schemaHash: target.served.schemaHash,
+      rowCount: rows.rowCount,
+      features: featuresOf(target.inMemory.layout, rows),
+      prediction: scores.labels,
+      probabilities: probabilitiesByClass(target.served, scores),
+      latencyUs,
+      status: 'ok',
+      error: null,
+      caller: context.caller,
+      traceId: context.traceId,
+    };
+  }
+}
+
+async function scoreWith(target: ActiveTarget, rows: Rows): Promise<Scores> {
+  target.inMemory.acquire();
+  try {
+    return await target.inMemory.score(rows);
+  } catch (cause) {
+    throw modelFailed(target.served.model, target.version, cause);
+  } finally {
+    target.inMemory.release();
+  }
+}
+
+function probabilitiesByClass(served: ServedVersion, scores: Scores): Record<string, number[]> {
+  const columns: Record<string, number[]> = {};
+  for (let index = 0; index < scores.classCount; index++) {
+    const label = String(served.schema.classes[index] ?? index);
+    columns[label] = Array.from(
+      { length: scores.rowCount },
+      (_, row) => scores.probabilities[row * scores.classCount + index] as number,
+    );
+  }
+  return columns;
+}
+
+function outcomeOf(thrown: unknown): 'invalid' | 'failed' | 'busy' {
+  if (!(thrown instanceof TilthError)) return 'failed';
+  if (thrown.code === 'SERVING_BUSY') return 'busy';
+  return thrown.status < 500 ? 'invalid' : 'failed';
+}

@@ -1,0 +1,230 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { messageOf } from '../../platform/errors.ts';
+import { layoutOf, type Cell, type Column, type InputLayout, type Layout, type Rows } from './rows.ts';
+import type { ServedSchema } from './serving-api.ts';
+import { modelUnloadable } from './serving-errors.ts';
+
+/** What a model says of some rows. */
+export interface Scores {
+  readonly rowCount: number;
+  /** the predicted label, or the value of a regression, per row */
+  readonly labels: readonly (number | string)[];
+  /** row-major, `rowCount` × `classCount` */
+  readonly probabilities: Float32Array | Float64Array;
+  readonly classCount: number;
+}
+
+type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
+
+interface BoundInput extends InputLayout {
+  readonly elementType: ElementType;
+}
+
+interface Waiting {
+  readonly rows: Rows;
+  readonly resolve: (scores: Scores) => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+/** At most this many rows share a run; a larger request runs alone. */
+const rowsPerRun = 1024;
+
+/** A model in memory. Requests of one turn of the event loop are scored in one run. */
+export class ServedModel {
+  readonly layout: Layout;
+  readonly #session: InferenceSession;
+  readonly #inputs: readonly BoundInput[];
+  readonly #labelOutput: string;
+  readonly #probabilityOutput: string | undefined;
+  #queue: Waiting[] = [];
+  #queuedRows = 0;
+  #microsPerRow = 10;
+  #userCount = 0;
+  #isRetired = false;
+
+  private constructor(session: InferenceSession, schema: ServedSchema) {
+    this.layout = layoutOf(schema);
+    this.#session = session;
+    this.#inputs = this.layout.inputs.map((input) => bindInput(session, input));
+    const outputs = session.outputMetadata.filter((output) => output.isTensor);
+    const floats = outputs.filter((output) => output.type === 'float32' || output.type === 'float64');
+    const label = outputs.find((output) => !floats.includes(output)) ?? floats[0];
+    if (label === undefined) throw modelUnloadable('The model has no output that can be read.');
+    this.#labelOutput = label.name;
+    this.#probabilityOutput = floats.find((output) => output !== label)?.name;
+  }
+
+  /**
+   * Loads a model and runs it once, so that the first request is not the slow one.
+   *
+   * @throws SERVING_MODEL_UNLOADABLE
+   */
+  static async load(path: string, schema: ServedSchema): Promise<ServedModel> {
+    try {
+      const session = await InferenceSession.create(path, {
+        intraOpNumThreads: 1,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+      });
+      const model = new ServedModel(session, schema);
+      await model.score(exampleRows(model.layout));
+      return model;
+    } catch (cause) {
+      throw modelUnloadable(`The model could not be loaded: ${messageOf(cause)}`, cause);
+    }
+  }
+
+  /** How long new rows would wait now, by what rows cost so far. */
+  get estimatedWaitMs(): number {
+    return (this.#queuedRows * this.#microsPerRow) / 1000;
+  }
+
+  score(rows: Rows): Promise<Scores> {
+    return new Promise((resolve, reject) => {
+      if (this.#queue.length === 0) setImmediate(() => void this.#runQueue());
+      this.#queue.push({ rows, resolve, reject });
+      this.#queuedRows += rows.rowCount;
+    });
+  }
+
+  /** Holds the model in memory until `release`, also when it is retired meanwhile. */
+  acquire(): void {
+    this.#userCount++;
+  }
+
+  release(): void {
+    this.#userCount--;
+    this.#freeIfUnused();
+  }
+
+  /** Frees the memory as soon as nobody uses the model any more. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#freeIfUnused();
+  }
+
+  #freeIfUnused(): void {
+    if (this.#isRetired && this.#userCount === 0) void this.#session.release();
+  }
+
+  async #runQueue(): Promise<void> {
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (let start = 0; start < waiting.length; ) {
+      let end = start + 1;
+      let rowCount = waiting[start]?.rows.rowCount ?? 0;
+      while (end < waiting.length && rowCount + (waiting[end]?.rows.rowCount ?? 0) <= rowsPerRun) {
+        rowCount += waiting[end++]?.rows.rowCount ?? 0;
+      }
+      await this.#runTogether(waiting.slice(start, end), rowCount);
+      this.#queuedRows -= rowCount;
+      start = end;
+    }
+  }
+
+  async #runTogether(group: readonly Waiting[], rowCount: number): Promise<void> {
+    let scores: Scores;
+    try {
+      scores = await this.#run(group.map((one) => one.rows), rowCount);
+    } catch (cause) {
+      if (group.length === 1) return group[0]?.reject(cause);
+      // one request that the model can't score must not fail its neighbours
+      for (const one of group) await this.#runTogether([one], one.rows.rowCount);
+      return;
+    }
+    let from = 0;
+    for (const one of group) {
+      one.resolve(group.length === 1 ? scores : sliceScores(scores, from, one.rows.rowCount));
+      from += one.rows.rowCount;
+    }
+  }
+
+  async #run(requests: readonly Rows[], rowCount: number): Promise<Scores> {
+    const feeds: Record<string, Tensor> = {};
+    for (const input of this.#inputs) feeds[input.tensor.name] = tensorOf(input, requests, rowCount);
+    const startedAt = performance.now();
+    const results = await this.#session.run(feeds);
+    const micros = ((performance.now() - startedAt) * 1000) / Math.max(rowCount, 1);
+    this.#microsPerRow = this.#microsPerRow * 0.9 + micros * 0.1;
+    const labels = results[this.#labelOutput];
+    if (labels === undefined || labels.size !== rowCount) {
+      throw new Error(`the model gave ${labels?.size ?? 0} labels for ${rowCount} rows`);
+    }
+    const probabilities = this.#probabilityOutput === undefined ? undefined : results[this.#probabilityOutput];
+    const scores = {
+      rowCount,
+      labels: plainLabels(labels.data),
+      probabilities: (probabilities?.data as Float32Array | undefined) ?? new Float32Array(0),
+      classCount: probabilities === undefined ? 0 : probabilities.size / rowCount,
+    };
+    return scores;
+  }
+}
+
+function bindInput(session: InferenceSession, input: InputLayout): BoundInput {
+  const given = session.inputMetadata.find((one) => one.name === input.tensor.name);
+  if (given === undefined || !given.isTensor) {
+    throw modelUnloadable(
+      `The schema names an input ${JSON.stringify(input.tensor.name)}; the model has ${session.inputNames.join(', ')}.`,
+    );
+  }
+  return { ...input, elementType: given.type as ElementType };
+}
+
+function exampleRows(layout: Layout): Rows {
+  const example = { BOOL: false, INT32: 0, INT64: 0, FP32: 0, FP64: 0, BYTES: '' } as const;
+  return { rowCount: 1, columns: layout.features.map((feature) => [example[feature.datatype]]) };
+}
+
+function sliceScores(scores: Scores, from: number, rowCount: number): Scores {
+  const { classCount } = scores;
+  return {
+    rowCount,
+    labels: scores.labels.slice(from, from + rowCount),
+    probabilities: scores.probabilities.subarray(from * classCount, (from + rowCount) * classCount),
+    classCount,
+  };
+}
+
+function plainLabels(data: Tensor['data']): readonly (number | string)[] {
+  if (Array.isArray(data)) return data as string[];
+  return Array.from(data as ArrayLike<number | bigint>, Number);
+}
+
+/** Joins the requests' columns into one tensor, row-major when it has several features. */
+function tensorOf(input: BoundInput, requests: readonly Rows[], rowCount: number): Tensor {
+  const { elementType, featureCount } = input;
+  const dims = [rowCount, ...input.tensor.shape];
+  const cells = emptyCells(elementType, rowCount * featureCount);
+  const convert = converters[elementType];
+  let firstRow = 0;
+  for (const rows of requests) {
+    for (let feature = 0; feature < featureCount; feature++) {
+      const column = rows.columns[input.firstFeature + feature] as Column;
+      for (let row = 0; row < rows.rowCount; row++) {
+        cells[(firstRow + row) * featureCount + feature] = convert(column[row] as Cell);
+      }
+    }
+    firstRow += rows.rowCount;
+  }
+  return new Tensor(elementType as 'float32', cells as unknown as Float32Array, dims);
+}
+
+type Cells = (number | bigint | string)[];
+
+function emptyCells(type: ElementType, length: number): Cells {
+  const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array };
+  return (type === 'string' ? Array.from({ length }) : new arrays[type](length)) as unknown as Cells;
+}
+
+/** A missing number is NaN, a missing text is the empty one: as at conversion. */
+const converters: Record<ElementType, (cell: Cell) => number | bigint | string> = {
+  float32: (cell) => (cell === null ? Number.NaN : Number(cell)),
+  float64: (cell) => (cell === null ? Number.NaN : Number(cell)),
+  int32: Number,
+  int64: (cell) => BigInt(Number(cell)),
+  bool: Number,
+  string: (cell) => (cell === null ? '' : String(cell)),
+};

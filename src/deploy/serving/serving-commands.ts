@@ -1,0 +1,49 @@
+import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
+import { serverAddress } from '../../platform/client.ts';
+import { resolveHome } from '../../platform/home.ts';
+import { note, print, usage } from '../../platform/terminal.ts';
+import { startDataPlane } from './data-plane.ts';
+
+interface ServeFlags extends CommonFlags {
+  readonly port: string;
+  readonly host: string;
+  readonly plane?: string;
+  readonly durability: string;
+  readonly drainDelayMs: string;
+}
+
+export const addServingCommands: AddCommands = (program) => {
+  withCommonFlags(program.command('serve').description('the data plane: answers requests for predictions'))
+    .option('--port <n>', 'where it listens; 0 takes a free one', '5081')
+    .option('--host <address>', 'which address it listens on', '127.0.0.1')
+    .option('--plane <name>', 'its name in reports and in the prediction log')
+    .option('--durability <how>', 'group: answer after the log is written; strict: after it is on disk', 'group')
+    .option('--drain-delay-ms <ms>', 'how long it still takes requests after SIGTERM', '250')
+    .action(async (flags: ServeFlags) => {
+      const { durability } = flags;
+      if (durability !== 'group' && durability !== 'strict') {
+        throw usage(`--durability is group or strict, not ${durability}.`);
+      }
+      const port = Number(flags.port);
+      if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`--port ${flags.port} is no port.`);
+      const softwareVersion = program.version();
+      const plane = await startDataPlane({
+        port,
+        host: flags.host,
+        home: resolveHome(flags.home),
+        server: serverAddress(flags),
+        token: process.env['TILTH_TOKEN'],
+        plane: flags.plane,
+        durability,
+        drainDelayMs: Number(flags.drainDelayMs),
+        ...(softwareVersion === undefined ? {} : { softwareVersion }),
+      });
+      print(flags, { address: plane.address }, ({ address }) => `Predictions are answered at ${address}`);
+      await new Promise<void>((resolve) => {
+        process.once('SIGTERM', resolve);
+        process.once('SIGINT', resolve);
+      });
+      note('Finishing what is under way …');
+      await plane.close();
+    });
+};

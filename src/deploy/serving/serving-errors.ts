@@ -1,0 +1,102 @@
+import { TilthError, messageOf } from '../../platform/errors.ts';
+
+/** The body is not in a form that the dialect knows. */
+export const bodyUnreadable = (message: string, hint?: string, cause?: unknown): TilthError =>
+  new TilthError('SERVING_BODY_UNREADABLE', 400, message, hint, { cause });
+
+export const columnMissing = (names: readonly string[], wanted: readonly string[]): TilthError =>
+  new TilthError(
+    'SERVING_COLUMN_MISSING',
+    400,
+    names.length === 1
+      ? `The column ${JSON.stringify(names[0])} is missing.`
+      : `The columns ${names.map((name) => JSON.stringify(name)).join(', ')} are missing.`,
+    `The model takes: ${wanted.join(', ')}.`,
+    { details: { missing: names } },
+  );
+
+export const columnWrong = (column: string, message: string, hint?: string): TilthError =>
+  new TilthError('SERVING_COLUMN_WRONG', 400, `The column ${JSON.stringify(column)} ${message}.`, hint, {
+    details: { column },
+  });
+
+export const shapeWrong = (message: string): TilthError => new TilthError('SERVING_SHAPE_WRONG', 400, message);
+
+export const outputUnknown = (name: string, known: readonly string[]): TilthError =>
+  new TilthError(
+    'SERVING_OUTPUT_UNKNOWN',
+    400,
+    `There is no output ${JSON.stringify(name)}.`,
+    `The model gives: ${known.join(', ')}.`,
+  );
+
+export const endpointUnknown = (name: string, known: readonly string[]): TilthError =>
+  new TilthError(
+    'SERVING_ENDPOINT_UNKNOWN',
+    404,
+    `There is no endpoint ${JSON.stringify(name)} here.`,
+    known.length === 0 ? 'Nothing is served yet. Create an endpoint with: tilth endpoint create' : `There are: ${known.join(', ')}.`,
+  );
+
+export const versionUnknown = (endpoint: string, version: string, known: readonly number[]): TilthError =>
+  new TilthError(
+    'SERVING_VERSION_UNKNOWN',
+    404,
+    `The endpoint ${JSON.stringify(endpoint)} does not serve version ${version}.`,
+    `It serves: ${known.join(', ')}.`,
+  );
+
+export const endpointAmbiguous = (names: readonly string[]): TilthError =>
+  names.length === 0
+    ? new TilthError('SERVING_NOTHING_SERVED', 404, 'No endpoint is served here yet.', 'Create one with: tilth endpoint create')
+    : new TilthError(
+        'SERVING_ENDPOINT_AMBIGUOUS',
+        400,
+        `${names.length} endpoints are served here, and /invocations does not tell which one is meant.`,
+        `Use one of: ${names.map((name) => `/endpoints/${name}/invocations`).join(', ')}.`,
+      );
+
+export const contentTypeUnknown = (type: string): TilthError =>
+  new TilthError(
+    'SERVING_CONTENT_TYPE_UNKNOWN',
+    415,
+    `This predictor does not read ${JSON.stringify(type)}.`,
+    'It reads application/json and text/csv, with no parameter but charset=utf-8.',
+  );
+
+export const bodyTooLarge = (limit: number): TilthError =>
+  new TilthError(
+    'SERVING_BODY_TOO_LARGE',
+    413,
+    `The body is larger than ${limit} bytes.`,
+    'Send fewer rows per request, or score them with: tilth batch',
+  );
+
+export const busy = (message: string): TilthError =>
+  new TilthError('SERVING_BUSY', 503, message, 'Try again in a second, or start another data plane.');
+
+export const draining = (): TilthError =>
+  new TilthError('SERVING_DRAINING', 503, 'This data plane is shutting down.', 'Try again: another one takes over.');
+
+export const notLogged = (cause: unknown): TilthError =>
+  new TilthError(
+    'SERVING_PREDICTION_NOT_LOGGED',
+    503,
+    `The prediction could not be written to the log, so it is not given (${messageOf(cause)}).`,
+    'Look for a full disk below the home folder.',
+    { cause },
+  );
+
+export const modelFailed = (model: string, version: number, cause: unknown): TilthError =>
+  new TilthError('SERVING_MODEL_FAILED', 500, `Version ${version} of ${model} failed on these rows.`, undefined, { cause });
+
+export const modelUnloadable = (message: string, cause?: unknown): TilthError =>
+  new TilthError('SERVING_MODEL_UNLOADABLE', 500, message, undefined, { cause });
+
+export const segmentDamaged = (path: string, offset: number): TilthError =>
+  new TilthError(
+    'PREDICTION_SEGMENT_DAMAGED',
+    500,
+    `The prediction segment ${path} is damaged from byte ${offset} on.`,
+    'The records before it are whole. Check the disk; the segment is not deleted.',
+  );
