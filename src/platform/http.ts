@@ -1,5 +1,6 @@
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 import type { Context, ErrorHandler, MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
 import type { Actor } from './actor.ts';
 import { TilthError, badRequest, errorBody, messageOf } from './errors.ts';
 import type { Logger } from './log.ts';
@@ -43,7 +44,9 @@ export const errorHandler =
       if (thrown.status >= 500) log.error({ code: thrown.code, path: context.req.path, cause: thrown.cause }, thrown.message);
       return context.json(errorBody(thrown), thrown.status as 400);
     }
-    if (thrown instanceof SyntaxError) return context.json(errorBody(badRequest(`The body is not JSON: ${thrown.message}`)), 400);
+    if (thrown instanceof HTTPException && thrown.status < 500) {
+      return context.json(errorBody(new TilthError('BAD_REQUEST', thrown.status, `${thrown.message}.`)), thrown.status as 400);
+    }
     log.error({ path: context.req.path, stack: thrown.stack }, messageOf(thrown));
     const bug = new TilthError('BUG', 500, 'Something in tilth broke; the server log has the details.', 'Please report it.');
     return context.json(errorBody(bug), 500);

@@ -1,3 +1,8 @@
+import { mlflowArtifactRoutes } from '../develop/tracking/mlflow-artifact-routes.ts';
+import { mlflowTrackingRoutes } from '../develop/tracking/mlflow-routes.ts';
+import { mlflowFallback } from '../develop/tracking/mlflow-wire.ts';
+import { trackingRoutes } from '../develop/tracking/tracking-routes.ts';
+import { trackingMigrations } from '../develop/tracking/tracking-store.ts';
 import { auditRoutes } from '../maintain/audit/audit-routes.ts';
 import { handoverRoutes } from '../maintain/handover/handover-routes.ts';
 import { handoverMigrations } from '../maintain/handover/handover-store.ts';
@@ -15,6 +20,11 @@ export const features: readonly Feature[] = [
   { name: 'events', migrations: eventMigrations, routes: eventRoutes },
   { name: 'jobs', migrations: jobMigrations, routes: jobRoutes },
   { name: 'people', migrations: { ...teamMigrations, ...ownershipMigrations }, routes: peopleRoutes },
+  { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
+  { name: 'mlflow tracking', routes: mlflowTrackingRoutes },
+  { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   { name: 'audit', routes: auditRoutes },
+  // last: answers what no table of MLflow calls knows
+  { name: 'mlflow fallback', routes: mlflowFallback },
 ];

@@ -3,15 +3,20 @@ import { dirname } from 'node:path';
 
 export type Facts = Readonly<Record<string, unknown>>;
 
+interface Content {
+  readonly facts: Record<string, Facts>;
+  readonly kept: Record<string, string>;
+}
+
 /** Which stations are done and what they found, so that a second run goes on where the first one stopped. */
 export class Memory {
   readonly #file: string;
-  #content: { facts: Record<string, Facts>; kept: Record<string, string> };
+  readonly #content: Content;
 
   constructor(file: string) {
     this.#file = file;
     this.#content = existsSync(file)
-      ? (JSON.parse(readFileSync(file, 'utf8')) as typeof this.#content)
+      ? (JSON.parse(readFileSync(file, 'utf8')) as Content)
       : { facts: {}, kept: {} };
   }
 
