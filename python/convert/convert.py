@@ -393,9 +393,7 @@ class Original:
         if not self.signature.by_name:
             return frame.to_numpy(dtype="float64")
         kinds = {"integer": "int32", "long": "int64", "boolean": "bool"}
-        return frame.astype(
-            {c.name: kinds[c.kind] for c in self.signature.columns if c.kind in kinds}
-        )
+        return frame.astype({c.name: kinds[c.kind] for c in self.signature.columns if c.kind in kinds})
 
 
 def probe_rows(original: Original, rows: pd.DataFrame) -> Probe:

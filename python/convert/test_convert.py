@@ -222,7 +222,7 @@ def test_a_step_without_converter_is_refused_by_name(mixed, tmp_path):
 @pytest.mark.parametrize(
     ("mlmodel", "code"),
     [
-        ("flavors: {python_function: {}}\nsignature: {inputs: '[{\"type\": \"double\"}]'}\n", "NOT_SKLEARN"),
+        ('flavors: {python_function: {}}\nsignature: {inputs: \'[{"type": "double"}]\'}\n', "NOT_SKLEARN"),
         ("flavors: {sklearn: {}}\n", "NO_SIGNATURE"),
     ],
 )
