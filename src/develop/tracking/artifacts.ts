@@ -1,0 +1,66 @@
+import { Readable } from 'node:stream';
+import type { Actor } from '../../platform/actor.ts';
+import { badRequest } from '../../platform/errors.ts';
+import type { World } from '../../platform/world.ts';
+import { perform } from '../../team/command.ts';
+import { artifactKeyOf, isOurs, keyOfPath } from './artifact-keys.ts';
+
+export interface Artifact {
+  /** below the root that was asked for */
+  readonly path: string;
+  readonly isFolder: boolean;
+  /** undefined for a folder */
+  readonly byteCount: number | undefined;
+}
+
+/**
+ * What lies directly below a folder of a run's or model's artifacts; empty when its files are kept elsewhere.
+ *
+ * @param rootUri `mlflow-artifacts:/1/<run>/artifacts`
+ * @param path below it, '' for the root
+ */
+export async function listArtifacts(world: World, rootUri: string, path: string): Promise<Artifact[]> {
+  if (!isOurs(rootUri)) return [];
+  keyOfPath(path);
+  return listKey(world, joined(artifactKeyOf(rootUri), path), path);
+}
+
+/** The same for a key. */
+export async function listKey(world: World, key: string, path: string): Promise<Artifact[]> {
+  const entries = await world.blobs.list(key);
+  return entries.map((entry) => ({
+    path: joined(path, entry.name),
+    isFolder: entry.isFolder,
+    byteCount: entry.isFolder ? undefined : entry.byteCount,
+  }));
+}
+
+/** The blob key of one file of a run or model. @throws ARTIFACT_PATH_REFUSED, ARTIFACT_ELSEWHERE */
+export function artifactKeyBelow(rootUri: string, path: string): string {
+  keyOfPath(path);
+  return joined(artifactKeyOf(rootUri), path);
+}
+
+const joined = (folder: string, name: string): string => {
+  const clean = name.split('/').filter((part) => part !== '' && part !== '.');
+  return [...(folder === '' ? [] : [folder.replace(/\/+$/, '')]), ...clean].join('/');
+};
+
+export async function putArtifact(world: World, key: string, body: ReadableStream<Uint8Array> | null): Promise<void> {
+  requireDepth(key, 2);
+  await world.blobs.put(key, body === null ? new Uint8Array() : Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]));
+}
+
+/** Removes a file or folder and says so in the audit log. */
+export async function deleteArtifact(world: World, actor: Actor, key: string): Promise<void> {
+  // experiment, run and what lies in it: nothing above a run goes by this way
+  requireDepth(key, 3);
+  await perform(world, { actor, verb: 'artifact.delete', kind: 'artifact', thing: key }, () => Promise.resolve());
+  await world.blobs.remove(key);
+}
+
+/** @param depth how many segments a key has at least, below `artifacts` */
+function requireDepth(key: string, depth: number): void {
+  if (key.split('/').length - 1 >= depth) return;
+  throw badRequest(`The path ${JSON.stringify(key)} is not inside the artifacts of a run or model.`);
+}

@@ -1,0 +1,312 @@
+import type { Actor } from '../../platform/actor.ts';
+import type { Instant } from '../../platform/clock.ts';
+import type { Reader, Transaction } from '../../platform/database.ts';
+import { badRequest } from '../../platform/errors.ts';
+import { newHexId } from '../../platform/ids.ts';
+import type { World } from '../../platform/world.ts';
+import { perform } from '../../team/command.ts';
+import { requireActiveExperiment } from './experiment-store.ts';
+import { appendMetrics, latestMetrics } from './metric-store.ts';
+import { modelNotFound, notActive, paramChanged, runNotFound, tagNotFound } from './tracking-errors.ts';
+import { groupedByIds } from './tracking-store.ts';
+import {
+  contextTag,
+  datasetTagPrefix,
+  isOver,
+  makeName,
+  runNameTag,
+  type DatasetInput,
+  type KeyValue,
+  type Metric,
+  type ModelLink,
+  type ModelMetric,
+  type Run,
+  type RunInfo,
+  type RunStatus,
+} from './tracking.ts';
+import { appendModelMetrics } from './logged-model-store.ts';
+
+export interface NewRun {
+  readonly experimentId: string;
+  readonly userId?: string | undefined;
+  readonly name?: string | undefined;
+  readonly startedAt?: Instant | undefined;
+  readonly tags: readonly KeyValue[];
+}
+
+/** @throws EXPERIMENT_NOT_FOUND, EXPERIMENT_DELETED, BAD_REQUEST when two names are given */
+export async function createRun(world: World, actor: Actor, wanted: NewRun): Promise<Run> {
+  const tagged = wanted.tags.find((tag) => tag.key === runNameTag)?.value;
+  if (wanted.name && tagged && wanted.name !== tagged) {
+    throw badRequest(`Both 'run_name' argument and '${runNameTag}' tag are specified, but with different values ('${wanted.name}' and '${tagged}').`);
+  }
+  const id = newHexId();
+  const name = wanted.name || tagged || makeName(Math.random);
+  const tags = tagged ? wanted.tags : [...wanted.tags.filter((tag) => tag.key !== runNameTag), { key: runNameTag, value: name }];
+  // subscribers link the run with the dataset versions it was made from
+  const datasets = Object.fromEntries(
+    tags.filter((tag) => tag.key.startsWith(datasetTagPrefix)).map((tag) => [tag.key.slice(datasetTagPrefix.length), tag.value]),
+  );
+  const data = { name, experimentId: wanted.experimentId, datasets };
+  await perform(world, { actor, verb: 'run.create', kind: 'run', thing: id, data }, async (tx) => {
+    const experiment = await requireActiveExperiment(tx, wanted.experimentId);
+    await tx
+      .insertInto('run')
+      .values({
+        id,
+        name,
+        experiment_id: experiment.id,
+        user_id: wanted.userId ?? '',
+        created_by: actor.id,
+        status: 'RUNNING',
+        started_at: wanted.startedAt ?? 0,
+        ended_at: null,
+        artifact_uri: `${experiment.artifactLocation.replace(/\/$/, '')}/${id}/artifacts`,
+        lifecycle_stage: 'active',
+        deleted_at: null,
+      })
+      .execute();
+    await putTags(tx, id, tags);
+  });
+  return getRun(world.database.read, id);
+}
+
+export interface RunChange {
+  readonly status?: RunStatus | undefined;
+  readonly endedAt?: Instant | undefined;
+  readonly name?: string | undefined;
+}
+
+/** @throws RUN_NOT_FOUND, RUN_DELETED */
+export async function updateRun(world: World, actor: Actor, id: string, change: RunChange): Promise<RunInfo> {
+  const work = async (tx: Transaction): Promise<void> => {
+    await requireActiveRun(tx, id);
+    if (change.status !== undefined) await tx.updateTable('run').set({ status: change.status }).where('id', '=', id).execute();
+    if (change.endedAt !== undefined) await tx.updateTable('run').set({ ended_at: change.endedAt }).where('id', '=', id).execute();
+    if (change.name) await putTags(tx, id, [{ key: runNameTag, value: change.name }]);
+  };
+  if (change.status !== undefined && isOver(change.status)) {
+    await perform(world, { actor, verb: 'run.finish', kind: 'run', thing: id, data: { status: change.status } }, work);
+  } else {
+    await world.database.write(work);
+  }
+  return getRunInfo(world.database.read, id);
+}
+
+/** Marks the run; its bytes go with `tilth gc`. @throws RUN_NOT_FOUND */
+export async function deleteRun(world: World, actor: Actor, id: string): Promise<void> {
+  await perform(world, { actor, verb: 'run.delete', kind: 'run', thing: id }, async (tx) => {
+    await getRunInfo(tx, id);
+    await tx.updateTable('run').set({ lifecycle_stage: 'deleted', deleted_at: world.clock.now() }).where('id', '=', id).execute();
+  });
+}
+
+/** @throws RUN_NOT_FOUND */
+export async function restoreRun(world: World, actor: Actor, id: string): Promise<void> {
+  await perform(world, { actor, verb: 'run.restore', kind: 'run', thing: id }, async (tx) => {
+    await getRunInfo(tx, id);
+    await tx.updateTable('run').set({ lifecycle_stage: 'active', deleted_at: null }).where('id', '=', id).execute();
+  });
+}
+
+export interface Batch {
+  readonly metrics?: readonly (Metric & Partial<Pick<ModelMetric, 'modelId' | 'datasetName' | 'datasetDigest'>>)[];
+  readonly params?: readonly KeyValue[];
+  readonly tags?: readonly KeyValue[];
+}
+
+/** Metrics, params and tags of a run, all or none. @throws RUN_NOT_FOUND, RUN_DELETED, PARAM_CHANGED */
+export async function logBatch(world: World, runId: string, batch: Batch): Promise<void> {
+  await world.database.write(async (tx) => {
+    await requireActiveRun(tx, runId);
+    await putParams(tx, runId, batch.params ?? []);
+    await appendMetrics(tx, runId, batch.metrics ?? []);
+    await appendModelMetrics(tx, runId, batch.metrics ?? []);
+    await putTags(tx, runId, batch.tags ?? []);
+  });
+}
+
+async function putParams(tx: Transaction, runId: string, params: readonly KeyValue[]): Promise<void> {
+  for (const { key, value } of params) {
+    const known = await tx.selectFrom('run_param').select('value').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst();
+    if (known === undefined) await tx.insertInto('run_param').values({ run_id: runId, key, value }).execute();
+    else if (known.value !== value) throw paramChanged(key, known.value, value, runId);
+  }
+}
+
+/** The tag that holds the name renames the run too. */
+async function putTags(tx: Transaction, runId: string, tags: readonly KeyValue[]): Promise<void> {
+  for (const { key, value } of tags) {
+    await tx
+      .insertInto('run_tag')
+      .values({ run_id: runId, key, value })
+      .onConflict((conflict) => conflict.columns(['run_id', 'key']).doUpdateSet({ value }))
+      .execute();
+    if (key === runNameTag && value !== '') await tx.updateTable('run').set({ name: value }).where('id', '=', runId).execute();
+  }
+}
+
+/** @throws RUN_NOT_FOUND, RUN_DELETED, TAG_NOT_FOUND */
+export async function deleteTag(world: World, runId: string, key: string): Promise<void> {
+  await world.database.write(async (tx) => {
+    await requireActiveRun(tx, runId);
+    const gone = await tx.deleteFrom('run_tag').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst();
+    if (gone.numDeletedRows === 0n) throw tagNotFound(key, `run ${runId}`);
+  });
+}
+
+/** Changes one tag by what it was, in one write; used where a client appends to a JSON list. */
+export async function changeTag(world: World, runId: string, key: string, change: (before: string | undefined) => string): Promise<void> {
+  await world.database.write(async (tx) => {
+    await requireActiveRun(tx, runId);
+    const known = await tx.selectFrom('run_tag').select('value').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst();
+    await putTags(tx, runId, [{ key, value: change(known?.value) }]);
+  });
+}
+
+/** What the run read. A dataset is one row per experiment, name and digest. @throws RUN_NOT_FOUND, RUN_DELETED */
+export async function logInputs(world: World, runId: string, datasets: readonly DatasetInput[], models: readonly string[]): Promise<void> {
+  await world.database.write(async (tx) => {
+    const run = await requireActiveRun(tx, runId);
+    for (const { dataset, tags } of datasets) {
+      const { name, digest, sourceType, source, schema, profile } = dataset;
+      const identity = { experiment_id: run.experimentNumber, name, digest };
+      await tx
+        .insertInto('logged_dataset')
+        .values({ ...identity, source_type: sourceType, source, schema, profile })
+        .onConflict((conflict) => conflict.columns(['experiment_id', 'name', 'digest']).doNothing())
+        .execute();
+      const { id } = await tx
+        .selectFrom('logged_dataset')
+        .select('id')
+        .where('experiment_id', '=', run.experimentNumber)
+        .where('name', '=', name)
+        .where('digest', '=', digest)
+        .executeTakeFirstOrThrow();
+      const values = { context: tags.find((tag) => tag.key === contextTag)?.value ?? null, tags: JSON.stringify(tags) };
+      await tx
+        .insertInto('run_dataset')
+        .values({ run_id: runId, dataset_id: id, ...values })
+        .onConflict((conflict) => conflict.columns(['run_id', 'dataset_id']).doNothing())
+        .execute();
+    }
+    await linkModels(tx, runId, 'input', models.map((modelId) => ({ modelId, step: 0 })));
+  });
+}
+
+/** The models that the run made. @throws RUN_NOT_FOUND, RUN_DELETED, LOGGED_MODEL_NOT_FOUND */
+export async function logOutputs(world: World, runId: string, models: readonly ModelLink[]): Promise<void> {
+  await world.database.write(async (tx) => {
+    await requireActiveRun(tx, runId);
+    await linkModels(tx, runId, 'output', models);
+  });
+}
+
+async function linkModels(tx: Transaction, runId: string, direction: 'input' | 'output', models: readonly ModelLink[]): Promise<void> {
+  for (const { modelId, step } of models) {
+    const model = await tx.selectFrom('logged_model').select('id').where('id', '=', modelId).executeTakeFirst();
+    if (model === undefined) throw modelNotFound(modelId);
+    await tx
+      .insertInto('run_model')
+      .values({ run_id: runId, model_id: modelId, direction, step })
+      .onConflict((conflict) => conflict.columns(['run_id', 'direction', 'model_id', 'step']).doNothing())
+      .execute();
+  }
+}
+
+async function requireActiveRun(tx: Reader, id: string): Promise<{ experimentNumber: number }> {
+  const row = await tx.selectFrom('run').select(['lifecycle_stage', 'experiment_id']).where('id', '=', id).executeTakeFirst();
+  if (row === undefined) throw runNotFound(id);
+  if (row.lifecycle_stage !== 'active') throw notActive('run', id);
+  return { experimentNumber: row.experiment_id };
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A run without what it logged. @throws RUN_NOT_FOUND */
+export async function getRunInfo(read: Reader, id: string): Promise<RunInfo> {
+  const row = await read.selectFrom('run').selectAll().where('id', '=', id).executeTakeFirst();
+  if (row === undefined) throw runNotFound(id);
+  return infoOf(row);
+}
+
+/** A run with all that it logged, histories apart; deleted ones too. @throws RUN_NOT_FOUND */
+export async function getRun(read: Reader, id: string): Promise<Run> {
+  const [run] = await getRuns(read, [id]);
+  if (run === undefined) throw runNotFound(id);
+  return run;
+}
+
+/** Many runs at once, in the order asked for; unknown ids are left out. */
+export async function getRuns(read: Reader, ids: readonly string[]): Promise<Run[]> {
+  const ofRun = (row: { run_id: string }): string => row.run_id;
+  const [rows, params, tags, metrics, datasets, models] = await Promise.all([
+    groupedByIds(ids, (chunk) => read.selectFrom('run').selectAll().where('id', 'in', chunk).execute(), (row) => row.id),
+    groupedByIds(ids, (chunk) => read.selectFrom('run_param').selectAll().where('run_id', 'in', chunk).orderBy('key').execute(), ofRun),
+    groupedByIds(ids, (chunk) => read.selectFrom('run_tag').selectAll().where('run_id', 'in', chunk).orderBy('key').execute(), ofRun),
+    latestMetrics(read, ids),
+    groupedByIds(
+      ids,
+      (chunk) =>
+        read
+          .selectFrom('run_dataset')
+          .innerJoin('logged_dataset', 'logged_dataset.id', 'run_dataset.dataset_id')
+          .selectAll()
+          .where('run_id', 'in', chunk)
+          .execute(),
+      ofRun,
+    ),
+    groupedByIds(ids, (chunk) => read.selectFrom('run_model').selectAll().where('run_id', 'in', chunk).execute(), ofRun),
+  ]);
+  const pairs = (list: readonly KeyValue[] | undefined): KeyValue[] => (list ?? []).map(({ key, value }) => ({ key, value }));
+  return ids.flatMap((id) => {
+    const row = rows.get(id)?.[0];
+    if (row === undefined) return [];
+    const links = models.get(id) ?? [];
+    const linked = (direction: 'input' | 'output'): ModelLink[] =>
+      links.filter((link) => link.direction === direction).map((link) => ({ modelId: link.model_id, step: link.step }));
+    return {
+      ...infoOf(row),
+      params: pairs(params.get(id)),
+      tags: pairs(tags.get(id)),
+      metrics: metrics.get(id) ?? [],
+      datasets: (datasets.get(id) ?? []).map((input) => ({
+        dataset: {
+          name: input.name,
+          digest: input.digest,
+          sourceType: input.source_type,
+          source: input.source,
+          schema: input.schema,
+          profile: input.profile,
+        },
+        tags: JSON.parse(input.tags) as KeyValue[],
+      })),
+      modelInputs: linked('input'),
+      modelOutputs: linked('output'),
+    };
+  });
+}
+
+interface RunRow {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment_id: number;
+  readonly user_id: string;
+  readonly status: RunStatus;
+  readonly started_at: number;
+  readonly ended_at: number | null;
+  readonly artifact_uri: string;
+  readonly lifecycle_stage: 'active' | 'deleted';
+}
+
+const infoOf = (row: RunRow): RunInfo => ({
+  id: row.id,
+  name: row.name,
+  experimentId: String(row.experiment_id),
+  userId: row.user_id,
+  status: row.status,
+  startedAt: row.started_at,
+  endedAt: row.ended_at,
+  artifactUri: row.artifact_uri,
+  lifecycleStage: row.lifecycle_stage,
+});

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { modelStatuses, runStatuses } from './tracking.ts';
+
+/** A number that JSON can't write, NaN or an infinity, is null. */
+const number = z.number().nullable();
+
+export const experimentView = z.object({
+  id: z.string(),
+  name: z.string(),
+  lifecycleStage: z.enum(['active', 'deleted']),
+  createdAt: z.number(),
+  updatedAt: z.number(),
+  /** runs that are not deleted */
+  runCount: z.number(),
+  /** start of the newest one */
+  lastRunAt: z.number().nullable(),
+  tags: z.record(z.string(), z.string()),
+});
+export type ExperimentView = z.infer<typeof experimentView>;
+
+export const metricView = z.object({ value: number, step: z.number(), timestamp: z.number() });
+
+export const datasetView = z.object({
+  name: z.string(),
+  digest: z.string(),
+  sourceType: z.string(),
+  /** what it was for: training, evaluation */
+  context: z.string().nullable(),
+});
+
+export const runView = z.object({
+  id: z.string(),
+  name: z.string(),
+  experimentId: z.string(),
+  status: z.enum(runStatuses),
+  lifecycleStage: z.enum(['active', 'deleted']),
+  userId: z.string(),
+  startedAt: z.number(),
+  endedAt: z.number().nullable(),
+  params: z.record(z.string(), z.string()),
+  /** the latest value of each */
+  metrics: z.record(z.string(), metricView),
+  tags: z.record(z.string(), z.string()),
+  datasets: z.array(datasetView),
+  /** logged models that it made */
+  modelIds: z.array(z.string()),
+});
+export type RunView = z.infer<typeof runView>;
+
+export const runPage = z.object({
+  runs: z.array(runView),
+  /** where the next page starts; absent on the last one */
+  nextCursor: z.string().optional(),
+});
+export type RunPage = z.infer<typeof runPage>;
+
+export const artifactView = z.object({ path: z.string(), isFolder: z.boolean(), byteCount: z.number().optional() });
+export type ArtifactView = z.infer<typeof artifactView>;
+
+export const loggedModelView = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(modelStatuses),
+  modelType: z.string().nullable(),
+  createdAt: z.number(),
+});
+
+export const runDetail = runView.extend({
+  experimentName: z.string(),
+  artifactUri: z.string(),
+  /** what lies directly below the root */
+  artifacts: z.array(artifactView),
+  inputModelIds: z.array(z.string()),
+  outputModels: z.array(loggedModelView),
+});
+export type RunDetail = z.infer<typeof runDetail>;
+
+export const metricHistoryView = z.object({
+  key: z.string(),
+  /** how many were logged; `points` has fewer when it was thinned out */
+  pointCount: z.number(),
+  /** by step; the smallest and largest of each stretch are kept */
+  points: z.array(metricView),
+});
+export type MetricHistoryView = z.infer<typeof metricHistoryView>;
+
+export const comparedField = z.object({
+  kind: z.enum(['param', 'metric', 'tag', 'dataset']),
+  key: z.string(),
+  /** one per run, in the order asked for; null where a run has none */
+  values: z.array(z.union([z.string(), z.number(), z.null()])),
+  isDifferent: z.boolean(),
+});
+
+export const comparison = z.object({ runs: z.array(runView), fields: z.array(comparedField) });
+export type Comparison = z.infer<typeof comparison>;
