@@ -30,19 +30,21 @@ export async function perform<T>(
   requireRight(change.actor, change.verb);
   return world.database.write(async (tx) => {
     const result = await work(tx);
-    await claim(tx, change.kind, change.thing, change.actor.id, world.clock.now());
     await recordEvent(world, tx, change);
     return result;
   });
 }
 
 /** A further event inside a write that is under way, where one act changes several things. */
-export const recordEvent = (world: World, tx: Transaction, change: Change): Promise<void> =>
-  appendEvent(world.database, world.events, tx, {
-    at: world.clock.now(),
+export async function recordEvent(world: World, tx: Transaction, change: Change): Promise<void> {
+  const at = world.clock.now();
+  await claim(tx, change.kind, change.thing, change.actor.id, at);
+  await appendEvent(world.database, world.events, tx, {
+    at,
     actor: change.actor.id,
     verb: change.verb,
     kind: change.kind,
     thing: change.thing,
     data: change.data ?? {},
   });
+}
