@@ -27,3 +27,11 @@ export const notInCache = (path: string, md5: string): TilthError =>
 
 export const pipelineInvalid = (name: string, reason: string): TilthError =>
   new TilthError('PIPELINE_INVALID', 400, `${name}: ${reason}.`);
+
+export const unsavedData = (path: string): TilthError =>
+  new TilthError(
+    'DATA_UNSAVED',
+    409,
+    `${path} has changes that are stored nowhere else.`,
+    `Keep them with: tilth data add, or give them up with: --force`,
+  );

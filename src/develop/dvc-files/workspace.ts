@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Cache, hashFile } from './cache.ts';
-import { pathMissing } from './dvc-errors.ts';
+import { pathMissing, unsavedData } from './dvc-errors.ts';
 import { HashMemory } from './hash-memory.ts';
 import { IgnoreRules } from './ignore-rules.ts';
 import { encodePath } from './python-text.ts';
@@ -52,10 +52,17 @@ export class Workspace {
     return content;
   }
 
-  /** Brings the workspace to `md5`; @returns what was there before in relation to it */
-  restore(path: string, md5: string): 'unchanged' | 'added' | 'modified' {
+  /**
+   * Brings the workspace to `md5`.
+   *
+   * @param isForced also when that loses a file that is nowhere else
+   * @throws DATA_UNSAVED, DATA_NOT_IN_CACHE
+   */
+  restore(path: string, md5: string, isForced = false): 'unchanged' | 'added' | 'modified' {
     const before = this.measure(path);
     if (before?.md5 === md5) return 'unchanged';
+    const unsaved = isForced ? undefined : this.#unsavedFile(path);
+    if (unsaved !== undefined) throw unsavedData(relative(this.repository.root, unsaved));
     if (isTreeHash(md5)) this.#restoreTree(path, md5);
     else {
       if (statOf(path)?.isDirectory() === true) rmSync(path, { recursive: true });
@@ -82,6 +89,14 @@ export class Workspace {
         this.cache.restoreFile(entry.md5, join(path, entry.relpath));
       }
     }
+  }
+
+  /** A file that the cache does not have, so that overwriting it would lose it. */
+  #unsavedFile(path: string): string | undefined {
+    const stat = statOf(path);
+    if (stat === undefined) return undefined;
+    const files = stat.isDirectory() ? listFiles(path, this.#rules) : [{ path, relpath: '', stat }];
+    return files.find((file) => !this.cache.has(this.#hash(file)))?.path;
   }
 
   /** True when the cache can bring back all of it. */

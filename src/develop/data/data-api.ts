@@ -1,0 +1,120 @@
+import { z } from 'zod';
+
+/** A bad value, so that somebody can go and look at it. */
+export const example = z.object({
+  /** path relative to the dataset */
+  file: z.string(),
+  /** 1 is the first row of data, the header not counted; null when the whole file is meant */
+  row: z.number().nullable(),
+  column: z.string().nullable(),
+  value: z.string().nullable(),
+});
+export type Example = z.infer<typeof example>;
+
+export const ruleResult = z.object({
+  rule: z.string(),
+  column: z.string().nullable(),
+  /** what the contract asks, in words */
+  description: z.string(),
+  /** what was found, in words */
+  outcome: z.string(),
+  passed: z.boolean(),
+  /** a broken warning is reported and refuses nothing */
+  severity: z.enum(['error', 'warning']),
+});
+export type RuleResult = z.infer<typeof ruleResult>;
+
+export const violation = ruleResult.extend({ examples: z.array(example) });
+export type Violation = z.infer<typeof violation>;
+
+export const contractState = z.enum(['passed', 'broken', 'none']);
+export type ContractState = z.infer<typeof contractState>;
+
+export const columnType = z.object({ name: z.string(), type: z.string() });
+export type ColumnType = z.infer<typeof columnType>;
+
+/** What a check of one dataset version against one contract found. */
+export const contractReport = z.object({
+  dataset: z.string(),
+  contract: z.string(),
+  /** sha256 of the contract file */
+  contractHash: z.string(),
+  /** md5 of the dataset version */
+  md5: z.string(),
+  state: contractState,
+  rowCount: z.number(),
+  fileCount: z.number(),
+  columns: z.array(columnType),
+  rules: z.array(ruleResult),
+  violations: z.array(violation),
+  /** broken rules of severity "warning" */
+  warnings: z.array(violation),
+  /** rules in the contract that we do not evaluate, in words */
+  notChecked: z.array(z.string()),
+});
+export type ContractReport = z.infer<typeof contractReport>;
+
+export const newDatasetVersion = z.object({
+  md5: z.string().regex(/^[0-9a-f]{32}(\.dir)?$/),
+  project: z.string(),
+  path: z.string(),
+  size: z.number(),
+  fileCount: z.number(),
+  rowCount: z.number().nullable().default(null),
+  columns: z.array(columnType).default([]),
+  contractHash: z.string().nullable().default(null),
+  contractState: contractState.default('none'),
+  report: contractReport.nullable().default(null),
+  /** git commit that the working tree stood on */
+  commit: z.string().nullable().default(null),
+  owner: z.string().nullable().default(null),
+  classification: z.string().nullable().default(null),
+  licence: z.string().nullable().default(null),
+});
+export type NewDatasetVersion = z.infer<typeof newDatasetVersion>;
+export type NewDatasetVersionBody = z.input<typeof newDatasetVersion>;
+
+export const datasetVersion = z.object({
+  dataset: z.string(),
+  md5: z.string(),
+  size: z.number(),
+  fileCount: z.number(),
+  rowCount: z.number().nullable(),
+  columns: z.array(columnType),
+  contractHash: z.string().nullable(),
+  contractState,
+  report: contractReport.nullable(),
+  commit: z.string().nullable(),
+  createdAt: z.number(),
+  createdBy: z.string(),
+});
+export type DatasetVersion = z.infer<typeof datasetVersion>;
+
+export const dataset = z.object({
+  name: z.string(),
+  project: z.string(),
+  path: z.string(),
+  owner: z.string().nullable(),
+  classification: z.string().nullable(),
+  licence: z.string().nullable(),
+  createdAt: z.number(),
+  versionCount: z.number(),
+  /** newest version, without its report */
+  latest: datasetVersion.omit({ report: true }).nullable(),
+});
+export type Dataset = z.infer<typeof dataset>;
+
+export const datasetWithVersions = dataset.extend({ versions: z.array(datasetVersion) });
+export type DatasetWithVersions = z.infer<typeof datasetWithVersions>;
+
+export const lineageKind = z.enum(['dataset-version', 'run', 'model-version', 'endpoint', 'job', 'pipeline-execution']);
+export type LineageKind = z.infer<typeof lineageKind>;
+
+export const lineageNode = z.object({ kind: lineageKind, id: z.string() });
+export type LineageNode = z.infer<typeof lineageNode>;
+
+export const lineageEdge = z.object({ from: lineageNode, to: lineageNode, relation: z.string(), at: z.number() });
+export type LineageEdge = z.infer<typeof lineageEdge>;
+
+export const lineageGraph = z.object({ nodes: z.array(lineageNode), edges: z.array(lineageEdge) });
+export type LineageGraph = z.infer<typeof lineageGraph>;
