@@ -1,4 +1,4 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import type { Answers } from './parity.ts';
 import type { ExpectedFile, SchemaFile } from './convert-files.ts';
 
@@ -13,6 +13,8 @@ const batchRows = 1024;
  * @throws when the graph can't be loaded, or does not take the columns
  */
 export async function askGraph(file: string, schema: SchemaFile, expected: ExpectedFile): Promise<Answers> {
+  // loaded when the first model is converted: the control plane starts without it
+  const { InferenceSession, Tensor: TensorOf } = await import('onnxruntime-node');
   const session = await InferenceSession.create(file, {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
@@ -26,7 +28,7 @@ export async function askGraph(file: string, schema: SchemaFile, expected: Expec
     const hasProbabilities = schema.task.endsWith('classification') && probabilityOutput !== undefined;
     for (let from = 0; from < expected.count; from += batchRows) {
       const to = Math.min(from + batchRows, expected.count);
-      const answers = await session.run(feedOf(schema, expected, from, to));
+      const answers = await session.run(feedOf(TensorOf, schema, expected, from, to));
       labels.push(...valuesOf(answers[labelOutput?.name ?? ''], labelOutput?.name));
       if (hasProbabilities) {
         const flat = valuesOf(answers[probabilityOutput.name], probabilityOutput.name) as number[];
@@ -40,7 +42,7 @@ export async function askGraph(file: string, schema: SchemaFile, expected: Expec
   }
 }
 
-function feedOf(schema: SchemaFile, expected: ExpectedFile, from: number, to: number): Record<string, Tensor> {
+function feedOf(TensorOf: typeof Tensor, schema: SchemaFile, expected: ExpectedFile, from: number, to: number): Record<string, Tensor> {
   return Object.fromEntries(
     schema.inputs.map((input) => {
       const columns = input.columns.map((column) => cellsOf(expected, column.name));
@@ -48,7 +50,7 @@ function feedOf(schema: SchemaFile, expected: ExpectedFile, from: number, to: nu
       if (input.datatype === 'BYTES') {
         const texts: string[] = [];
         for (let row = from; row < to; row += 1) for (const cells of columns) texts.push(String(cells[row]));
-        return [input.name, new Tensor('string', texts, shape)];
+        return [input.name, new TensorOf('string', texts, shape)];
       }
       const numbers = new Float32Array((to - from) * columns.length);
       for (const [place, cells] of columns.entries()) {
@@ -57,7 +59,7 @@ function feedOf(schema: SchemaFile, expected: ExpectedFile, from: number, to: nu
           numbers[(row - from) * columns.length + place] = value === null || value === undefined ? NaN : Number(value);
         }
       }
-      return [input.name, new Tensor('float32', numbers, shape)];
+      return [input.name, new TensorOf('float32', numbers, shape)];
     }),
   );
 }

@@ -81,7 +81,8 @@ function predictionError(original: Answers, served: Answers, row: number): numbe
 function difference(expected: number, got: number): number {
   if (Number.isNaN(expected) && Number.isNaN(got)) return 0;
   const distance = Math.abs(expected - got);
-  return Number.isNaN(distance) ? Infinity : distance;
+  // JSON has no infinity
+  return Number.isFinite(distance) ? distance : Number.MAX_VALUE;
 }
 
 /** 1 and true are one label to scikit-learn; text compares as text. */

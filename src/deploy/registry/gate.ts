@@ -7,7 +7,7 @@ import { hashOf } from './registry.ts';
 export interface MetricComparison {
   readonly candidate: number;
   readonly champion: number;
-  /** candidate minus champion, in the metric's own direction */
+  /** candidate minus champion; with a metric where less is better, negative is good */
   readonly difference: number;
   readonly ciLow: number;
   readonly ciHigh: number;

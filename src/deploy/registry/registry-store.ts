@@ -523,7 +523,8 @@ async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<Model
 /** What we wrote ourselves needs no second check. */
 const parsed = <T>(text: string | null): T | null => (text === null ? null : (JSON.parse(text) as T));
 
-export async function listModels(read: Reader, isDeclared: (name: string) => boolean): Promise<RegisteredModel[]> {
+/** All models, by name. */
+export async function listModels(read: Reader): Promise<Omit<RegisteredModel, 'isDeclared'>[]> {
   const rows = await read.selectFrom('model').selectAll().where('lifecycle', '=', 'active').orderBy('name').execute();
   const counts = await read
     .selectFrom('model_version')
@@ -546,7 +547,6 @@ export async function listModels(read: Reader, isDeclared: (name: string) => boo
       aliases: Object.fromEntries(aliases.filter((each) => each.model === row.name).map((each) => [each.name, each.version])),
       latestVersion: count?.latest ?? null,
       versionCount: count?.count ?? 0,
-      isDeclared: isDeclared(row.name),
     };
   });
 }

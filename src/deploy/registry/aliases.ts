@@ -1,0 +1,94 @@
+import type { Actor } from '../../platform/actor.ts';
+import type { Reader, Transaction } from '../../platform/database.ts';
+import type { World } from '../../platform/world.ts';
+import { perform, recordEvent } from '../../team/command.ts';
+import { isDeclared } from './declared-model.ts';
+import { champion, checkAlias } from './registry.ts';
+import { aliasNotFound, aliasProtected, approvalMissing } from './registry-errors.ts';
+import { findAlias, getModelRow, getVersionRow, isApproved, touchModel, writeAlias } from './registry-store.ts';
+
+export interface AliasMove {
+  readonly model: string;
+  readonly alias: string;
+  /** null takes the alias away */
+  readonly version: number | null;
+  readonly reason: string | null;
+  /** the endpoint that moves it, and so needs not be told */
+  readonly origin?: string | undefined;
+}
+
+/**
+ * Told inside the write that moves an alias; what it throws undoes the move.
+ * So an endpoint and its champion can't come apart.
+ */
+export type AliasFollower = (world: World, tx: Transaction, actor: Actor, move: AliasMove) => Promise<void>;
+
+const followers = new Set<AliasFollower>();
+
+/** @returns a function that ends it */
+export function followAliases(follower: AliasFollower): () => void {
+  followers.add(follower);
+  return () => void followers.delete(follower);
+}
+
+/**
+ * Gives an alias to a version, or takes it away.
+ *
+ * @throws APPROVAL_MISSING, ALIAS_PROTECTED where the alias is the one in production, MODEL_VERSION_NOT_FOUND, ALIAS_NOT_FOUND
+ */
+export async function moveAlias(world: World, actor: Actor, move: AliasMove): Promise<void> {
+  checkAlias(move.alias);
+  await perform(
+    world,
+    { actor, verb: 'model.alias', kind: 'model', thing: move.model, data: { alias: move.alias, version: move.version } },
+    (tx) => moveAliasIn(world, tx, actor, move),
+  );
+}
+
+/** The move inside a write that is under way; the caller has checked the right and records the event. */
+export async function moveAliasIn(world: World, tx: Transaction, actor: Actor, move: AliasMove): Promise<void> {
+  const { model, alias, version } = move;
+  await getModelRow(tx, model);
+  if (version === null) {
+    if ((await findAlias(tx, model, alias)) === undefined) throw aliasNotFound(model, alias);
+    if (await isProtected(tx, model, alias)) throw aliasProtected(model, alias, 'This');
+  } else {
+    await getVersionRow(tx, model, version);
+    await requireApproval(tx, model, version, alias);
+  }
+  const now = world.clock.now();
+  await writeAlias(tx, { model, name: alias, version, at: now, by: actor.id, reason: move.reason });
+  await touchModel(tx, model, now);
+  for (const follow of followers) await follow(world, tx, actor, move);
+}
+
+/** As `moveAliasIn`, with an audit event of its own; for writes whose own event is about something else. */
+export async function moveAliasAndRecord(world: World, tx: Transaction, actor: Actor, move: AliasMove): Promise<void> {
+  await moveAliasIn(world, tx, actor, move);
+  await recordEvent(world, tx, {
+    actor,
+    verb: 'model.alias',
+    kind: 'model',
+    thing: move.model,
+    data: { alias: move.alias, version: move.version, ...(move.reason === null ? {} : { reason: move.reason }) },
+  });
+}
+
+/** Is this the alias of the version in production of a model that a project declares? */
+export const isProtected = async (read: Reader, model: string, alias: string): Promise<boolean> =>
+  alias === champion && (await isDeclared(read, model));
+
+/** @throws APPROVAL_MISSING where the alias is protected and nobody approved the version for it */
+export async function requireApproval(read: Reader, model: string, version: number, alias: string): Promise<void> {
+  if (!(await isProtected(read, model, alias))) return;
+  if (!(await isApproved(read, model, version, [alias]))) throw approvalMissing(model, version, alias);
+}
+
+/** The version that an alias names. @throws ALIAS_NOT_FOUND */
+export async function resolveAlias(read: Reader, model: string, alias: string): Promise<number> {
+  await getModelRow(read, model);
+  const version = await findAlias(read, model, alias);
+  if (version === undefined) throw aliasNotFound(model, alias);
+  return version;
+}
+

@@ -1,0 +1,133 @@
+import type { Actor } from '../../platform/actor.ts';
+import type { Reader, Transaction } from '../../platform/database.ts';
+import type { World } from '../../platform/world.ts';
+import { perform } from '../../team/command.ts';
+import { searchRuns } from '../../develop/tracking/run-search.ts';
+import { getRun } from '../../develop/tracking/run-store.ts';
+import { datasetTagPrefix, type Run } from '../../develop/tracking/tracking.ts';
+import { voidChanged } from './approval-state.ts';
+import { contractVerdict } from './contract-verdict.ts';
+import { declaredModel, type DeclaredModel } from './declared-model.ts';
+import { betterOf, evaluateConditions, type ChampionComparison, type GateFacts, type RunMetric } from './gate.ts';
+import type { GateReport, Parity } from './registry-api.ts';
+import { champion } from './registry.ts';
+import { findAlias, getVersionRow, isApproved, updateVersionRow, type VersionRow } from './registry-store.ts';
+
+/** Tells how a candidate and the champion did on the traffic that both answered; undefined while not known. */
+export type ChampionComparisonProvider = (
+  model: string,
+  candidate: number,
+  champion: number,
+) => Promise<ChampionComparison | undefined>;
+
+let compareWithChampion: ChampionComparisonProvider = () => Promise.resolve(undefined);
+
+/** Monitoring comes after deployment, so it brings its measurements here. */
+export const setChampionComparison = (provider: ChampionComparisonProvider): void => {
+  compareWithChampion = provider;
+};
+
+/**
+ * Evaluates the gate of a version and keeps the report on it.
+ * A version approved as champion keeps the report it was approved with; the new one is only answered.
+ *
+ * @throws MODEL_VERSION_NOT_FOUND
+ */
+export async function evaluateGate(world: World, actor: Actor, model: string, version: number): Promise<GateReport> {
+  const { read } = world.database;
+  const row = await getVersionRow(read, model, version);
+  const declared = await declaredModel(read, model);
+  const facts = await collectFacts(world, row, declared);
+  const report = evaluateConditions(declared?.model.gate ?? null, facts);
+  await perform(
+    world,
+    {
+      actor,
+      verb: 'model.gate',
+      kind: 'model-version',
+      thing: `${model}/${version}`,
+      data: { passed: report.passed, hash: report.hash, failing: report.results.filter((each) => !each.passed).map((each) => each.id) },
+    },
+    async (tx) => {
+      if (await isApproved(tx, model, version, [champion])) return;
+      await storeReport(tx, row, report, facts.dataVersion);
+      await voidChanged(world, tx, model, version);
+    },
+  );
+  return report;
+}
+
+const storeReport = (tx: Transaction, row: VersionRow, report: GateReport, dataVersion: string | null): Promise<unknown> =>
+  updateVersionRow(tx, row.model, row.version, {
+    gate_report: JSON.stringify(report),
+    gate_hash: report.hash,
+    data_version: dataVersion,
+  });
+
+/** The dataset version that the version's run says it used. */
+export async function dataVersionOf(read: Reader, row: VersionRow, dataset: string | undefined): Promise<string | null> {
+  if (row.run_id === null) return null;
+  const run = await getRun(read, row.run_id).catch(() => undefined);
+  return run === undefined ? null : dataVersionOfRun(run, dataset);
+}
+
+function dataVersionOfRun(run: Run, dataset: string | undefined): string | null {
+  const tags = run.tags.filter((tag) => tag.key.startsWith(datasetTagPrefix));
+  const wanted = dataset === undefined ? tags[0] : tags.find((tag) => tag.key === datasetTagPrefix + dataset);
+  return wanted?.value ?? null;
+}
+
+async function collectFacts(world: World, row: VersionRow, declared: DeclaredModel | undefined): Promise<GateFacts> {
+  const { read } = world.database;
+  const dataset = declared?.model.dataset;
+  const run = row.run_id === null ? undefined : await getRun(read, row.run_id).catch(() => undefined);
+  const dataVersion = run === undefined ? null : dataVersionOfRun(run, dataset);
+  const inProduction = await findAlias(read, row.model, champion);
+  const rival = inProduction === undefined || inProduction === row.version ? null : inProduction;
+  const needsComparison = declared?.model.gate.some((condition) => condition.kind.endsWith('-champion')) === true;
+  return {
+    model: row.model,
+    version: row.version,
+    now: world.clock.now(),
+    runId: row.run_id,
+    dataset: dataset ?? null,
+    dataVersion,
+    metrics: run === undefined ? new Map() : metricsOf(run, dataset),
+    baselines: run === undefined ? new Map() : await baselinesOf(read, run, dataset, dataVersion),
+    engine: row.engine,
+    engineReason: row.reason,
+    parity: row.parity === null ? null : (JSON.parse(row.parity) as Parity),
+    contract: dataset === undefined || dataVersion === null ? null : await contractVerdict(world, dataset, dataVersion),
+    champion: rival,
+    comparison: rival !== null && needsComparison ? ((await compareWithChampion(row.model, row.version, rival)) ?? null) : null,
+  };
+}
+
+const metricsOf = (run: Run, dataset: string | undefined): Map<string, RunMetric> => {
+  const dataVersion = dataVersionOfRun(run, dataset);
+  return new Map(run.metrics.map(({ key, value, timestamp }) => [key, { runId: run.id, value, at: timestamp, dataVersion }]));
+};
+
+const baselineLimit = 200;
+
+/** The best baseline per metric: a finished run of the experiment whose name, or tag `candidate`, is baseline. */
+async function baselinesOf(
+  read: Reader,
+  run: Run,
+  dataset: string | undefined,
+  dataVersion: string | null,
+): Promise<Map<string, RunMetric>> {
+  const found = new Map<string, Run>();
+  for (const filter of ["tags.candidate = 'baseline'", "tags.`tilth.candidate` = 'baseline'", "attributes.run_name = 'baseline'"]) {
+    const { runs } = await searchRuns(read, { experimentIds: [run.experimentId], filter, orderBy: [], view: 'ACTIVE_ONLY', limit: baselineLimit });
+    for (const each of runs) if (each.id !== run.id && each.status === 'FINISHED') found.set(each.id, each);
+  }
+  const all = [...found.values()];
+  // a baseline on the same data is the fair one; another is better than none, and the report says so
+  const onSameData = all.filter((each) => dataVersionOfRun(each, dataset) === dataVersion);
+  const best = new Map<string, RunMetric>();
+  for (const each of onSameData.length > 0 ? onSameData : all) {
+    for (const [key, metric] of metricsOf(each, dataset)) best.set(key, betterOf(key, best.get(key), metric));
+  }
+  return best;
+}

@@ -1,0 +1,472 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { Reader } from '../../platform/database.ts';
+import type { World } from '../../platform/world.ts';
+import type { Api } from '../../platform/http.ts';
+import { z } from '../../platform/http.ts';
+import {
+  absent,
+  bool,
+  filledText,
+  int64,
+  invalidParameter,
+  message,
+  mlflowCall,
+  mlflowRoutes,
+  pageToken,
+  readPageToken,
+  repeated,
+  text,
+  type MlflowCall,
+} from '../../develop/tracking/mlflow-wire.ts';
+import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from '../../develop/tracking/keyset.ts';
+import { conditionsOf, parseFilter, parseOrder, type Comparison, type SearchGrammar } from '../../develop/tracking/search-filter.ts';
+import { all, comparisonSql } from '../../develop/tracking/search-sql.ts';
+import { moveAlias, resolveAlias } from './aliases.ts';
+import { parseVersion } from './registry.ts';
+import type { ModelVersion } from './registry-api.ts';
+import { findAlias, getModelRow, getVersion, getVersionRow, listAliases, listVersions, tagsOf, type Tags } from './registry-store.ts';
+import {
+  createModel,
+  deleteModel,
+  deleteVersion,
+  describe,
+  registerVersion,
+  renameModel,
+  setStage,
+  stages,
+  type Stage,
+} from './versions.ts';
+
+/** MLflow's model registry, spoken over our own rules: what needs an approval here needs it there. */
+export const mlflowRegistryRoutes = (world: World): Api => mlflowRoutes(world, calls);
+
+const longestTagValue = 100_000;
+const keyValue = z.object({ key: filledText, value: absent(text.max(longestTagValue)) });
+const tagList = repeated(keyValue);
+const versionNumber = z.union([filledText, z.number()]).transform((value, context) => {
+  try {
+    return parseVersion(value);
+  } catch (thrown) {
+    context.addIssue({ code: 'custom', message: (thrown as Error).message });
+    return z.NEVER;
+  }
+});
+const named = z.object({ name: filledText });
+const versioned = named.extend({ version: versionNumber });
+
+const tagsFrom = (tags: readonly { key: string; value?: string | undefined }[]): Tags =>
+  Object.fromEntries(tags.map((tag) => [tag.key, tag.value ?? '']));
+
+const stageOf = (name: string): Stage => {
+  const stage = stages.find((each) => each.toLowerCase() === name.toLowerCase());
+  if (stage === undefined) throw invalidParameter(`Invalid Model Version stage: ${name}. Value must be one of ${stages.join(', ')}.`);
+  return stage;
+};
+
+const calls: readonly MlflowCall[] = [
+  mlflowCall({
+    method: 'post',
+    path: 'registered-models/create',
+    right: 'model.register',
+    takes: named.extend({ description: absent(text), tags: tagList }),
+    async answer(world, actor, { name, description, tags }) {
+      await createModel(world, actor, { name, description, tags: tagsFrom(tags) });
+      return { registered_model: await wireModel(world.database.read, name) };
+    },
+  }),
+  mlflowCall({
+    method: 'post',
+    path: 'registered-models/rename',
+    right: 'model.describe',
+    takes: named.extend({ new_name: filledText }),
+    async answer(world, actor, { name, new_name }) {
+      await renameModel(world, actor, name, new_name);
+      return { registered_model: await wireModel(world.database.read, new_name) };
+    },
+  }),
+  mlflowCall({
+    method: 'patch',
+    path: 'registered-models/update',
+    right: 'model.describe',
+    takes: named.extend({ description: absent(text) }),
+    async answer(world, actor, { name, description }) {
+      await describe(world, actor, { model: name }, { description });
+      return { registered_model: await wireModel(world.database.read, name) };
+    },
+  }),
+  mlflowCall({
+    method: 'delete',
+    path: 'registered-models/delete',
+    right: 'model.delete',
+    takes: named,
+    async answer(world, actor, { name }) {
+      await deleteModel(world, actor, name);
+      return {};
+    },
+  }),
+  mlflowCall({
+    method: 'get',
+    path: 'registered-models/get',
+    right: 'read',
+    takes: named,
+    answer: async (world, _actor, { name }) => ({ registered_model: await wireModel(world.database.read, name) }),
+  }),
+  mlflowCall({
+    method: 'get',
+    path: 'registered-models/search',
+    right: 'read',
+    takes: z.object({
+      filter: absent(text),
+      max_results: absent(int64.pipe(z.number().int().min(1).max(1000))),
+      order_by: repeated(text),
+      page_token: absent(text),
+    }),
+    async answer(world, _actor, input) {
+      const page = await searchModels(world.database.read, { ...input, limit: input.max_results ?? 100 });
+      return message({ registered_models: page.found, next_page_token: page.token });
+    },
+  }),
+  ...(['get', 'post'] as const).map((method) =>
+    mlflowCall({
+      method,
+      path: 'registered-models/get-latest-versions',
+      right: 'read' as const,
+      takes: named.extend({ stages: repeated(text) }),
+      async answer(world, _actor, { name, stages: wanted }) {
+        await getModelRow(world.database.read, name);
+        const latest = latestPerStage(await listVersions(world.database.read, name));
+        const asked = new Set(wanted.map(stageOf));
+        return message({ model_versions: latest.filter((each) => asked.size === 0 || asked.has(each.stage as Stage)).map(wireVersion) });
+      },
+    }),
+  ),
+  mlflowCall({
+    method: 'post',
+    path: 'registered-models/set-tag',
+    right: 'model.describe',
+    takes: named.extend({ key: filledText, value: absent(text.max(longestTagValue)) }),
+    async answer(world, actor, { name, key, value }) {
+      await describe(world, actor, { model: name }, { putTags: { [key]: value ?? '' } });
+      return {};
+    },
+  }),
+  mlflowCall({
+    method: 'delete',
+    path: 'registered-models/delete-tag',
+    right: 'model.describe',
+    takes: named.extend({ key: filledText }),
+    async answer(world, actor, { name, key }) {
+      await describe(world, actor, { model: name }, { removeTag: key });
+      return {};
+    },
+  }),
+  mlflowCall({
+    method: 'post',
+    path: 'registered-models/alias',
+    right: 'model.alias',
+    takes: versioned.extend({ alias: filledText }),
+    async answer(world, actor, { name, alias, version }) {
+      await moveAlias(world, actor, { model: name, alias, version, reason: null });
+      return {};
+    },
+  }),
+  mlflowCall({
+    method: 'delete',
+    path: 'registered-models/alias',
+    right: 'model.alias',
+    takes: named.extend({ alias: filledText }),
+    async answer(world, actor, { name, alias }) {
+      // MLflow answers that an alias which is not there is gone
+      await getModelRow(world.database.read, name);
+      if ((await findAlias(world.database.read, name, alias)) !== undefined) {
+        await moveAlias(world, actor, { model: name, alias, version: null, reason: null });
+      }
+      return {};
+    },
+  }),
+  mlflowCall({
+    method: 'get',
+    path: 'registered-models/alias',
+    right: 'read',
+    takes: named.extend({ alias: filledText }),
+    async answer(world, _actor, { name, alias }) {
+      const { read } = world.database;
+      return { model_version: wireVersion(await getVersion(read, name, await resolveAlias(read, name, alias))) };
+    },
+  }),
+  mlflowCall({
+    method: 'post',
+    path: 'model-versions/create',
+    right: 'model.register',
+    takes: named.extend({
+      source: filledText,
+      run_id: absent(text),
+      run_link: absent(text),
+      model_id: absent(text),
+      description: absent(text),
+      tags: tagList,
+    }),
+    async answer(world, actor, input) {
+      const version = await registerVersion(world, actor, {
+        model: input.name,
+        source: input.source,
+        runId: input.run_id === '' ? undefined : input.run_id,
+        loggedModelId: input.model_id === '' ? undefined : input.model_id,
+        runLink: input.run_link,
+        description: input.description,
+        tags: tagsFrom(input.tags),
+      });
+      return { model_version: wireVersion(version) };
+    },
+  }),
+  mlflowCall({
+    method: 'patch',
+    path: 'model-versions/update',
+    right: 'model.describe',
+    takes: versioned.extend({ description: absent(text) }),
+    async answer(world, actor, { name, version, description }) {
+      await describe(world, actor, { model: name, version }, { description });
+      return { model_version: wireVersion(await getVersion(world.database.read, name, version)) };
+    },
+  }),
+  mlflowCall({
+    method: 'post',
+    path: 'model-versions/transition-stage',
+    right: 'model.alias',
+    takes: versioned.extend({ stage: filledText, archive_existing_versions: absent(bool) }),
+    async answer(world, actor, { name, version, stage, archive_existing_versions }) {
+      await setStage(world, actor, { model: name, version, stage: stageOf(stage), archivesOthers: archive_existing_versions === true });
+      return { model_version: wireVersion(await getVersion(world.database.read, name, version)) };
+    },
+  }),
+  mlflowCall({
+    method: 'delete',
+    path: 'model-versions/delete',
+    right: 'model.delete',
+    takes: versioned,
+    async answer(world, actor, { name, version }) {
+      await deleteVersion(world, actor, name, version);
+      return {};
+    },
+  }),
+  mlflowCall({
+    method: 'get',
+    path: 'model-versions/get',
+    right: 'read',
+    takes: versioned,
+    answer: async (world, _actor, { name, version }) => ({
+      model_version: wireVersion(await getVersion(world.database.read, name, version)),
+    }),
+  }),
+  mlflowCall({
+    method: 'get',
+    path: 'model-versions/search',
+    right: 'read',
+    takes: z.object({
+      filter: absent(text),
+      max_results: absent(int64.pipe(z.number().int().min(1).max(200_000))),
+      order_by: repeated(text),
+      page_token: absent(text),
+    }),
+    async answer(world, _actor, input) {
+      const page = await searchVersions(world.database.read, { ...input, limit: input.max_results ?? 10_000 });
+      return message({ model_versions: page.found, next_page_token: page.token });
+    },
+  }),
+  mlflowCall({
+    method: 'get',
+    path: 'model-versions/get-download-uri',
+    right: 'read',
+    takes: versioned,
+    answer: async (world, _actor, { name, version }) => ({
+      artifact_uri: (await getVersionRow(world.database.read, name, version)).location,
+    }),
+  }),
+  mlflowCall({
+    method: 'post',
+    path: 'model-versions/set-tag',
+    right: 'model.describe',
+    takes: versioned.extend({ key: filledText, value: absent(text.max(longestTagValue)) }),
+    async answer(world, actor, { name, version, key, value }) {
+      await describe(world, actor, { model: name, version }, { putTags: { [key]: value ?? '' } });
+      return {};
+    },
+  }),
+  mlflowCall({
+    method: 'delete',
+    path: 'model-versions/delete-tag',
+    right: 'model.describe',
+    takes: versioned.extend({ key: filledText }),
+    async answer(world, actor, { name, version, key }) {
+      await describe(world, actor, { model: name, version }, { removeTag: key });
+      return {};
+    },
+  }),
+];
+
+// ---------------------------------------------------------------------------------------------------------------------
+// what goes out
+
+const wireTags = (tags: Tags): { key: string; value: string }[] => Object.entries(tags).map(([key, value]) => ({ key, value }));
+
+const wireVersion = (version: ModelVersion): object =>
+  message({
+    name: version.model,
+    version: String(version.version),
+    creation_timestamp: version.createdAt,
+    last_updated_timestamp: version.updatedAt,
+    user_id: version.createdBy,
+    current_stage: version.stage,
+    description: version.description ?? '',
+    source: version.source,
+    run_id: version.runId ?? '',
+    status: version.status,
+    status_message: version.statusMessage,
+    model_id: version.loggedModelId,
+    aliases: version.aliases,
+    tags: wireTags(version.tags),
+  });
+
+async function wireModel(read: Reader, name: string): Promise<object> {
+  const [model] = await wireModels(read, [await getModelRow(read, name)]);
+  return model ?? {};
+}
+
+interface NamedRow {
+  readonly name: string;
+  readonly description: string | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+}
+
+async function wireModels(read: Reader, rows: readonly NamedRow[]): Promise<object[]> {
+  const names = rows.map((row) => row.name);
+  const tags = await tagsOf(read, names.map((model) => ({ model, version: 0 })));
+  const aliases = await listAliases(read, names);
+  return Promise.all(
+    rows.map(async (row) =>
+      message({
+        name: row.name,
+        creation_timestamp: row.created_at,
+        last_updated_timestamp: row.updated_at,
+        description: row.description ?? '',
+        latest_versions: latestPerStage(await listVersions(read, row.name)).map(wireVersion),
+        tags: wireTags(tags.get(`${row.name}/0`) ?? {}),
+        aliases: aliases.filter((alias) => alias.model === row.name).map((alias) => ({ alias: alias.name, version: String(alias.version) })),
+      }),
+    ),
+  );
+}
+
+/** @param versions newest first */
+function latestPerStage(versions: readonly ModelVersion[]): ModelVersion[] {
+  const latest = new Map<string, ModelVersion>();
+  for (const version of versions) if (!latest.has(version.stage)) latest.set(version.stage, version);
+  return [...latest.values()];
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// search
+
+const families = { attribute: 'attribute', attributes: 'attribute', attr: 'attribute', tag: 'tag', tags: 'tag' } as const;
+
+const modelGrammar: SearchGrammar = { families, attributes: { name: { name: 'name', type: 'text' } } };
+const modelOrderGrammar: SearchGrammar = {
+  families,
+  attributes: {
+    name: { name: 'name', type: 'text' },
+    timestamp: { name: 'updated_at', type: 'number' },
+    last_updated_timestamp: { name: 'updated_at', type: 'number' },
+    creation_timestamp: { name: 'created_at', type: 'number' },
+  },
+};
+const versionGrammar: SearchGrammar = {
+  families,
+  attributes: {
+    name: { name: 'model', type: 'text', takesList: true },
+    run_id: { name: 'run_id', type: 'text', takesList: true },
+    source_path: { name: 'source', type: 'text', takesList: true },
+    version_number: { name: 'version', type: 'number' },
+  },
+};
+const versionOrderGrammar: SearchGrammar = {
+  families,
+  attributes: {
+    name: { name: 'model', type: 'text' },
+    version_number: { name: 'version', type: 'number' },
+    last_updated_timestamp: { name: 'updated_at', type: 'number' },
+    creation_timestamp: { name: 'created_at', type: 'number' },
+  },
+};
+
+interface Search {
+  readonly filter?: string | undefined;
+  readonly order_by: readonly string[];
+  readonly page_token?: string | undefined;
+  readonly limit: number;
+}
+
+interface Page {
+  readonly found: object[];
+  readonly token: string | undefined;
+}
+
+const position = z.array(z.union([z.string(), z.number(), z.null()]));
+
+const orderColumns = (table: string, orders: readonly string[], grammar: SearchGrammar): SortColumn[] =>
+  orders.map((source) => {
+    const order = parseOrder(source, grammar);
+    return { sql: sql.ref(`${table}.${order.key}`), isAscending: order.isAscending };
+  });
+
+const conditionSql = (table: string, comparison: Comparison, tagOwner: RawBuilder<boolean>): RawBuilder<boolean> =>
+  comparison.family === 'tag'
+    ? sql`EXISTS (SELECT 1 FROM registry_tag WHERE ${tagOwner} AND registry_tag.key = ${comparison.key}
+                  AND ${comparisonSql(sql.ref('registry_tag.value'), comparison)})`
+    : comparisonSql(sql.ref(`${table}.${comparison.key}`), comparison);
+
+async function searchModels(read: Reader, search: Search): Promise<Page> {
+  const query = [search.filter ?? '', search.order_by];
+  const columns = [...orderColumns('model', search.order_by, modelOrderGrammar), { sql: sql.ref('model.name'), isAscending: true }];
+  const owner = sql<boolean>`registry_tag.model = model.name AND registry_tag.version = 0`;
+  const where = conditionsOf(parseFilter(search.filter, modelGrammar)).map((each) => conditionSql('model', each, owner));
+  const after = readPageToken<Position>(position, search.page_token, query);
+  const { rows } = await sql<NamedRow & Record<string, unknown>>`
+    SELECT model.*, ${sortSelection(columns)} FROM model
+    WHERE lifecycle = 'active' AND ${all(where)} AND ${afterPosition(columns, after)}
+    ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
+  return { found: await wireModels(read, rows.slice(0, search.limit)), token: tokenAfter(rows, columns, search.limit, query) };
+}
+
+async function searchVersions(read: Reader, search: Search): Promise<Page> {
+  const query = [search.filter ?? '', search.order_by];
+  const columns = orderColumns('model_version', search.order_by, versionOrderGrammar);
+  if (columns.length === 0) columns.push({ sql: sql.ref('model_version.updated_at'), isAscending: false });
+  columns.push({ sql: sql.ref('model_version.model'), isAscending: true }, { sql: sql.ref('model_version.version'), isAscending: false });
+  const owner = sql<boolean>`registry_tag.model = model_version.model AND registry_tag.version = model_version.version`;
+  const where = conditionsOf(parseFilter(search.filter, versionGrammar)).map((each) => conditionSql('model_version', each, owner));
+  const after = readPageToken<Position>(position, search.page_token, query);
+  const { rows } = await sql<{ model: string; version: number } & Record<string, unknown>>`
+    SELECT model_version.model, model_version.version, ${sortSelection(columns)} FROM model_version
+    WHERE lifecycle = 'active' AND ${all(where)} AND ${afterPosition(columns, after)}
+    ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
+  const page = rows.slice(0, search.limit);
+  const known = new Map<string, ModelVersion>();
+  for (const model of new Set(page.map((row) => row.model))) {
+    for (const version of await listVersions(read, model)) known.set(`${model}/${version.version}`, version);
+  }
+  return {
+    found: page.flatMap((row) => known.get(`${row.model}/${row.version}`) ?? []).map(wireVersion),
+    token: tokenAfter(rows, columns, search.limit, query),
+  };
+}
+
+function tokenAfter(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  columns: readonly SortColumn[],
+  limit: number,
+  query: unknown,
+): string | undefined {
+  const last = rows[limit - 1];
+  return rows.length > limit && last !== undefined ? pageToken(positionOf(last, columns), query) : undefined;
+}

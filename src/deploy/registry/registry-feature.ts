@@ -1,0 +1,18 @@
+import type { Feature } from '../../platform/feature.ts';
+import { registryMigrations } from './registry-store.ts';
+import { mlflowRegistryRoutes } from './mlflow-registry-routes.ts';
+import { registryRoutes } from './registry-routes.ts';
+import { convertVersion } from './version-conversion.ts';
+import { convertJobKind, type ConvertJobInput } from './versions.ts';
+
+/** Models and their versions, from registration to approval. */
+export const registryFeature: Feature = {
+  name: 'registry',
+  migrations: registryMigrations,
+  routes: registryRoutes,
+  start(world) {
+    world.jobs.handle(convertJobKind, (input: ConvertJobInput, context) => convertVersion(world, input, context));
+  },
+};
+
+export const mlflowRegistryFeature: Feature = { name: 'mlflow registry', routes: mlflowRegistryRoutes };
