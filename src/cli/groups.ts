@@ -9,6 +9,7 @@ const team: Group = { load: async () => (await import('../team/people-commands.t
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
+const run: Group = { load: async () => (await import('../develop/tracking/run-commands.ts')).addRunCommands };
 
 /** The first word of each command and where it lives; a feature adds itself here. */
 export const groups = {
@@ -18,6 +19,7 @@ export const groups = {
   team,
   audit,
   offboard: handover,
+  run,
 } satisfies Record<string, Group>;
 
 export type GroupName = keyof typeof groups;

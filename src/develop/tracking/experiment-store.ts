@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
+import { badRequest } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { checkArtifactLocation } from './artifact-keys.ts';
@@ -136,6 +137,13 @@ export function experimentNumber(id: string): number {
   if (!/^\d+$/.test(id) || !Number.isSafeInteger(number)) throw experimentNotFound(id);
   return number;
 }
+
+/** The numbers of a list that a client searches in. @throws BAD_REQUEST for what can't be an id */
+export const experimentNumbers = (ids: readonly string[]): number[] =>
+  ids.map((id) => {
+    if (!/^\d+$/.test(id)) throw badRequest(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`);
+    return Number(id);
+  });
 
 // ---------------------------------------------------------------------------------------------------------------------
 

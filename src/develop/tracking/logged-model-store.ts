@@ -5,7 +5,7 @@ import { badRequest } from '../../platform/errors.ts';
 import { newHexId } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
-import { experimentNumber, requireActiveExperiment } from './experiment-store.ts';
+import { experimentNumbers, requireActiveExperiment } from './experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
 import { pointOf, stored } from './metric-store.ts';
 import { conditionsOf, parseFilter, parseOrder, type Comparison, type SearchGrammar } from './search-filter.ts';
@@ -72,12 +72,11 @@ export async function deleteLoggedModel(world: World, actor: Actor, id: string):
 }
 
 /** @throws LOGGED_MODEL_NOT_FOUND */
-export async function setLoggedModelTags(world: World, id: string, tags: readonly KeyValue[]): Promise<LoggedModel> {
+export async function setLoggedModelTags(world: World, id: string, tags: readonly KeyValue[]): Promise<void> {
   await world.database.write(async (tx) => {
     await requireModel(tx, id);
     await putPairs(tx, 'logged_model_tag', id, tags);
   });
-  return getLoggedModel(world.database.read, id);
 }
 
 /** @throws LOGGED_MODEL_NOT_FOUND, TAG_NOT_FOUND */
@@ -239,7 +238,7 @@ export async function searchLoggedModels(read: Reader, search: LoggedModelSearch
     ];
   });
   columns.push({ sql: sql.ref('logged_model.created_at'), isAscending: false }, { sql: sql.ref('logged_model.id'), isAscending: true });
-  const experiments = search.experimentIds.flatMap((id) => (/^\d+$/.test(id) ? [experimentNumber(id)] : []));
+  const experiments = experimentNumbers(search.experimentIds);
   if (experiments.length === 0) return { models: [] };
   const { rows } = await sql<{ id: string } & Record<string, unknown>>`
     SELECT logged_model.id, ${sortSelection(columns)} FROM logged_model

@@ -35,16 +35,19 @@ export const metricMessage = (metric: Metric): object => ({
   step: metric.step,
 });
 
-export const runMessage = (run: Run): object => ({
+/** A run that has made nothing yet: MLflow's answer to its creation has no outputs. */
+export const newRunMessage = (run: Run): object => ({
   info: runInfoMessage(run),
   data: message({ metrics: run.metrics.map(metricMessage), params: run.params, tags: run.tags }),
   inputs: message({
     dataset_inputs: run.datasets.map(datasetMessage),
     model_inputs: run.modelInputs.map(({ modelId }) => ({ model_id: modelId })),
   }),
-  ...(run.modelOutputs.length === 0
-    ? {}
-    : { outputs: { model_outputs: run.modelOutputs.map(({ modelId, step }) => ({ model_id: modelId, step })) } }),
+});
+
+export const runMessage = (run: Run): object => ({
+  ...newRunMessage(run),
+  outputs: message({ model_outputs: run.modelOutputs.map(({ modelId, step }) => ({ model_id: modelId, step })) }),
 });
 
 const datasetMessage = ({ dataset, tags }: DatasetInput): object =>

@@ -25,7 +25,7 @@ import {
   setLoggedModelTags,
 } from './logged-model-store.ts';
 import { metricHistory, type HistoryPosition } from './metric-store.ts';
-import { experimentMessage, loggedModelMessage, metricMessage, runInfoMessage, runMessage } from './mlflow-messages.ts';
+import { experimentMessage, loggedModelMessage, metricMessage, newRunMessage, runInfoMessage, runMessage } from './mlflow-messages.ts';
 import {
   absent,
   createMlflowApi,
@@ -309,7 +309,7 @@ const runCalls: readonly MlflowCall[] = [
       tags: pairs,
     }),
     answer: async (world, actor, input) => ({
-      run: runMessage(
+      run: newRunMessage(
         await createRun(world, actor, {
           experimentId: input.experiment_id,
           userId: input.user_id,
@@ -642,7 +642,7 @@ const loggedModelCalls: readonly MlflowCall[] = [
     path: 'logged-models/{model_id}/tags',
     right: 'run.log',
     takes: ofModel({ tags: pairs }),
-    answer: (world, _, input) => answerModel(setLoggedModelTags(world, input.model_id, input.tags)),
+    answer: (world, _, input) => done(setLoggedModelTags(world, input.model_id, input.tags)),
   }),
   mlflowCall({
     method: 'delete',

@@ -95,10 +95,10 @@ async function readBody(context: RequestContext, maxBodyBytes: number | undefine
   try {
     body = JSON.parse(text);
   } catch (cause) {
-    throw new TilthError('BAD_REQUEST', 400, `The body is not JSON: ${messageOf(cause)}`, 'NaN and Infinity are sent as strings.', { cause });
+    throw new TilthError('INVALID_PARAMETER_VALUE', 400, `The body is not JSON: ${messageOf(cause)}`, 'NaN and Infinity are sent as strings.', { cause });
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new TilthError('BAD_REQUEST', 400, 'The body must be a JSON object.');
+    throw invalidParameter('The body must be a JSON object.');
   }
   return body;
 }
@@ -139,11 +139,7 @@ export const repeated = <S extends z.ZodType>(item: S) =>
   z.preprocess((value) => (value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]), z.array(item));
 
 /** A field that may be left out; null is the same as absent. */
-export const absent = <S extends z.ZodType>(schema: S) =>
-  z
-    .union([schema, z.null()])
-    .optional()
-    .transform((value) => value ?? undefined);
+export const absent = <S extends z.ZodType>(schema: S) => z.preprocess((value) => value ?? undefined, schema.optional());
 
 export const text = z.string();
 export const filledText = z.string().min(1);
@@ -211,7 +207,7 @@ export function mlflowErrorOf(error: TilthError): { code: string; status: number
   return byStatus[error.status] ?? (error.status < 500 ? { code: 'BAD_REQUEST', status: 400 } : { code: 'INTERNAL_ERROR', status: 500 });
 }
 
-const ownCodes = new Set(['INVALID_PARAMETER_VALUE', 'BAD_REQUEST', 'ENDPOINT_NOT_FOUND', 'RESOURCE_CONFLICT', 'NOT_IMPLEMENTED']);
+const ownCodes = new Set(['INVALID_PARAMETER_VALUE', 'ENDPOINT_NOT_FOUND', 'RESOURCE_CONFLICT', 'NOT_IMPLEMENTED']);
 
 const byStatus: Readonly<Record<number, { code: string; status: number }>> = {
   400: { code: 'INVALID_PARAMETER_VALUE', status: 400 },

@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
-import { experimentNumber } from './experiment-store.ts';
+import { experimentNumbers } from './experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
 import { getRuns } from './run-store.ts';
 import { conditionsOf, parseFilter, parseOrder, type Comparison, type Order, type SearchGrammar } from './search-filter.ts';
@@ -69,7 +69,7 @@ export async function searchRuns(read: Reader, search: RunSearch): Promise<{ run
 async function searchRunIds(read: Reader, search: RunSearch): Promise<{ ids: string[]; next?: Position }> {
   const conditions = conditionsOf(parseFilter(search.filter, runGrammar)).map(conditionSql);
   const order = orderOf(search.orderBy);
-  const experiments = search.experimentIds.flatMap((id) => (/^\d+$/.test(id) ? [experimentNumber(id)] : []));
+  const experiments = experimentNumbers(search.experimentIds);
   if (experiments.length === 0) return { ids: [] };
   const { rows } = await sql<{ id: string } & Record<string, unknown>>`
     SELECT run.id, ${sortSelection(order.columns)} FROM run ${order.joins}
@@ -90,8 +90,11 @@ function conditionSql(comparison: Comparison): RawBuilder<boolean> {
         comparison.key === 'experiment_id' ? sql`CAST(run.experiment_id AS text)` : sql.ref(`run.${comparison.key}`),
         comparison,
       );
-    case 'metric':
-      return sql`run.id IN (SELECT run_id FROM latest_metric WHERE key = ${comparison.key} AND is_nan = 0 AND ${comparisonSql(value, comparison)})`;
+    case 'metric': {
+      // a NaN is unequal to every number, and neither above nor below one
+      const nan = comparison.operator === '!=' ? sql`(is_nan = 1 OR ${comparisonSql(value, comparison)})` : sql`is_nan = 0 AND ${comparisonSql(value, comparison)}`;
+      return sql`run.id IN (SELECT run_id FROM latest_metric WHERE key = ${comparison.key} AND ${nan})`;
+    }
     case 'dataset':
       return sql`run.id IN (SELECT run_id FROM run_dataset JOIN logged_dataset ON logged_dataset.id = run_dataset.dataset_id
         WHERE ${comparisonSql(sql.ref(comparison.key), comparison)})`;
