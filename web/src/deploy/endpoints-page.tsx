@@ -1,0 +1,2 @@
+export function EndpointsPage() { return null; }
+export function EndpointPage() { return null; }

@@ -1,0 +1,93 @@
+import { Link } from '@tanstack/react-router';
+import type { Evidence, GateReport } from '../../../src/deploy/registry/registry-api.ts';
+import { absolute, count, day, number } from '../platform/format.ts';
+import { Badge, Id } from '../parts/basics.tsx';
+
+/** Condition by condition: what is asked, what was found, and where it was measured. */
+export const GateTable = ({ report }: { report: GateReport }) => (
+  <div className="overflow-x-auto">
+    <table className="data-table">
+      <caption className="sr-only">Gate of {report.model} version {report.version}</caption>
+      <thead>
+        <tr>
+          <th>Outcome</th>
+          <th>Condition</th>
+          <th>Required</th>
+          <th>Measured</th>
+          <th>Evidence</th>
+        </tr>
+      </thead>
+      <tbody>
+        {report.results.map((result) => (
+          <tr key={result.id}>
+            <td>
+              {result.measured === null && !result.passed ? (
+                <Badge tone="warn" icon="dash">
+                  not known
+                </Badge>
+              ) : result.passed ? (
+                <Badge tone="good" icon="check">
+                  pass
+                </Badge>
+              ) : (
+                <Badge tone="bad" icon="cross">
+                  fail
+                </Badge>
+              )}
+            </td>
+            <td>
+              <span className="font-medium">{result.id}</span>
+              <span className="block text-xs text-ink-3">{result.kind}</span>
+            </td>
+            <td className="min-w-[160px]">{result.required}</td>
+            <td className="min-w-[120px] font-medium">
+              {typeof result.measured === 'number' ? number(result.measured, 5) : (result.measured ?? '–')}
+              {result.evidence.interval === undefined ? null : (
+                <span className="block text-xs font-normal text-ink-2">
+                  {number(result.evidence.interval.low)} to {number(result.evidence.interval.high)} at {result.evidence.interval.confidence * 100} %
+                </span>
+              )}
+              {result.note === null ? null : <span className="block text-xs font-normal text-ink-2">{result.note}</span>}
+            </td>
+            <td className="min-w-[180px] text-xs">
+              <EvidenceLinks evidence={result.evidence} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+    {report.results.length === 0 ? <p className="px-4 py-6 text-sm text-ink-2">This model’s gate has no conditions in tilth.yaml.</p> : null}
+  </div>
+);
+
+const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
+  <ul className="flex flex-col gap-0.5 text-ink-2">
+    {evidence.runId === undefined ? null : (
+      <li>
+        run{' '}
+        <Link to={`/develop/runs/${evidence.runId}`} className="link">
+          {evidence.runId.slice(0, 8)}
+        </Link>
+      </li>
+    )}
+    {evidence.dataset === undefined && evidence.dataVersion === undefined ? null : (
+      <li>
+        data{' '}
+        {evidence.dataset === undefined ? null : (
+          <Link to={`/develop/data/${encodeURIComponent(evidence.dataset)}`} className="link">
+            {evidence.dataset}
+          </Link>
+        )}{' '}
+        {evidence.dataVersion === undefined ? null : <Id text={evidence.dataVersion} />}
+      </li>
+    )}
+    {evidence.comparedWith === undefined ? null : <li>compared with {evidence.comparedWith}</li>}
+    {evidence.rowCount === undefined ? null : <li>{count(evidence.rowCount)} rows</li>}
+    {evidence.window === undefined ? null : (
+      <li>
+        {day(evidence.window.from)} – {day(evidence.window.to)}
+      </li>
+    )}
+    {evidence.at === undefined ? null : <li>measured {absolute(evidence.at)}</li>}
+  </ul>
+);

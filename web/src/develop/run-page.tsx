@@ -1,0 +1,186 @@
+import { Link, useParams } from '@tanstack/react-router';
+import { number, absolute, bytes, duration } from '../platform/format.ts';
+import { useUrlState } from '../platform/url.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Badge, Copy, Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
+import { segment, withParams } from '../platform/api.ts';
+import { Curves } from './curves.tsx';
+import { statusTone } from './runs-page.tsx';
+import { useArtifacts, useRun, type Run } from './tracking.ts';
+
+export function RunPage() {
+  const { id = '' } = useParams({ strict: false });
+  const query = useRun(id);
+  const [filter, setFilter] = useUrlState('filter');
+  const [metric, setMetric] = useUrlState('metric');
+  const run = query.data;
+  return (
+    <Page
+      name={run?.name ?? 'Run'}
+      title={
+        <>
+          {run?.name ?? id}
+          {run === undefined ? null : <Badge tone={statusTone[run.status] ?? 'plain'}>{run.status}</Badge>}
+        </>
+      }
+      cli={`tilth run show ${id}`}
+      actions={
+        <>
+          <FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />
+          <Copy text={`tilth reproduce ${id}`} label="Copy reproduce" className="h-8 border-line px-2.5" />
+        </>
+      }
+    >
+      <Answer query={query} empty={<div className="card"><Empty title={`No run has the id ${id}.`} command="tilth run list" /></div>}>
+        {(data) => (
+          <>
+            <Panel title="What it was">
+              <Facts
+                facts={[
+                  { label: 'Run id', value: <Id text={data.id} letters={32} /> },
+                  { label: 'Started', value: <When at={data.startedAt} /> },
+                  { label: 'Took', value: data.startedAt === null || data.endedAt === null ? '–' : duration(data.endedAt - data.startedAt) },
+                  { label: 'By', value: data.user || '–' },
+                  { label: 'Experiment', value: data.experimentName },
+                  { label: 'Logged models', value: data.models.map((model) => model.name).join(', ') || '–' },
+                  { label: 'Commit', value: data.tags.has('mlflow.source.git.commit') ? <Id text={data.tags.get('mlflow.source.git.commit') ?? ''} letters={10} /> : '–' },
+                  { label: 'Source', value: data.tags.get('mlflow.source.name') ?? '–' },
+                ]}
+              />
+            </Panel>
+            <div className="grid gap-5 lg:grid-cols-2">
+              <Panel title={`Metrics (${data.metrics.size})`} flush>
+                <Pairs
+                  pairs={[...data.metrics].map(([key, value]) => [key, number(value, 6)] as const)}
+                  filter={filter}
+                  empty="This run logged no metric."
+                  chosen={metric}
+                  onChoose={(key) => setMetric(key === metric ? '' : key)}
+                />
+                {metric !== '' && data.metrics.has(metric) ? (
+                  <div className="border-t border-line pt-3">
+                    <h3 className="px-4 pb-1">{metric}</h3>
+                    <Curves ids={[data.id]} names={[data.name]} metric={metric} />
+                  </div>
+                ) : null}
+              </Panel>
+              <Panel title={`Params (${data.params.size})`} flush>
+                <Pairs pairs={[...data.params]} filter={filter} empty="This run logged no param." />
+              </Panel>
+              <Panel title="Artifacts" flush>
+                <Artifacts run={data} />
+              </Panel>
+              <div className="flex flex-col gap-5">
+                <Panel title="Datasets" flush>
+                  <Datasets run={data} />
+                </Panel>
+                <Panel title="Tags" flush>
+                  <Pairs pairs={[...data.tags].filter(([key]) => !key.startsWith('mlflow.'))} filter={filter} empty="No tags of its own." />
+                </Panel>
+              </div>
+            </div>
+            <p className="text-xs text-ink-3">{data.startedAt === null ? '' : `Started ${absolute(data.startedAt)}`}</p>
+          </>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+function Pairs(props: {
+  pairs: readonly (readonly [string, string])[];
+  filter: string;
+  empty: string;
+  chosen?: string;
+  onChoose?: (key: string) => void;
+}) {
+  const { onChoose } = props;
+  const shown = props.pairs.filter(([key]) => key.toLowerCase().includes(props.filter.toLowerCase())).sort(([a], [b]) => a.localeCompare(b));
+  if (shown.length === 0) return <p className="px-4 py-4 text-sm text-ink-2">{props.filter === '' ? props.empty : 'No key fits this filter.'}</p>;
+  return (
+    <div className="max-h-[420px] overflow-auto" tabIndex={0}>
+      <table className="data-table">
+        <tbody>
+          {shown.map(([key, value]) => (
+            <tr key={key}>
+              <th scope="row" className="!text-sm !font-normal !whitespace-normal !text-ink-2 break-all">
+                {onChoose === undefined ? (
+                  key
+                ) : (
+                  <button type="button" className="text-left hover:text-accent hover:underline" aria-expanded={key === props.chosen} onClick={() => onChoose(key)}>
+                    {key}
+                  </button>
+                )}
+              </th>
+              <td className="num break-all !whitespace-normal">{value}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+const isData = (tag: string): boolean => tag.startsWith('tilth.dataset.');
+
+function Datasets({ run }: { run: Run }) {
+  const governed = [...run.tags].filter(([key]) => isData(key)).map(([key, md5]) => ({ name: key.slice('tilth.dataset.'.length), md5 }));
+  if (run.datasets.length === 0 && governed.length === 0) return <p className="px-4 py-4 text-sm text-ink-2">No dataset was logged.</p>;
+  return (
+    <ul className="divide-y divide-line text-sm">
+      {governed.map((each) => (
+        <li key={each.name} className="flex flex-wrap items-center gap-2 px-4 py-2">
+          <Link to={`/develop/data/${encodeURIComponent(each.name)}`} className="link">
+            {each.name}
+          </Link>
+          <Id text={each.md5} letters={12} />
+          <Badge tone="accent">governed</Badge>
+        </li>
+      ))}
+      {run.datasets.map((each) => (
+        <li key={`${each.name}/${each.digest}/${each.context}`} className="flex flex-wrap items-center gap-2 px-4 py-2">
+          {each.name} <Id text={each.digest} letters={12} />
+          {each.context === null ? null : <Badge>{each.context}</Badge>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Artifacts({ run }: { run: Run }) {
+  const [path, setPath] = useUrlState('artifacts');
+  const query = useArtifacts(run.id, path);
+  const above = path.split('/').slice(0, -1).join('/');
+  return (
+    <div className="max-h-[420px] overflow-auto text-sm" tabIndex={0}>
+      {path === '' ? null : (
+        <button type="button" className="button button-quiet m-1.5 h-7" onClick={() => setPath(above)}>
+          ↑ {path}
+        </button>
+      )}
+      <Answer query={query} empty={<p className="px-4 py-4 text-ink-2">No artifact was logged.</p>}>
+        {(files) => (
+          <ul className="divide-y divide-line">
+            {files.map((file) => {
+              const name = file.path.split('/').at(-1) ?? file.path;
+              return (
+                <li key={file.path} className="flex items-center justify-between gap-3 px-4 py-1.5">
+                  {file.isFolder ? (
+                    <button type="button" className="link" onClick={() => setPath(file.path)}>
+                      {name}/
+                    </button>
+                  ) : (
+                    <a className="link min-w-0 truncate" href={withParams(`/api/v1/runs/${segment(run.id)}/artifact`, { path: file.path })} download>
+                      {name}
+                    </a>
+                  )}
+                  <span className="text-xs text-ink-3">{file.byteCount === undefined ? '' : bytes(file.byteCount)}</span>
+                </li>
+              );
+            })}
+          </ul>
+        )}
+      </Answer>
+    </div>
+  );
+}

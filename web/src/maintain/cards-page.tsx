@@ -1,0 +1,2 @@
+export function CardsPage() { return null; }
+export function CardPage() { return null; }

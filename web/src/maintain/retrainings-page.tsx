@@ -1,0 +1,133 @@
+import { useState } from 'react';
+import type { RetrainingView } from '../../../src/maintain/retraining/retraining-api.ts';
+import type { GateReport } from '../../../src/deploy/registry/registry-api.ts';
+import { GateTable } from '../deploy/gate.tsx';
+import { VersionLink } from '../deploy/version-link.tsx';
+import { useApi } from '../platform/api.ts';
+import { absolute, day } from '../platform/format.ts';
+import { useUrlState } from '../platform/url.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Badge, Empty, Facts, FilterBox, Page, Panel, When, type Tone } from '../parts/basics.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { JobLog } from './jobs-page.tsx';
+
+const tone: Readonly<Record<RetrainingView['state'], Tone>> = {
+  training: 'info',
+  shadow: 'info',
+  judging: 'info',
+  'awaiting-approval': 'warn',
+  promoted: 'good',
+  refused: 'plain',
+  failed: 'bad',
+};
+
+export function RetrainingsPage() {
+  const retrainings = useApi<RetrainingView[]>('/api/v1/retrainings');
+  const [filter, setFilter] = useUrlState('filter');
+  return (
+    <Page
+      title="Retrainings"
+      name="Retrainings"
+      lead="Each is started by an alert, a schedule or a person; its candidate is promoted only when the gate passes."
+      cli="tilth retrain list"
+      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter by model or state" />}
+    >
+      <Answer
+        query={retrainings}
+        empty={
+          <div className="card">
+            <Empty title="No model has been retrained yet" command="tilth retrain MODEL">
+              An alert named in the model’s <code>retraining.on</code> starts one by itself.
+            </Empty>
+          </div>
+        }
+      >
+        {(list) => (
+          <div className="flex flex-col gap-4">
+            {list
+              .filter((each) => `${each.model} ${each.state} ${each.cause.kind}`.includes(filter.toLowerCase()))
+              .map((each) => (
+                <Retraining key={each.id} retraining={each} />
+              ))}
+          </div>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+function Retraining({ retraining }: { retraining: RetrainingView }) {
+  const [shown, setShown] = useState<'gate' | 'log' | null>(null);
+  const gate = retraining.gate as GateReport | null;
+  return (
+    <Panel
+      title={`${retraining.model}, trained on ${retraining.trainedFrom} to ${retraining.trainedTo}`}
+      id={retraining.id}
+      aside={
+        <>
+          <Badge tone={tone[retraining.state]}>{retraining.state}</Badge>
+          <When at={retraining.createdAt} />
+        </>
+      }
+    >
+      <Facts
+        facts={[
+          { label: 'Started by', value: `${retraining.cause.kind}${retraining.cause.kind === 'person' ? `: ${retraining.requestedBy}` : `: ${retraining.cause.id}`}` },
+          { label: 'Champion then', value: <VersionLink model={retraining.model} version={retraining.champion} /> },
+          { label: 'Candidate', value: <VersionLink model={retraining.model} version={retraining.candidate} /> },
+          { label: 'Shadow', value: `${day(retraining.shadowFrom)} – ${day(retraining.shadowUntil)}` },
+          { label: 'Branch', value: retraining.branch === null ? '–' : <code className="text-xs break-all">{retraining.branch}</code> },
+        ]}
+      />
+      <ol className="mt-5 flex flex-col">
+        {retraining.steps.map((step, index) => {
+          const isLast = index === retraining.steps.length - 1;
+          const ended = step.state === 'failed' ? 'bad' : step.state === 'promoted' ? 'good' : 'plain';
+          return (
+            <li key={`${step.at}-${index}`} className="relative flex gap-3 pb-3">
+              {isLast ? null : <span aria-hidden="true" className="absolute top-4 bottom-0 left-[7px] w-px bg-line" />}
+              <span
+                aria-hidden="true"
+                className={`mt-1 grid size-[15px] shrink-0 place-items-center rounded-full border ${
+                  ended === 'bad' ? 'border-bad text-bad' : ended === 'good' ? 'border-good text-good' : 'border-line-strong text-ink-3'
+                } bg-surface`}
+              >
+                {isLast && ended === 'plain' ? <span className="size-1.5 rounded-full bg-current" /> : <Icon name={ended === 'bad' ? 'cross' : 'check'} size={9} />}
+              </span>
+              <span className="min-w-0">
+                <span className="font-medium">{step.state}</span>
+                <span className="ml-2 text-xs text-ink-3" title={absolute(step.at)}>
+                  <When at={step.at} />
+                </span>
+                <span className="block text-sm break-words text-ink-2">{step.note}</span>
+              </span>
+            </li>
+          );
+        })}
+      </ol>
+      <div className="flex flex-wrap gap-2">
+        {gate === null ? null : (
+          <button type="button" className="button" aria-expanded={shown === 'gate'} onClick={() => setShown(shown === 'gate' ? null : 'gate')}>
+            <Icon name={gate.passed ? 'check' : 'cross'} className={gate.passed ? 'text-good' : 'text-bad'} />
+            Gate {gate.passed ? 'passed' : 'not passed'}
+          </button>
+        )}
+        {retraining.jobId === null ? null : (
+          <button type="button" className="button" aria-expanded={shown === 'log'} onClick={() => setShown(shown === 'log' ? null : 'log')}>
+            Job log
+          </button>
+        )}
+      </div>
+      {shown === 'gate' && gate !== null ? (
+        <div className="mt-4 -mx-4 border-t border-line">
+          <GateTable report={gate} />
+        </div>
+      ) : null}
+      {shown === 'log' && retraining.jobId !== null ? (
+        <div className="mt-4">
+          <JobLog id={retraining.jobId} />
+        </div>
+      ) : null}
+    </Panel>
+  );
+}

@@ -1,0 +1,80 @@
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
+const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ['year', 31_557_600_000],
+  ['month', 2_629_800_000],
+  ['week', 604_800_000],
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+];
+
+/** `3 min ago`, `in 2 hr.`; below a minute `just now`. */
+export function ago(at: number, now: number): string {
+  const distance = at - now;
+  for (const [unit, ms] of units) {
+    if (Math.abs(distance) >= ms) return relative.format(Math.trunc(distance / ms), unit);
+  }
+  return 'just now';
+}
+
+const absoluteFormat = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
+/** `5 Mar 2013, 14:00:00 UTC` */
+export const absolute = (at: number): string => `${absoluteFormat.format(at)} UTC`;
+
+const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+export const day = (at: number): string => dayFormat.format(at);
+const shortDayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+export const shortDay = (at: number): string => shortDayFormat.format(at);
+
+/** A duration as a person says it: `340 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
+}
+
+const countFormat = new Intl.NumberFormat('en-GB');
+export const count = (value: number): string => countFormat.format(value);
+
+/** A measured number: four significant digits, whole numbers as they are. */
+export function number(value: number | null | undefined, digits = 4): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return '–';
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return countFormat.format(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(digits - 2);
+  return value.toLocaleString('en-GB', { maximumSignificantDigits: Math.max(digits, Math.floor(Math.log10(size || 1)) + 1) });
+}
+
+/** A figure of a chart or table column: the same number of decimals in every row. */
+export const fixed = (value: number | null | undefined, decimals = 3): string =>
+  value === null || value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(decimals);
+
+/** A share 0..1 as `93.4 %`. */
+export const share = (value: number | null | undefined, decimals = 1): string =>
+  value === null || value === undefined || !Number.isFinite(value) ? '–' : `${(value * 100).toFixed(decimals)} %`;
+
+export function bytes(value: number): string {
+  const names = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let size = value;
+  let index = 0;
+  while (size >= 1000 && index < names.length - 1) {
+    size /= 1000;
+    index += 1;
+  }
+  return `${index === 0 ? size : size.toFixed(size < 10 ? 1 : 0)} ${names[index]}`;
+}
+
+/** Microseconds as ms, with as many digits as matter. */
+export const microseconds = (us: number): string => (us < 1000 ? `${Math.round(us)} µs` : `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`);
+
+/** One line of text for any value of an event or a tag. */
+export function plain(value: unknown): string {
+  if (value === null || value === undefined) return '–';
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return number(value);
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return JSON.stringify(value);
+}
+/** A word in the shell, quoted where needed. */
+export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);

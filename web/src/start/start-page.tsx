@@ -1,0 +1,104 @@
+import { Link } from '@tanstack/react-router';
+import type { Project } from '../../../src/start/project/project-api.ts';
+import { segment, useApi } from '../platform/api.ts';
+import { plain } from '../platform/format.ts';
+import { useUrlState } from '../platform/url.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
+
+export function StartPage() {
+  const query = useApi<Project[]>('/api/v1/projects');
+  const [filter, setFilter] = useUrlState('filter');
+  return (
+    <Page
+      title="Start"
+      name="Start"
+      lead="Projects, the template each came from, and what was answered when it was made."
+      cli="tilth start TEMPLATE"
+      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter projects" />}
+    >
+      <Answer
+        query={query}
+        empty={
+          <div className="card">
+            <Empty title="No project is known yet" command="tilth start mlops">
+              A project begins from any cookiecutter template: a folder, a git address, or one that comes with tilth.
+            </Empty>
+          </div>
+        }
+      >
+        {(projects) => (
+          <div className="flex flex-col gap-5">
+            {projects
+              .filter((project) => `${project.name} ${project.template ?? ''}`.toLowerCase().includes(filter.toLowerCase()))
+              .map((project) => (
+                <ProjectPanel key={project.name} project={project} />
+              ))}
+          </div>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+function ProjectPanel({ project }: { project: Project }) {
+  const { datasets, models } = project.declaration;
+  const answers = Object.entries(project.answers).filter(([key]) => !key.startsWith('_'));
+  return (
+    <Panel title={project.name} id={project.name} aside={<>read <When at={project.syncedAt} /></>}>
+      <Facts
+        facts={[
+          { label: 'Folder', value: <code className="text-xs break-all">{project.root}</code> },
+          { label: 'Template', value: project.template === null ? 'not remembered' : <span className="break-all">{project.template}</span> },
+          { label: 'Template commit', value: project.templateCommit === null ? '–' : <Id text={project.templateCommit} letters={10} /> },
+          { label: 'Registered', value: <When at={project.registeredAt} /> },
+        ]}
+      />
+      <div className="mt-5 grid gap-x-8 gap-y-5 lg:grid-cols-2">
+        <div>
+          <h3 className="mb-2">What tilth.yaml declares</h3>
+          <ul className="flex flex-col gap-1.5 text-sm">
+            {Object.entries(datasets).map(([name, dataset]) => (
+              <li key={name}>
+                <span className="text-ink-3">dataset</span>{' '}
+                <Link to={`/develop/data/${segment(name)}`} className="link">
+                  {name}
+                </Link>
+                <span className="text-ink-2">
+                  , {dataset.path}, owner {dataset.owner}, {dataset.classification}
+                </span>
+              </li>
+            ))}
+            {Object.entries(models).map(([name, model]) => (
+              <li key={name}>
+                <span className="text-ink-3">model</span>{' '}
+                <Link to={`/deploy/models/${segment(name)}`} className="link">
+                  {name}
+                </Link>
+                <span className="text-ink-2">
+                  , {model.gate.length} gate conditions, endpoint {model.endpoint}, {model.monitoring.alerts.length} alert rules, owner {model.owner}
+                </span>
+              </li>
+            ))}
+            {Object.keys(datasets).length + Object.keys(models).length === 0 ? <li className="text-ink-2">Nothing yet.</li> : null}
+          </ul>
+        </div>
+        <div>
+          <h3 className="mb-2">What was answered</h3>
+          {answers.length === 0 ? (
+            <p className="text-sm text-ink-2">The project does not remember its answers.</p>
+          ) : (
+            <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-1 text-sm">
+              {answers.map(([key, value]) => (
+                <div key={key} className="contents">
+                  <dt className="text-ink-3">{key}</dt>
+                  <dd className="break-words">{plain(value)}</dd>
+                </div>
+              ))}
+            </dl>
+          )}
+        </div>
+      </div>
+    </Panel>
+  );
+}

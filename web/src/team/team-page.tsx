@@ -1,0 +1,90 @@
+import { useApi } from '../platform/api.ts';
+import type { Person } from '../../../src/team/people-api.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Badge, Empty, FilterBox, Page, Panel, When } from '../parts/basics.tsx';
+import { useUrlState } from '../platform/url.ts';
+import { words } from './words.ts';
+
+export function TeamPage() {
+  const people = useApi<Person[]>('/api/v1/people');
+  const [filter, setFilter] = useUrlState('filter');
+  const isFound = (text: string): boolean => text.toLowerCase().includes(filter.toLowerCase());
+  return (
+    <Page
+      title="Team"
+      name="Team"
+      lead="Who works here, what each may do, and the words that everyone uses."
+      cli="tilth team list"
+      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter people and words" />}
+    >
+      <Panel title="People" flush>
+        <Answer
+          query={people}
+          empty={
+            <Empty title="Nobody is set up yet" command="tilth team add ana --name 'Ana Ruiz' --title 'data scientist' --role contributor">
+              Until then everything is done by the local user of this machine, who may do all but approve.
+            </Empty>
+          }
+        >
+          {(list) => (
+            <div className="overflow-x-auto">
+              <table className="data-table">
+                <thead>
+                  <tr>
+                    <th>Person</th>
+                    <th>Title</th>
+                    <th>May act as</th>
+                    <th className="num">Live tokens</th>
+                    <th>Since</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {list
+                    .filter((person) => isFound(`${person.id} ${person.name} ${person.title} ${person.roles.join(' ')}`))
+                    .map((person) => (
+                      <tr key={person.id} className={person.isActive ? '' : 'text-ink-3'}>
+                        <td>
+                          <span className="flex flex-wrap items-center gap-2">
+                            <span className="font-medium">{person.name}</span>
+                            <code className="text-xs text-ink-3">{person.id}</code>
+                            {person.isSimulated ? <Badge tone="info">simulated</Badge> : null}
+                            {person.isActive ? null : <Badge>has left</Badge>}
+                          </span>
+                        </td>
+                        <td className="whitespace-nowrap">{person.title}</td>
+                        <td>
+                          <span className="flex flex-wrap gap-1">
+                            {person.roles.map((role) => (
+                              <Badge key={role} tone={role === 'reviewer' || role === 'pii' ? 'accent' : 'plain'}>
+                                {role}
+                              </Badge>
+                            ))}
+                          </span>
+                        </td>
+                        <td className="num">{person.tokenCount}</td>
+                        <td>
+                          <When at={person.createdAt} />
+                        </td>
+                      </tr>
+                    ))}
+                </tbody>
+              </table>
+            </div>
+          )}
+        </Answer>
+      </Panel>
+      <Panel title="The common language" aside="one word for one thing, in commands, routes, page and docs">
+        <dl className="grid gap-x-8 gap-y-4 md:grid-cols-2 xl:grid-cols-3">
+          {words
+            .filter((each) => isFound(`${each.word} ${each.means}`))
+            .map((each) => (
+              <div key={each.word}>
+                <dt className="font-medium">{each.word}</dt>
+                <dd className="mt-0.5 text-sm text-ink-2">{each.means}</dd>
+              </div>
+            ))}
+        </dl>
+      </Panel>
+    </Page>
+  );
+}
