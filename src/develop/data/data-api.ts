@@ -106,15 +106,3 @@ export type Dataset = z.infer<typeof dataset>;
 
 export const datasetWithVersions = dataset.extend({ versions: z.array(datasetVersion) });
 export type DatasetWithVersions = z.infer<typeof datasetWithVersions>;
-
-export const lineageKind = z.enum(['dataset-version', 'run', 'model-version', 'endpoint', 'job', 'pipeline-execution']);
-export type LineageKind = z.infer<typeof lineageKind>;
-
-export const lineageNode = z.object({ kind: lineageKind, id: z.string() });
-export type LineageNode = z.infer<typeof lineageNode>;
-
-export const lineageEdge = z.object({ from: lineageNode, to: lineageNode, relation: z.string(), at: z.number() });
-export type LineageEdge = z.infer<typeof lineageEdge>;
-
-export const lineageGraph = z.object({ nodes: z.array(lineageNode), edges: z.array(lineageEdge) });
-export type LineageGraph = z.infer<typeof lineageGraph>;
