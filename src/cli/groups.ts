@@ -5,6 +5,8 @@ interface Group {
 }
 
 const up: Group = { load: async () => (await import('./up-commands.ts')).addUpCommands };
+const start: Group = { load: async () => (await import('../start/start-commands.ts')).addStartCommands };
+const project: Group = { load: async () => (await import('../start/project/project-commands.ts')).addProjectCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
@@ -15,6 +17,8 @@ const run: Group = { load: async () => (await import('../develop/tracking/run-co
 export const groups = {
   up,
   server: up,
+  start,
+  project,
   serve,
   team,
   audit,

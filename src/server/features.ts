@@ -11,6 +11,8 @@ import { eventMigrations } from '../platform/events.ts';
 import type { Feature } from '../platform/feature.ts';
 import { jobRoutes } from '../platform/job-routes.ts';
 import { jobMigrations } from '../platform/jobs.ts';
+import { projectRoutes } from '../start/project/project-routes.ts';
+import { projectMigrations } from '../start/project/project-store.ts';
 import { ownershipMigrations } from '../team/ownership.ts';
 import { peopleRoutes } from '../team/people-routes.ts';
 import { teamMigrations } from '../team/people-store.ts';
@@ -20,6 +22,7 @@ export const features: readonly Feature[] = [
   { name: 'events', migrations: eventMigrations, routes: eventRoutes },
   { name: 'jobs', migrations: jobMigrations, routes: jobRoutes },
   { name: 'people', migrations: { ...teamMigrations, ...ownershipMigrations }, routes: peopleRoutes },
+  { name: 'projects', migrations: projectMigrations, routes: projectRoutes },
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
   { name: 'mlflow tracking', routes: mlflowTrackingRoutes },
   { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
