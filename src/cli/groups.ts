@@ -8,6 +8,21 @@ const up: Group = { load: async () => (await import('./up-commands.ts')).addUpCo
 const start: Group = { load: async () => (await import('../start/start-commands.ts')).addStartCommands };
 const project: Group = { load: async () => (await import('../start/project/project-commands.ts')).addProjectCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
+const data: Group = { load: async () => (await import('../develop/data/data-commands.ts')).addDataCommands };
+const pipeline: Group = { load: async () => (await import('../develop/pipelines/pipeline-commands.ts')).addPipelineCommands };
+const dvc: Group = {
+  load: async () => {
+    const [{ addDvcDataCommands }, { addDvcPipelineCommands }] = await Promise.all([
+      import('../develop/data/data-commands.ts'),
+      import('../develop/pipelines/pipeline-commands.ts'),
+    ]);
+    return (program) => {
+      addDvcDataCommands(program);
+      addDvcPipelineCommands(program);
+    };
+  },
+};
+const explain: Group = { load: async () => (await import('../team/glossary-commands.ts')).addGlossaryCommands };
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
@@ -19,8 +34,12 @@ export const groups = {
   server: up,
   start,
   project,
+  data,
+  pipeline,
+  dvc,
   serve,
   team,
+  explain,
   audit,
   offboard: handover,
   run,

@@ -1,3 +1,9 @@
+import { dataRoutes } from '../develop/data/data-routes.ts';
+import { dataMigrations } from '../develop/data/data-store.ts';
+import { lineageRoutes } from '../develop/lineage/lineage-routes.ts';
+import { lineageMigrations } from '../develop/lineage/lineage-store.ts';
+import { pipelineRoutes } from '../develop/pipelines/pipeline-routes.ts';
+import { pipelineMigrations } from '../develop/pipelines/pipeline-store.ts';
 import { mlflowArtifactRoutes } from '../develop/tracking/mlflow-artifact-routes.ts';
 import { mlflowTrackingRoutes } from '../develop/tracking/mlflow-routes.ts';
 import { mlflowFallback } from '../develop/tracking/mlflow-wire.ts';
@@ -14,6 +20,7 @@ import { jobMigrations } from '../platform/jobs.ts';
 import { projectRoutes } from '../start/project/project-routes.ts';
 import { projectMigrations } from '../start/project/project-store.ts';
 import { ownershipMigrations } from '../team/ownership.ts';
+import { glossaryRoutes } from '../team/glossary-routes.ts';
 import { peopleRoutes } from '../team/people-routes.ts';
 import { teamMigrations } from '../team/people-store.ts';
 
@@ -22,7 +29,11 @@ export const features: readonly Feature[] = [
   { name: 'events', migrations: eventMigrations, routes: eventRoutes },
   { name: 'jobs', migrations: jobMigrations, routes: jobRoutes },
   { name: 'people', migrations: { ...teamMigrations, ...ownershipMigrations }, routes: peopleRoutes },
+  { name: 'glossary', routes: glossaryRoutes },
   { name: 'projects', migrations: projectMigrations, routes: projectRoutes },
+  { name: 'lineage', migrations: lineageMigrations, routes: lineageRoutes },
+  { name: 'data', migrations: dataMigrations, routes: dataRoutes },
+  { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
   { name: 'mlflow tracking', routes: mlflowTrackingRoutes },
   { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
