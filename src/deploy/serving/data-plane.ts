@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server as TcpServer, type AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,6 +78,8 @@ class Plane implements DataPlane {
   #reporter: NodeJS.Timeout | undefined;
   #requestCount = 0;
   #isDraining = false;
+  /** no new connections; those there are end with their next answer */
+  #isClosing = false;
   #closed: Promise<void> | undefined;
   #allDone: (() => void) | undefined;
 
@@ -128,7 +130,10 @@ class Plane implements DataPlane {
     this.#isDraining = true;
     clearInterval(this.#reporter);
     await sleep(this.#options.drainDelayMs ?? 0);
-    const closed = new Promise<void>((resolve) => void this.#http.close(() => resolve()));
+    // http's own close would cut idle connections at once, also those whose next request is on its way
+    const closed = new Promise<void>((resolve) => void TcpServer.prototype.close.call(this.#http, () => resolve()));
+    this.#isClosing = true;
+    await sleep(this.#options.drainDelayMs ?? 0);
     await Promise.race([this.#quiet(), sleep(drainTimeoutMs, undefined, { ref: false })]);
     this.#http.closeIdleConnections();
     await Promise.race([closed, sleep(1_000, undefined, { ref: false })]);
@@ -178,7 +183,7 @@ class Plane implements DataPlane {
     const path = pathOf(request.url ?? '/');
     const writeError = errorWriterOf(path);
     this.#requestCount++;
-    if (this.#isDraining) response.setHeader('connection', 'close');
+    if (this.#isClosing) response.setHeader('connection', 'close');
     try {
       if (this.#isLoopback) refuseStrangers(request);
       await this.#route(request.method ?? 'GET', path)(request, response);
@@ -222,7 +227,7 @@ class Plane implements DataPlane {
       const handler = this.#plain[path];
       if (handler !== undefined) return handler;
     }
-    throw new TilthError('NOT_FOUND', 404, `There is no ${method} ${path} here.`, 'See docs/reference/serving.md for what there is.');
+    throw new TilthError('NOT_FOUND', 404, `There is no ${method} ${path} here.`, 'Predictions: POST /endpoints/NAME/invocations or POST /v2/models/NAME/infer.');
   }
 
   readonly #plain: Record<string, Handler> = {

@@ -1,5 +1,6 @@
 import type { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
+import { parsePythonJson } from './python-json.ts';
 import { takeRows, type Cell, type Column, type Layout, type Rows } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import type { ServedEndpoint, ServedVersion, TensorSchema } from './serving-api.ts';
@@ -83,7 +84,7 @@ function readOutputs(outputs: unknown): readonly WantedOutput[] | undefined {
 function parseRequest(text: string): JsonRequest {
   let request: unknown;
   try {
-    request = JSON.parse(text);
+    request = parsePythonJson(text);
   } catch (cause) {
     throw bodyUnreadable('The request is not valid JSON.', undefined, cause);
   }

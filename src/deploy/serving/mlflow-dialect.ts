@@ -1,6 +1,7 @@
 import { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { parseCsv } from './csv.ts';
+import { parsePythonJson } from './python-json.ts';
 import { takeRows, type Cell, type Column, type Layout, type Rows } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import { bodyUnreadable, contentTypeUnknown, shapeWrong } from './serving-errors.ts';
@@ -48,7 +49,7 @@ function mediaType(contentType: string): string | undefined {
 function parseDocument(text: string): Record<string, unknown> {
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = parsePythonJson(text);
   } catch (cause) {
     throw bodyUnreadable('The body is not valid JSON.', undefined, cause);
   }

@@ -19,7 +19,7 @@ export interface ActiveTarget extends RouteTarget {
 
 /** An endpoint as it is served now; replaced as a whole, never changed. */
 export interface ActiveEndpoint extends ServedEndpoint {
-  readonly targets: readonly ActiveTarget[] & ServedEndpoint['targets'];
+  readonly targets: ActiveTarget[];
 }
 
 /** What the caller said beside the rows. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { resolveHome, type Home } from '../../platform/home.ts';
-import { startDataPlane, type DataPlane, type DataPlaneOptions } from './data-plane.ts';
+import { startDataPlane, type DataPlaneOptions } from './data-plane.ts';
 import { readSegment } from './prediction-log.ts';
 import type { PredictionRecord } from './prediction-record.ts';
 import type { ServedEndpoint, ServedSchema, ServedVersion, ServingConfig, ServingReport } from './serving-api.ts';
@@ -146,12 +146,18 @@ export function temporaryHome(context: TestContext): Home {
 
 export const quietLog = pino({ level: 'silent' });
 
+export interface TestPlane {
+  readonly address: string;
+  readonly home: Home;
+  readonly close: () => Promise<void>;
+}
+
 /** A data plane that already serves what the control plane publishes. */
 export async function startTestPlane(
   context: TestContext,
   control: TestControlPlane,
   options: Partial<DataPlaneOptions> = {},
-): Promise<DataPlane & { home: Home }> {
+): Promise<TestPlane> {
   const home = options.home ?? temporaryHome(context);
   const plane = await startDataPlane({ port: 0, server: control.address, log: quietLog, ...options, home });
   context.after(() => plane.close());

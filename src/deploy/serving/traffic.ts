@@ -73,7 +73,10 @@ export class Traffic {
       ['tilth_prediction_log_sync_failures_total', 'Failed fsync of a segment', 'syncFailureCount'],
     ];
     for (const [name, help, count] of watched) {
-      const gauge = new Gauge({ name, help, registers: [this.registry], collect: () => gauge.set(counts[count]) });
+      const collect = function (this: Gauge): void {
+        this.set(counts[count]);
+      };
+      this.registry.registerMetric(new Gauge({ name, help, registers: [], collect }));
     }
   }
 
