@@ -3,7 +3,8 @@ import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
-import { perform } from '../../team/command.ts';
+import { requireRight } from '../../team/can.ts';
+import { perform, recordEvent } from '../../team/command.ts';
 import { checkArtifactLocation } from './artifact-keys.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
 import { parseFilter, parseOrder, type Comparison, type SearchGrammar, conditionsOf } from './search-filter.ts';
@@ -38,8 +39,9 @@ export interface NewExperiment {
 export async function createExperiment(world: World, actor: Actor, wanted: NewExperiment): Promise<string> {
   if (wanted.artifactLocation !== undefined) checkArtifactLocation(wanted.artifactLocation);
   const now = world.clock.now();
-  // the event names the id, which only the insert knows
-  return perform(world, { actor, verb: 'experiment.create', kind: 'experiment', thing: wanted.name, data: { name: wanted.name } }, async (tx) => {
+  requireRight(actor, 'experiment.create');
+  // not `perform`: the event names the id, which only the insert knows
+  return world.database.write(async (tx) => {
     const taken = await tx.selectFrom('experiment').select('lifecycle_stage').where('name', '=', wanted.name).executeTakeFirst();
     if (taken !== undefined) throw experimentExists(wanted.name, taken.lifecycle_stage);
     const { id } = await tx
@@ -50,6 +52,7 @@ export async function createExperiment(world: World, actor: Actor, wanted: NewEx
     const location = wanted.artifactLocation ?? `mlflow-artifacts:/${id}`;
     await tx.updateTable('experiment').set({ artifact_location: location }).where('id', '=', id).execute();
     for (const tag of wanted.tags) await putTag(tx, id, tag);
+    await recordEvent(world, tx, { actor, verb: 'experiment.create', kind: 'experiment', thing: String(id), data: { name: wanted.name } });
     return String(id);
   });
 }

@@ -5,6 +5,7 @@ import { badRequest } from '../../platform/errors.ts';
 import { newHexId } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
+import { linkRunTags } from '../lineage/lineage-store.ts';
 import { requireActiveExperiment } from './experiment-store.ts';
 import { appendMetrics, latestMetrics } from './metric-store.ts';
 import { modelNotFound, notActive, paramChanged, runNotFound, tagNotFound } from './tracking-errors.ts';
@@ -67,6 +68,7 @@ export async function createRun(world: World, actor: Actor, wanted: NewRun): Pro
       })
       .execute();
     await putTags(tx, id, tags);
+    await linkRunTags(tx, id, Object.fromEntries(tags.map((tag) => [tag.key, tag.value])), world.clock.now());
   });
   return getRun(world.database.read, id);
 }
