@@ -90,7 +90,7 @@ function dag(flags: CommonFlags & { mermaid?: boolean; dot?: boolean }): void {
   if (flags.mermaid === true && flags.dot === true) throw usage('Choose one of --mermaid and --dot.');
   const { names, edges } = edgesOf(readPipeline(process.cwd()));
   print(flags, { stages: names, edges }, () => {
-    if (flags.dot === true) return toDot(edges, names);
+    if (flags.dot === true) return `${toDot(edges, names)}\n`;
     if (flags.mermaid === true) return toMermaid(edges, names);
     return names.map((name) => {
       const needs = edges.filter(({ to }) => to === name).map(({ from }) => from);
