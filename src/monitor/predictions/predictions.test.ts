@@ -16,7 +16,7 @@ import { closePredictions, predictionLog } from './predictions.ts';
 const march = Date.UTC(2013, 2, 4);
 const hourMs = 3_600_000;
 
-export function recordOf(requestId: string, rowCount: number, change: Partial<PredictionRecord> = {}): PredictionRecord {
+function recordOf(requestId: string, rowCount: number, change: Partial<PredictionRecord> = {}): PredictionRecord {
   const rows = Array.from({ length: rowCount }, (_, row) => row);
   return {
     requestId,
@@ -105,8 +105,8 @@ test('many small parts of a day become one with the same rows', async (context) 
   }
   const parts = await listParts(world.database.read, { model: 'late flights' });
   assert.deepEqual(
-    parts.map((part) => part.rowCount).sort(),
-    [24, 3],
+    parts.map((part) => part.rowCount).sort((left, right) => left - right),
+    [3, 24],
   );
   const [answers] = await readAnswers(log, 'late flights', march, march + 3 * hourMs);
   assert.equal(new Set(answers?.keys).size, 27);
