@@ -2,7 +2,7 @@ import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform, recordEvent } from '../../team/command.ts';
-import { isDeclared } from './declared-model.ts';
+import { declarationOf } from '../../start/project/project-store.ts';
 import { champion, checkAlias } from './registry.ts';
 import { aliasNotFound, aliasProtected, approvalMissing } from './registry-errors.ts';
 import { findAlias, getModelRow, getVersionRow, isApproved, touchModel, writeAlias } from './registry-store.ts';
@@ -76,7 +76,7 @@ export async function moveAliasAndRecord(world: World, tx: Transaction, actor: A
 
 /** Is this the alias of the version in production of a model that a project declares? */
 export const isProtected = async (read: Reader, model: string, alias: string): Promise<boolean> =>
-  alias === champion && (await isDeclared(read, model));
+  alias === champion && (await declarationOf(read, model)) !== undefined;
 
 /** @throws APPROVAL_MISSING where the alias is protected and nobody approved the version for it */
 export async function requireApproval(read: Reader, model: string, version: number, alias: string): Promise<void> {

@@ -4,10 +4,10 @@ import { newUlid } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight, type Verb } from '../../team/can.ts';
 import { perform } from '../../team/command.ts';
+import { declarationOf } from '../../start/project/project-store.ts';
 import { listPeople } from '../../team/people-store.ts';
 import { moveAliasAndRecord } from './aliases.ts';
 import { decide, storedBundle, voidApproval } from './approval-state.ts';
-import { declaredModel } from './declared-model.ts';
 import { failureLine } from './gate.ts';
 import { dataVersionOf, evaluateGate } from './gate-evidence.ts';
 import { bundleHash, champion, changesOf, checkAlias, type Bundle } from './registry.ts';
@@ -127,7 +127,7 @@ async function approverOf(
     return { verb: 'model.approve-alone', isSingleEye: true };
   }
   requireRight(actor, 'model.approve');
-  const role = (await declaredModel(read, row.model))?.model.approval.role ?? 'reviewer';
+  const role = (await declarationOf(read, row.model))?.model.approval.role ?? 'reviewer';
   if (!actor.roles.includes(role)) throw approverRole(actor.name, role, row.model);
   if (row.requested_by === actor.id) throw ownRequest(actor.name, 'asked for this approval');
   if ((await getVersionRow(read, row.model, row.version)).created_by === actor.id) {
@@ -141,7 +141,7 @@ async function requireUnchanged(world: World, row: ApprovalRow): Promise<void> {
   const { read } = world.database;
   const version = await getVersionRow(read, row.model, row.version);
   if (version.gate_hash === null) throw notGatedYet(row.model, row.version);
-  const dataset = (await declaredModel(read, row.model))?.model.dataset;
+  const dataset = (await declarationOf(read, row.model))?.model.dataset;
   const now = { ...storedBundle(version, row.alias), dataVersion: await dataVersionOf(read, version, dataset) };
   const changes = changesOf(JSON.parse(row.bundle) as Bundle, now);
   if (changes.length === 0) return;

@@ -2,12 +2,12 @@ import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
+import { declarationOf, type DeclaredModel } from '../../start/project/project-store.ts';
 import { searchRuns } from '../../develop/tracking/run-search.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
 import { datasetTagPrefix, type Run } from '../../develop/tracking/tracking.ts';
 import { voidChanged } from './approval-state.ts';
 import { contractVerdict } from './contract-verdict.ts';
-import { declaredModel, type DeclaredModel } from './declared-model.ts';
 import { betterOf, evaluateConditions, type ChampionComparison, type GateFacts, type RunMetric } from './gate.ts';
 import type { GateReport, Parity } from './registry-api.ts';
 import { champion } from './registry.ts';
@@ -36,7 +36,7 @@ export const setChampionComparison = (provider: ChampionComparisonProvider): voi
 export async function evaluateGate(world: World, actor: Actor, model: string, version: number): Promise<GateReport> {
   const { read } = world.database;
   const row = await getVersionRow(read, model, version);
-  const declared = await declaredModel(read, model);
+  const declared = await declarationOf(read, model);
   const facts = await collectFacts(world, row, declared);
   const report = evaluateConditions(declared?.model.gate ?? null, facts);
   await perform(

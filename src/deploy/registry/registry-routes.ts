@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { answers, createApi, createRoute, takes, z, type Api } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
+import { listProjects } from '../../start/project/project-store.ts';
 import { requireRight } from '../../team/can.ts';
 import { moveAlias } from './aliases.ts';
 import { approve, reject, requestApproval } from './approvals.ts';
-import { isDeclared } from './declared-model.ts';
 import { evaluateGate } from './gate-evidence.ts';
 import { aliasChange, aliasStay, approval, gateReport, modelVersion, registeredModel, registration } from './registry-api.ts';
 import { badRequest } from '../../platform/errors.ts';
@@ -26,8 +26,8 @@ export function registryRoutes(world: World): Api {
     async (context) => {
       requireRight(context.var.actor, 'read');
       const models = await listModels(read);
-      const declared = await Promise.all(models.map((each) => isDeclared(read, each.name)));
-      return context.json(models.map((each, index) => ({ ...each, isDeclared: declared[index] === true })), 200);
+      const declared = new Set((await listProjects(read)).flatMap((project) => Object.keys(project.declaration.models)));
+      return context.json(models.map((each) => ({ ...each, isDeclared: declared.has(each.name) })), 200);
     },
   );
   api.openapi(

@@ -11,11 +11,11 @@ import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { JobContext } from '../../platform/jobs.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
+import { declarationOf, type DeclaredModel } from '../../start/project/project-store.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
 import { convertModel, type Conversion } from '../conversion/conversion.ts';
 import { insideOf, maxSampleRows, writeSampleRows } from '../conversion/sample-rows.ts';
 import { voidChanged } from './approval-state.ts';
-import { declaredModel, type DeclaredModel } from './declared-model.ts';
 import { blobFolderOf } from './model-source.ts';
 import { hashOf } from './registry.ts';
 import { getVersionRow, updateVersionRow, type VersionRow } from './registry-store.ts';
@@ -35,7 +35,7 @@ export async function convertVersion(world: World, input: ConvertJobInput, job: 
   try {
     const modelFolder = join(folder, 'model');
     artifactDigest = await materialise(world.blobs, row, modelFolder);
-    const declared = await declaredModel(world.database.read, row.model);
+    const declared = await declarationOf(world.database.read, row.model);
     const rowsFile = join(folder, 'rows.json');
     const sample = await writeSampleRows(modelFolder, await rowSources(world, row, declared), rowsFile);
     await job.progress(`${sample.rowCount} rows to compare on, from ${sample.from.join(' and ') || 'nowhere'}`);
@@ -56,7 +56,7 @@ export async function convertVersion(world: World, input: ConvertJobInput, job: 
 
 /** The Python that can load the model: its project's, else the one of `TILTH_PYTHON`. */
 function pythonOf(declared: DeclaredModel | undefined): string {
-  const own = declared === undefined ? undefined : join(declared.root, '.venv', 'bin', 'python');
+  const own = declared === undefined ? undefined : join(declared.project.root, '.venv', 'bin', 'python');
   if (own !== undefined && existsSync(own)) return own;
   const named = process.env['TILTH_PYTHON'];
   if (named !== undefined && named !== '') return named;
@@ -65,7 +65,7 @@ function pythonOf(declared: DeclaredModel | undefined): string {
     409,
     declared === undefined
       ? 'No project declares this model, so there is no environment to load it in.'
-      : `The project ${declared.root} has no environment at .venv to load the model in.`,
+      : `The project ${declared.project.root} has no environment at .venv to load the model in.`,
     declared === undefined ? 'Set TILTH_PYTHON for the server, or declare the model in tilth.yaml.' : 'Make it: poetry install',
   );
 }
@@ -116,8 +116,8 @@ async function rowSources(world: World, row: VersionRow, declared: DeclaredModel
       if (source.success) logged.push(source.data.uri.replace(/^file:\/\//, ''));
     }
   }
-  const dataset = declared.project.datasets[declared.model.dataset]?.path;
-  return [...logged, ...(dataset === undefined ? [] : [dataset])].flatMap((path) => insideOf(declared.root, path) ?? []);
+  const dataset = declared.project.declaration.datasets[declared.model.dataset]?.path;
+  return [...logged, ...(dataset === undefined ? [] : [dataset])].flatMap((path) => insideOf(declared.project.root, path) ?? []);
 }
 
 function parseJson(text: string): unknown {

@@ -3,8 +3,8 @@ import type { Transaction } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
 import { perform, recordEvent } from '../../team/command.ts';
+import { declarationOf } from '../../start/project/project-store.ts';
 import { isProtected, requireApproval } from './aliases.ts';
-import { isDeclared } from './declared-model.ts';
 import { blobFolderOf, resolveSource } from './model-source.ts';
 import { champion, checkModelName } from './registry.ts';
 import { aliasProtected, modelExists, versionInUse } from './registry-errors.ts';
@@ -266,7 +266,7 @@ export async function renameModel(world: World, actor: Actor, model: string, new
     await getModelRow(tx, model);
     const isTaken = (await tx.selectFrom('model').select('name').where('name', '=', newName).executeTakeFirst()) !== undefined;
     if (isTaken) throw modelExists(newName);
-    const isKnown = (await isDeclared(tx, model)) || (await isDeclared(tx, newName));
+    const isKnown = ((await declarationOf(tx, model)) ?? (await declarationOf(tx, newName))) !== undefined;
     const hasApprovals = (await approvalRows(tx, model)).length > 0;
     if (isKnown || hasApprovals) throw aliasProtected(model, champion, 'Renaming the model');
     await renameModelRows(tx, model, newName, world.clock.now());

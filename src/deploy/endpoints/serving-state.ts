@@ -1,0 +1,133 @@
+import type { Reader } from '../../platform/database.ts';
+import type { World } from '../../platform/world.ts';
+import { getVersionRow, type VersionRow } from '../registry/registry-store.ts';
+import { servedSchema, type ServedVersion, type ServingConfig, type ServingReport } from '../serving/serving-api.ts';
+import type { Endpoint, Plane } from './endpoint-api.ts';
+import { configRevision, getEndpointRow, listEndpointRows, putReport, type EndpointRow } from './endpoint-store.ts';
+
+/** All that data planes need: endpoints that answer, and the versions they name. */
+export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
+  const revision = await configRevision(read);
+  const endpoints = (await listEndpointRows(read)).filter((endpoint) => !endpoint.isStopped && endpoint.targets.length > 0);
+  const wanted = new Map(endpoints.flatMap(({ model, targets }) => targets.map(({ version }) => [`${model}/${version}`, { model, version }])));
+  const versions: ServedVersion[] = [];
+  for (const { model, version } of wanted.values()) versions.push(servedVersionOf(await getVersionRow(read, model, version)));
+  return {
+    revision,
+    endpoints: endpoints.map(({ name, model, revision: own, targets }) => ({ name, model, revision: own, targets })),
+    versions,
+  };
+}
+
+function servedVersionOf(row: VersionRow): ServedVersion {
+  return {
+    model: row.model,
+    version: row.version,
+    runId: row.run_id,
+    digest: row.onnx_digest ?? '',
+    byteCount: row.onnx_byte_count ?? 0,
+    schema: servedSchema.parse(JSON.parse(row.schema ?? '{}')),
+    schemaHash: row.schema_hash ?? '',
+  };
+}
+
+/** The configuration as soon as it is another than `after`, at the latest after `waitMs`. */
+export async function awaitServingConfig(
+  world: World,
+  options: { after: number; waitMs: number; signal: AbortSignal },
+): Promise<ServingConfig> {
+  const { read } = world.database;
+  const { signal } = options;
+  let wake: () => void = () => undefined;
+  // listen before looking, so that no change falls between
+  const end = world.events.subscribe((event) => {
+    if (event.kind === 'endpoint') wake();
+  });
+  try {
+    const deadline = Date.now() + options.waitMs;
+    for (;;) {
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const leftMs = deadline - Date.now();
+      if ((await configRevision(read)) !== options.after || leftMs <= 0 || signal.aborted) return await servingConfigOf(read);
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, leftMs).unref();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await Promise.race([woken, late]);
+      clearTimeout(timer);
+    }
+  } finally {
+    end();
+  }
+}
+
+interface Heard {
+  readonly at: number;
+  readonly report: ServingReport;
+  readonly storedAt: number;
+}
+
+const heardBy = new WeakMap<World, Map<string, Heard>>();
+const storeEveryMs = 15_000;
+const aliveMs = 5_000;
+
+/** Keeps what a plane says: every word in memory, a word in a while in the database. */
+export async function hearReport(world: World, report: ServingReport): Promise<void> {
+  const at = world.clock.now();
+  const heard = await memoryOf(world);
+  const before = heard.get(report.plane);
+  const isDue = before === undefined || before.report.revision !== report.revision || at - before.storedAt >= storeEveryMs;
+  heard.set(report.plane, { at, report, storedAt: isDue ? at : before.storedAt });
+  if (isDue) await world.database.write((tx) => putReport(tx, report.plane, at, JSON.stringify(report)));
+}
+
+async function memoryOf(world: World): Promise<Map<string, Heard>> {
+  const known = heardBy.get(world);
+  if (known !== undefined) return known;
+  const rows = await world.database.read.selectFrom('serving_report').selectAll().execute();
+  const heard = new Map(rows.map((row) => [row.plane, { at: row.at, report: JSON.parse(row.report) as ServingReport, storedAt: row.at }]));
+  const other = heardBy.get(world);
+  if (other !== undefined) return other;
+  heardBy.set(world, heard);
+  return heard;
+}
+
+/** Data planes that ever said something, the last heard first. */
+export async function listPlanes(world: World): Promise<Plane[]> {
+  const now = world.clock.now();
+  return [...(await memoryOf(world)).values()]
+    .map(({ at, report }) => ({ ...report, at, isAlive: now - at < aliveMs }))
+    .sort((a, b) => b.at - a.at);
+}
+
+export const listEndpoints = async (world: World): Promise<Endpoint[]> => withLive(world, await listEndpointRows(world.database.read));
+
+/** @throws ENDPOINT_UNKNOWN */
+export async function getEndpoint(world: World, name: string): Promise<Endpoint> {
+  const [found] = await withLive(world, [await getEndpointRow(world.database.read, name)]);
+  return found as Endpoint;
+}
+
+async function withLive(world: World, rows: readonly EndpointRow[]): Promise<Endpoint[]> {
+  const now = world.clock.now();
+  const planes = await listPlanes(world);
+  return rows.map((row) => ({
+    name: row.name,
+    model: row.model,
+    isStopped: row.isStopped,
+    revision: row.revision,
+    targets: row.targets,
+    createdBy: row.created_by,
+    createdAt: row.created_at,
+    changedAt: row.changed_at,
+    live: planes.flatMap((plane) => {
+      const numbers = plane.endpoints.find((each) => each.name === row.name);
+      if (numbers === undefined || !plane.isAlive) return [];
+      const { name: _name, ...rest } = numbers;
+      return [{ plane: plane.plane, address: plane.address, revision: plane.revision, ageMs: now - plane.at, ...rest }];
+    }),
+  }));
+}
