@@ -23,6 +23,8 @@ const dvc: Group = {
   },
 };
 const explain: Group = { load: async () => (await import('../team/glossary-commands.ts')).addGlossaryCommands };
+const model: Group = { load: async () => (await import('../deploy/registry/registry-commands.ts')).addModelCommands };
+const endpoint: Group = { load: async () => (await import('../deploy/endpoints/endpoint-commands.ts')).addEndpointCommands };
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
@@ -37,6 +39,9 @@ export const groups = {
   data,
   pipeline,
   dvc,
+  model,
+  endpoint,
+  predict: endpoint,
   serve,
   team,
   explain,

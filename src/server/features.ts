@@ -1,3 +1,5 @@
+import { endpointFeature } from '../deploy/endpoints/endpoint-feature.ts';
+import { mlflowRegistryFeature, registryFeature } from '../deploy/registry/registry-feature.ts';
 import { dataRoutes } from '../develop/data/data-routes.ts';
 import { dataMigrations } from '../develop/data/data-store.ts';
 import { lineageRoutes } from '../develop/lineage/lineage-routes.ts';
@@ -37,6 +39,9 @@ export const features: readonly Feature[] = [
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
   { name: 'mlflow tracking', routes: mlflowTrackingRoutes },
   { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
+  registryFeature,
+  mlflowRegistryFeature,
+  endpointFeature,
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   { name: 'audit', routes: auditRoutes },
   // last: answers what no table of MLflow calls knows
