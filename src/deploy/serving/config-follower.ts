@@ -115,6 +115,7 @@ export class ConfigFollower {
   async #follow(): Promise<void> {
     let pauseMs = shortestPauseMs;
     while (!this.#stopping.signal.aborted) {
+      const askedAt = performance.now();
       try {
         // after a silence its revisions may have begun anew: ask for all, at once
         const config = await this.#poll(this.#isReachable ? this.revision : -1);
@@ -122,6 +123,8 @@ export class ConfigFollower {
         this.#isReachable = true;
         pauseMs = shortestPauseMs;
         if (config !== undefined && (this.#isNew(config) || this.#problems.length > 0)) await this.#apply(config);
+        // a server that does not hold the poll must not be asked without end
+        else if (performance.now() - askedAt < shortestPauseMs) await this.#pause(shortestPauseMs * 5);
       } catch (cause) {
         if (this.#stopping.signal.aborted) return;
         if (this.#isReachable) this.#options.log.warn(`control plane away, serving on: ${messageOf(cause)}`);
@@ -151,7 +154,8 @@ export class ConfigFollower {
     );
     if (response.status === 204 || response.status === 304) {
       await response.arrayBuffer();
-      if (hasProblems && this.#config !== undefined) await this.#apply(this.#config);
+      if (this.#config === undefined) return { revision: 0, endpoints: [], versions: [] };
+      if (hasProblems) await this.#apply(this.#config);
       return undefined;
     }
     if (!response.ok) throw new Error(`it answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
