@@ -1,14 +1,41 @@
-import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, normalize, relative, resolve, sep } from 'node:path';
-import { messageOf } from '../../platform/errors.ts';
-import { isBinary } from './binary.ts';
-import { answerAll, overwrite, readContext, toJson, variablesOf, type Ask, type Context } from './context.ts';
-import { createEngine, type TemplateEngine, type Variables } from './engine.ts';
-import { lineEnd, matchesPattern } from './file-names.ts';
-import { runHooks } from './hooks.ts';
-import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
-import { str, type Value } from './jinja/values.ts';
-import { folderExists, pathRefused, templateInvalid, templateUndefined } from './template-errors.ts';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, normalize, relative, resolve, sep } from "node:path";
+import { messageOf } from "../../platform/errors.ts";
+import { isBinary } from "./binary.ts";
+import {
+  answerAll,
+  overwrite,
+  readContext,
+  toJson,
+  variablesOf,
+  type Ask,
+  type Context,
+} from "./context.ts";
+import { createEngine, type TemplateEngine, type Variables } from "./engine.ts";
+import { lineEnd, matchesPattern } from "./file-names.ts";
+import { runHooks } from "./hooks.ts";
+import { EngineCannot, TemplateFault, UndefinedUsed } from "./jinja/faults.ts";
+import { str, type Value } from "./jinja/values.ts";
+import {
+  folderExists,
+  pathRefused,
+  templateInvalid,
+  templateUndefined,
+} from "./template-errors.ts";
 
 export interface RenderRequest {
   /** folder that holds cookiecutter.json */
@@ -26,7 +53,7 @@ export interface RenderRequest {
   readonly replay?: ReadonlyMap<string, Value> | undefined;
   /** without one nothing is asked */
   readonly ask?: Ask | undefined;
-  readonly ifExists?: 'refuse' | 'overwrite' | 'skip-files';
+  readonly ifExists?: "refuse" | "overwrite" | "skip-files";
   readonly runsHooks?: boolean;
   readonly keepsProjectOnFailure?: boolean;
   readonly now?: () => Date;
@@ -65,9 +92,12 @@ export async function renderTemplate(request: RenderRequest): Promise<RenderedPr
   overwrite(context, request.answers ?? new Map());
   const engine = createEngine({
     templateFolder: request.templateFolder,
-    includeFolders: [templateRoot(request.templateFolder), join(request.templateFolder, 'templates')].filter((each) => each !== undefined),
-    extensions: listOf(context.get('_extensions')),
-    environment: namesOf(context.get('_jinja2_env_vars')),
+    includeFolders: [
+      templateRoot(request.templateFolder),
+      join(request.templateFolder, "templates"),
+    ].filter((each) => each !== undefined),
+    extensions: listOf(context.get("_extensions")),
+    environment: namesOf(context.get("_jinja2_env_vars")),
     ...(request.now === undefined ? {} : { now: request.now }),
     ...(request.python === undefined ? {} : { python: request.python }),
   });
@@ -78,48 +108,78 @@ export async function renderTemplate(request: RenderRequest): Promise<RenderedPr
   }
 }
 
-async function renderInto(request: RenderRequest, context: Context, engine: TemplateEngine): Promise<RenderedProject> {
+async function renderInto(
+  request: RenderRequest,
+  context: Context,
+  engine: TemplateEngine,
+): Promise<RenderedProject> {
   const root = templateRoot(request.templateFolder, engine);
   if (root === undefined) {
-    throw templateInvalid(request.templateFolder, 'there is no folder whose name holds {{ cookiecutter… }}');
+    throw templateInvalid(
+      request.templateFolder,
+      "there is no folder whose name holds {{ cookiecutter… }}",
+    );
   }
-  const defaults: Context = new Map([...context].filter(([name]) => !name.startsWith('_')));
-  const open = request.replay === undefined ? context : new Map([...context].filter(([name]) => !request.replay?.has(name)));
+  const defaults: Context = new Map([...context].filter(([name]) => !name.startsWith("_")));
+  const open =
+    request.replay === undefined
+      ? context
+      : new Map([...context].filter(([name]) => !request.replay?.has(name)));
   const answered = await answerAll(open, engine, request.ask);
   const answers: Context = new Map([...(request.replay ?? []), ...answered]);
   const outputFolder = resolve(request.outputFolder);
   const visible: Context = new Map([
     ...answers,
-    ['_template', request.template],
-    ['_output_dir', outputFolder],
-    ['_repo_dir', request.templateFolder],
-    ['_checkout', request.checkout ?? null],
+    ["_template", request.template],
+    ["_output_dir", outputFolder],
+    ["_repo_dir", request.templateFolder],
+    ["_checkout", request.checkout ?? null],
   ]);
   const variables = variablesOf(visible, defaults);
   request.onAnswers?.(visible, defaults);
 
-  const ifExists = request.ifExists ?? 'refuse';
-  const folderName = await renderName(basename(root), `create project directory '${basename(root)}'`, engine, variables);
+  const ifExists = request.ifExists ?? "refuse";
+  const folderName = await renderName(
+    basename(root),
+    `create project directory '${basename(root)}'`,
+    engine,
+    variables,
+  );
   const folder = resolve(outputFolder, folderName);
-  if (!folder.startsWith(outputFolder === sep ? sep : outputFolder + sep)) throw pathRefused(basename(root), folderName);
+  if (!folder.startsWith(outputFolder === sep ? sep : outputFolder + sep))
+    throw pathRefused(basename(root), folderName);
   const isNew = !existsSync(folder);
-  if (!isNew && ifExists === 'refuse') throw folderExists(folder);
+  if (!isNew && ifExists === "refuse") throw folderExists(folder);
 
   mkdirSync(outputFolder, { recursive: true });
-  const staging = mkdtempSync(join(outputFolder, '.tilth-start-'));
+  const staging = mkdtempSync(join(outputFolder, ".tilth-start-"));
   try {
-    const staged = join(staging, 'project');
+    const staged = join(staging, "project");
     mkdirSync(staged);
-    const walk = new Walk(root, staged, engine, variables, listOf(answers.get('_copy_without_render')), newLines(answers), ifExists !== 'refuse');
-    await walk.folder('');
-    const hooks = { templateFolder: request.templateFolder, projectFolder: folder, engine, variables };
+    const walk = new Walk(
+      root,
+      staged,
+      engine,
+      variables,
+      listOf(answers.get("_copy_without_render")),
+      newLines(answers),
+      ifExists !== "refuse",
+    );
+    await walk.folder("");
+    const hooks = {
+      templateFolder: request.templateFolder,
+      projectFolder: folder,
+      engine,
+      variables,
+    };
     try {
       mkdirSync(folder, { recursive: true });
-      if (request.runsHooks === true) await runHooks('pre_gen_project', hooks);
-      moveInto(staged, folder, ifExists === 'skip-files', walk.copiedFolders);
-      if (request.runsHooks === true) await runHooks('post_gen_project', hooks);
+      if (request.runsHooks === true) await runHooks("pre_gen_project", hooks);
+      moveInto(staged, folder, ifExists === "skip-files", walk.copiedFolders);
+      if (request.runsHooks === true) await runHooks("post_gen_project", hooks);
     } catch (thrown) {
-      if (isNew && request.keepsProjectOnFailure !== true) rmSync(folder, { recursive: true, force: true });
+      if (isNew && request.keepsProjectOnFailure !== true)
+        rmSync(folder, { recursive: true, force: true });
       throw thrown;
     }
     return { folder, answers, fileCount: walk.fileCount, askedPythonFor: engine.askedPythonFor };
@@ -130,15 +190,26 @@ async function renderInto(request: RenderRequest, context: Context, engine: Temp
 
 /** The folder inside a template that becomes the project. */
 function templateRoot(templateFolder: string, engine?: TemplateEngine): string | undefined {
-  const start = engine?.syntax.variableStart ?? '';
-  const end = engine?.syntax.variableEnd ?? '';
+  const start = engine?.syntax.variableStart ?? "";
+  const end = engine?.syntax.variableEnd ?? "";
   const name = readdirSync(templateFolder)
     .sort()
-    .find((each) => each.includes('cookiecutter') && each.includes(start) && each.includes(end) && each !== 'cookiecutter.json');
+    .find(
+      (each) =>
+        each.includes("cookiecutter") &&
+        each.includes(start) &&
+        each.includes(end) &&
+        each !== "cookiecutter.json",
+    );
   return name === undefined ? undefined : join(templateFolder, name);
 }
 
-async function renderName(name: string, doing: string, engine: TemplateEngine, variables: Variables): Promise<string> {
+async function renderName(
+  name: string,
+  doing: string,
+  engine: TemplateEngine,
+  variables: Variables,
+): Promise<string> {
   try {
     return await engine.render(name, variables);
   } catch (thrown) {
@@ -148,7 +219,12 @@ async function renderName(name: string, doing: string, engine: TemplateEngine, v
 
 function explained(thrown: unknown, doing: string, variables: Variables): unknown {
   if (thrown instanceof UndefinedUsed) {
-    return templateUndefined(doing, thrown.message, toJson(variables.get('cookiecutter') ?? null), thrown);
+    return templateUndefined(
+      doing,
+      thrown.message,
+      toJson(variables.get("cookiecutter") ?? null),
+      thrown,
+    );
   }
   if (thrown instanceof TemplateFault || thrown instanceof EngineCannot) {
     return templateInvalid(`Unable to ${doing}`, thrown.message, thrown);
@@ -189,22 +265,34 @@ class Walk {
   }
 
   async folder(at: string): Promise<void> {
-    const entries = readdirSync(join(this.#root, at), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
-    const isFolder = (name: string): boolean => statSync(join(this.#root, at, name), { throwIfNoEntry: false })?.isDirectory() === true;
-    const folders = entries.filter((entry) => isFolder(entry.name)).map((entry) => join(at, entry.name));
-    const files = entries.filter((entry) => !isFolder(entry.name)).map((entry) => join(at, entry.name));
+    const entries = readdirSync(join(this.#root, at), { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    );
+    const isFolder = (name: string): boolean =>
+      statSync(join(this.#root, at, name), { throwIfNoEntry: false })?.isDirectory() === true;
+    const folders = entries
+      .filter((entry) => isFolder(entry.name))
+      .map((entry) => join(at, entry.name));
+    const files = entries
+      .filter((entry) => !isFolder(entry.name))
+      .map((entry) => join(at, entry.name));
     const rendered: string[] = [];
     for (const folder of folders) {
       const target = await this.#target(folder, `create directory '${folder}'`);
       this.#inside(folder);
       if (this.#isCopyOnly(folder)) {
         cpSync(join(this.#root, folder), target, { recursive: true, dereference: true });
-        this.fileCount += readdirSync(target, { recursive: true, withFileTypes: true }).filter((each) => each.isFile()).length;
+        this.fileCount += readdirSync(target, { recursive: true, withFileTypes: true }).filter(
+          (each) => each.isFile(),
+        ).length;
         this.copiedFolders.push(relative(this.#staged, target));
         continue;
       }
       if (existsSync(target) && !this.#mayMeet) {
-        throw templateInvalid(`Unable to create directory '${folder}'`, `its name becomes that of a folder which is already there`);
+        throw templateInvalid(
+          `Unable to create directory '${folder}'`,
+          `its name becomes that of a folder which is already there`,
+        );
       }
       mkdirSync(target, { recursive: true });
       // a link to a folder becomes an empty folder, as with cookiecutter
@@ -226,10 +314,10 @@ class Walk {
     try {
       if (this.#isCopyOnly(file) || isBinary(file, content)) writeFileSync(target, content);
       else {
-        const text = content.toString('utf8');
+        const text = content.toString("utf8");
         const rendered = await this.#engine.render(text, this.#variables);
         const end = this.#newLines ?? lineEnd(text);
-        writeFileSync(target, end === '\n' ? rendered : rendered.replaceAll('\n', end));
+        writeFileSync(target, end === "\n" ? rendered : rendered.replaceAll("\n", end));
       }
     } catch (thrown) {
       throw explained(thrown, doing, this.#variables);
@@ -240,7 +328,12 @@ class Walk {
   async #target(path: string, doing: string): Promise<string> {
     const name = await renderName(path, doing, this.#engine, this.#variables);
     const target = normalize(join(this.#staged, name));
-    if (target !== this.#staged && target !== this.#staged + sep && !target.startsWith(this.#staged + sep)) throw pathRefused(path, name);
+    if (
+      target !== this.#staged &&
+      target !== this.#staged + sep &&
+      !target.startsWith(this.#staged + sep)
+    )
+      throw pathRefused(path, name);
     return target;
   }
 
@@ -260,7 +353,12 @@ class Walk {
   }
 }
 
-function moveInto(from: string, to: string, keepsFiles: boolean, replacedFolders: readonly string[]): void {
+function moveInto(
+  from: string,
+  to: string,
+  keepsFiles: boolean,
+  replacedFolders: readonly string[],
+): void {
   for (const folder of replacedFolders) rmSync(join(to, folder), { recursive: true, force: true });
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const source = join(from, entry.name);
@@ -268,8 +366,10 @@ function moveInto(from: string, to: string, keepsFiles: boolean, replacedFolders
     const there = lstatSync(target, { throwIfNoEntry: false });
     if (there === undefined) renameSync(source, target);
     else if (entry.isDirectory() && there.isDirectory()) moveInto(source, target, keepsFiles, []);
-    else if (!entry.isDirectory() && !there.isDirectory() && !keepsFiles) renameSync(source, target);
-    else if (entry.isDirectory() !== there.isDirectory() && entry.isDirectory()) throw folderExists(target);
+    else if (!entry.isDirectory() && !there.isDirectory() && !keepsFiles)
+      renameSync(source, target);
+    else if (entry.isDirectory() !== there.isDirectory() && entry.isDirectory())
+      throw folderExists(target);
   }
   rmSync(from, { recursive: true, force: true });
 }
@@ -279,7 +379,6 @@ const namesOf = (value: Value | undefined): Map<string, Value> =>
   new Map(value instanceof Map ? [...value].map(([key, item]) => [str(key), item]) : []);
 
 function newLines(answers: Context): string | undefined {
-  const configured = answers.get('_new_lines');
-  return typeof configured === 'string' && configured !== '' ? configured : undefined;
+  const configured = answers.get("_new_lines");
+  return typeof configured === "string" && configured !== "" ? configured : undefined;
 }
-

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
-import { TilthError, messageOf } from '../../platform/errors.ts';
-import { parseJson, type Context } from './context.ts';
-import { dumpJson, fromJson, str, type Value } from './jinja/values.ts';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
+import { TilthError, messageOf } from "../../platform/errors.ts";
+import { parseJson, type Context } from "./context.ts";
+import { dumpJson, fromJson, str, type Value } from "./jinja/values.ts";
 
 /** What cookiecutter reads from the user's own settings. */
 export interface UserConfig {
@@ -15,9 +15,9 @@ export interface UserConfig {
 }
 
 const builtIn = {
-  gh: 'https://github.com/{0}.git',
-  gl: 'https://gitlab.com/{0}.git',
-  bb: 'https://bitbucket.org/{0}',
+  gh: "https://github.com/{0}.git",
+  gl: "https://gitlab.com/{0}.git",
+  bb: "https://bitbucket.org/{0}",
 };
 
 /**
@@ -25,36 +25,60 @@ const builtIn = {
  *
  * @throws TEMPLATE_CONFIG_INVALID
  */
-export function readUserConfig(flags: { configFile?: string | undefined; defaultConfig?: boolean | undefined }): UserConfig {
-  const empty: UserConfig = { defaults: new Map(), abbreviations: builtIn, replayFolder: join(homedir(), '.cookiecutter_replay') };
+export function readUserConfig(flags: {
+  configFile?: string | undefined;
+  defaultConfig?: boolean | undefined;
+}): UserConfig {
+  const empty: UserConfig = {
+    defaults: new Map(),
+    abbreviations: builtIn,
+    replayFolder: join(homedir(), ".cookiecutter_replay"),
+  };
   if (flags.defaultConfig === true) return empty;
-  const named = flags.configFile ?? process.env['COOKIECUTTER_CONFIG'];
-  const file = named ?? join(homedir(), '.cookiecutterrc');
+  const named = flags.configFile ?? process.env["COOKIECUTTER_CONFIG"];
+  const file = named ?? join(homedir(), ".cookiecutterrc");
   if (named === undefined && !existsSync(file)) return empty;
   let read: unknown;
   try {
-    read = parse(readFileSync(file, 'utf8')) ?? {};
-    if (typeof read !== 'object' || Array.isArray(read)) throw new Error('its top level should be keys and values');
+    read = parse(readFileSync(file, "utf8")) ?? {};
+    if (typeof read !== "object" || Array.isArray(read))
+      throw new Error("its top level should be keys and values");
   } catch (cause) {
-    throw new TilthError('TEMPLATE_CONFIG_INVALID', 400, `The settings ${file} can't be read: ${messageOf(cause)}`, 'Correct the file, or add --default-config.', { cause });
+    throw new TilthError(
+      "TEMPLATE_CONFIG_INVALID",
+      400,
+      `The settings ${file} can't be read: ${messageOf(cause)}`,
+      "Correct the file, or add --default-config.",
+      { cause },
+    );
   }
-  const config = read as { default_context?: unknown; abbreviations?: Record<string, string>; replay_dir?: string };
+  const config = read as {
+    default_context?: unknown;
+    abbreviations?: Record<string, string>;
+    replay_dir?: string;
+  };
   const defaults = fromJson(config.default_context ?? {});
   return {
-    defaults: new Map(defaults instanceof Map ? [...defaults].map(([name, value]) => [str(name), value]) : []),
+    defaults: new Map(
+      defaults instanceof Map ? [...defaults].map(([name, value]) => [str(name), value]) : [],
+    ),
     abbreviations: { ...builtIn, ...config.abbreviations },
     replayFolder: config.replay_dir === undefined ? empty.replayFolder : expand(config.replay_dir),
   };
 }
 
 const expand = (path: string): string =>
-  resolve(path.replace(/\$\{?(\w+)\}?/g, (whole, name: string) => process.env[name] ?? whole).replace(/^~(?=\/|$)/, homedir()));
+  resolve(
+    path
+      .replace(/\$\{?(\w+)\}?/g, (whole, name: string) => process.env[name] ?? whole)
+      .replace(/^~(?=\/|$)/, homedir()),
+  );
 
 /** Keeps the answers where cookiecutter keeps them, so that either can replay them. */
 export function saveReplay(file: string, answers: Context, defaults: Context): void {
   const document = new Map<Value, Value>([
-    ['cookiecutter', new Map<Value, Value>(answers)],
-    ['_cookiecutter', new Map<Value, Value>(defaults)],
+    ["cookiecutter", new Map<Value, Value>(answers)],
+    ["_cookiecutter", new Map<Value, Value>(defaults)],
   ]);
   try {
     mkdirSync(dirname(file), { recursive: true });
@@ -67,11 +91,17 @@ export function saveReplay(file: string, answers: Context, defaults: Context): v
 /** @throws TEMPLATE_REPLAY_MISSING */
 export function readReplay(file: string): ReadonlyMap<string, Value> {
   try {
-    const document = parseJson(readFileSync(file, 'utf8'));
-    const answers = document instanceof Map ? document.get('cookiecutter') : undefined;
+    const document = parseJson(readFileSync(file, "utf8"));
+    const answers = document instanceof Map ? document.get("cookiecutter") : undefined;
     if (!(answers instanceof Map)) throw new Error('it has no "cookiecutter"');
     return new Map([...answers].map(([name, value]) => [str(name), value]));
   } catch (cause) {
-    throw new TilthError('TEMPLATE_REPLAY_MISSING', 404, `There are no answers to replay in ${file}: ${messageOf(cause)}`, 'Start once without --replay.', { cause });
+    throw new TilthError(
+      "TEMPLATE_REPLAY_MISSING",
+      404,
+      `There are no answers to replay in ${file}: ${messageOf(cause)}`,
+      "Start once without --replay.",
+      { cause },
+    );
   }
 }
