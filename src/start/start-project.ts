@@ -1,30 +1,26 @@
-import { rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { writeOrigin } from "./project/cruft-file.ts";
-import { installEnvironment, type Environment } from "./project/environment.ts";
-import { initRepository, type Repository } from "./project/git-repository.ts";
-import { toJson, type Ask, type Context } from "./template/context.ts";
-import { allHooks, runPrePrompt } from "./template/hooks.ts";
-import { str, type Value } from "./template/jinja/values.ts";
-import { chooseNested } from "./template/nested-templates.ts";
-import {
-  renderTemplate,
-  type RenderRequest,
-  type RenderedProject,
-} from "./template/render-template.ts";
-import { hooksNotTrusted } from "./template/template-errors.ts";
-import { openTemplate, type SourceRequest } from "./template/template-source.ts";
-import { readReplay, saveReplay, type UserConfig } from "./template/user-config.ts";
+import { rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { writeOrigin } from './project/cruft-file.ts';
+import { installEnvironment, type Environment } from './project/environment.ts';
+import { initRepository, type Repository } from './project/git-repository.ts';
+import { toJson, type Ask, type Context } from './template/context.ts';
+import { allHooks, runPrePrompt } from './template/hooks.ts';
+import { str, type Value } from './template/jinja/values.ts';
+import { chooseNested } from './template/nested-templates.ts';
+import { renderTemplate, type RenderRequest, type RenderedProject } from './template/render-template.ts';
+import { hooksNotTrusted } from './template/template-errors.ts';
+import { openTemplate, type SourceRequest } from './template/template-source.ts';
+import { readReplay, saveReplay, type UserConfig } from './template/user-config.ts';
 
 export interface StartRequest {
-  readonly source: Omit<SourceRequest, "abbreviations">;
+  readonly source: Omit<SourceRequest, 'abbreviations'>;
   readonly config: UserConfig;
   readonly outputFolder: string;
   readonly answers: ReadonlyMap<string, Value>;
   readonly ask?: Ask | undefined;
-  readonly ifExists: "refuse" | "overwrite" | "skip-files";
+  readonly ifExists: 'refuse' | 'overwrite' | 'skip-files';
   /** `ask` without anyone to ask refuses a template with hooks */
-  readonly hooks: "yes" | "ask" | "no";
+  readonly hooks: 'yes' | 'ask' | 'no';
   /** the last answers of this template, or those in a file */
   readonly replay?: true | string | undefined;
   readonly keepsProjectOnFailure: boolean;
@@ -117,26 +113,19 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
 
 async function mayRunHooks(templateFolder: string, request: StartRequest): Promise<boolean> {
   const hooks = allHooks(templateFolder).map((hook) => basename(hook));
-  if (hooks.length === 0 || request.hooks === "no") return false;
-  if (request.hooks === "yes") return true;
+  if (hooks.length === 0 || request.hooks === 'no') return false;
+  if (request.hooks === 'yes') return true;
   if (request.ask === undefined) throw hooksNotTrusted(hooks);
-  return request.ask.yesNo(
-    `The template runs code of its own: ${hooks.join(", ")}. Run it?`,
-    false,
-  );
+  return request.ask.yesNo(`The template runs code of its own: ${hooks.join(', ')}. Run it?`, false);
 }
 
 const plainAnswers = (rendered: RenderedProject): Record<string, unknown> =>
   Object.fromEntries([...rendered.answers].map(([name, value]) => [name, toJson(value)]));
 
-function nestedDirectory(
-  root: string,
-  nested: string,
-  directory: string | undefined,
-): string | null {
-  const inside = nested === root ? "" : nested.slice(root.length + 1);
-  const path = [directory ?? "", inside].filter((part) => part !== "").join("/");
-  return path === "" ? null : path;
+function nestedDirectory(root: string, nested: string, directory: string | undefined): string | null {
+  const inside = nested === root ? '' : nested.slice(root.length + 1);
+  const path = [directory ?? '', inside].filter((part) => part !== '').join('/');
+  return path === '' ? null : path;
 }
 
 /** Who signs the first commit where git knows nobody: the answers that templates commonly ask for. */
@@ -146,15 +135,15 @@ function authorOf(answers: Context): { name: string; email: string } {
       .map((name) => answers.get(name))
       .filter((value) => value !== undefined && value !== null)
       .map(str)
-      .find((text) => text !== "");
-  const name = answer("author", "author_name", "full_name") ?? "tilth";
+      .find((text) => text !== '');
+  const name = answer('author', 'author_name', 'full_name') ?? 'tilth';
   return {
     name,
     email:
-      answer("email", "author_email") ??
+      answer('email', 'author_email') ??
       `${name
         .toLowerCase()
-        .replace(/[^a-z\d]+/g, ".")
-        .replace(/^\.|\.$/g, "")}@localhost`,
+        .replace(/[^a-z\d]+/g, '.')
+        .replace(/^\.|\.$/g, '')}@localhost`,
   };
 }

@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { z } from "zod";
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
 
 /** Remembers where a project came from, in the file and format of cruft. */
-export const cruftFile = ".cruft.json";
+export const cruftFile = '.cruft.json';
 
 const shape = z.object({
   template: z.string(),
@@ -22,7 +22,7 @@ export function writeOrigin(folder: string, origin: Origin): void {
 /** @returns undefined for a project that doesn't remember its template */
 export function readOrigin(folder: string): Origin | undefined {
   try {
-    const parsed = shape.safeParse(JSON.parse(readFileSync(join(folder, cruftFile), "utf8")));
+    const parsed = shape.safeParse(JSON.parse(readFileSync(join(folder, cruftFile), 'utf8')));
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;

@@ -1,39 +1,39 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseDocument } from "yaml";
-import { z } from "zod";
-import { TilthError } from "../../platform/errors.ts";
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { TilthError } from '../../platform/errors.ts';
 
 /** `14d`, `12h`, `30m`: a whole number and a unit. */
-const duration = z.string().regex(/^\d+[dhm]$/, "write a duration as 14d, 12h or 30m");
+const duration = z.string().regex(/^\d+[dhm]$/, 'write a duration as 14d, 12h or 30m');
 
 /** One condition that a model version must meet before it may be approved. */
-export const gateCondition = z.discriminatedUnion("kind", [
+export const gateCondition = z.discriminatedUnion('kind', [
   z.object({
     id: z.string(),
-    kind: z.literal("metric-floor"),
+    kind: z.literal('metric-floor'),
     metric: z.string(),
     min: z.number(),
   }),
-  z.object({ id: z.string(), kind: z.literal("better-than-baseline"), metric: z.string() }),
+  z.object({ id: z.string(), kind: z.literal('better-than-baseline'), metric: z.string() }),
   z.object({
     id: z.string(),
-    kind: z.literal("parity"),
+    kind: z.literal('parity'),
     /** share of rows whose label is the same in Python and in ONNX, 0..1 */
     labelsEqual: z.number().min(0).max(1),
     /** largest absolute difference of a probability */
     maxError: z.number().positive(),
   }),
-  z.object({ id: z.string(), kind: z.literal("contract-passed") }),
+  z.object({ id: z.string(), kind: z.literal('contract-passed') }),
   z.object({
     id: z.string(),
-    kind: z.literal("better-than-champion"),
+    kind: z.literal('better-than-champion'),
     metric: z.string(),
     confidence: z.number().gt(0.5).lt(1),
   }),
   z.object({
     id: z.string(),
-    kind: z.literal("not-worse-than-champion"),
+    kind: z.literal('not-worse-than-champion'),
     metric: z.string(),
     tolerance: z.number().min(0),
   }),
@@ -49,7 +49,7 @@ export const alertRule = z.object({
   confidence: z.number().gt(0.5).lt(1).default(0.95),
   windows: z.number().int().positive().default(1),
   of: z.number().int().positive().default(1),
-  severity: z.enum(["info", "ticket", "page"]).default("ticket"),
+  severity: z.enum(['info', 'ticket', 'page']).default('ticket'),
 });
 export type AlertRule = z.infer<typeof alertRule>;
 
@@ -58,43 +58,43 @@ export const datasetDeclaration = z.object({
   contract: z.string().optional(),
   owner: z.string(),
   classification: z
-    .enum(["public", "internal", "confidential", "pii", "special-category"])
-    .default("internal"),
+    .enum(['public', 'internal', 'confidential', 'pii', 'special-category'])
+    .default('internal'),
   licence: z.string().optional(),
 });
 export type DatasetDeclaration = z.infer<typeof datasetDeclaration>;
 
 export const monitoringDeclaration = z.object({
-  window: z.enum(["hour", "day", "week", "month"]).default("week"),
+  window: z.enum(['hour', 'day', 'week', 'month']).default('week'),
   /** below this many labelled rows a window says "not yet known" */
   minCount: z.number().int().positive().default(500),
   /** below this share of labelled rows a window says "not yet known", 0..1 */
   minCoverage: z.number().min(0).max(1).default(0.9),
   /** what a window is compared with: the training run's metric, or the mean of the version's first windows */
-  reference: z.enum(["training", "first-4-windows"]).default("training"),
+  reference: z.enum(['training', 'first-4-windows']).default('training'),
   alerts: z.array(alertRule).default([]),
 });
 
 export const retrainingDeclaration = z.object({
   /** ids of the alert rules that start it */
   on: z.array(z.string()).default([]),
-  lookback: duration.default("60d"),
-  shadow: duration.default("14d"),
-  cooldown: duration.default("28d"),
+  lookback: duration.default('60d'),
+  shadow: duration.default('14d'),
+  cooldown: duration.default('28d'),
   /** shell commands run in a clean worktree of the project; {from} and {to} are dates, `to` exclusive */
   steps: z.array(z.string()).min(1),
 });
 
 export const modelDeclaration = z.object({
   dataset: z.string(),
-  task: z.literal("binary-classification"),
+  task: z.literal('binary-classification'),
   /** name of the label */
   target: z.string(),
   owner: z.string(),
   experiment: z.string(),
   endpoint: z.string(),
   gate: z.array(gateCondition).default([]),
-  approval: z.object({ role: z.string() }).default({ role: "reviewer" }),
+  approval: z.object({ role: z.string() }).default({ role: 'reviewer' }),
   monitoring: monitoringDeclaration.prefault({}),
   retraining: retrainingDeclaration.optional(),
 });
@@ -108,7 +108,7 @@ export const projectDeclaration = z.object({
 });
 export type ProjectDeclaration = z.infer<typeof projectDeclaration>;
 
-export const declarationFile = "tilth.yaml";
+export const declarationFile = 'tilth.yaml';
 
 /**
  * Reads `tilth.yaml` of a project folder.
@@ -118,13 +118,13 @@ export const declarationFile = "tilth.yaml";
 export function readDeclaration(folder: string): ProjectDeclaration {
   let text: string;
   try {
-    text = readFileSync(join(folder, declarationFile), "utf8");
+    text = readFileSync(join(folder, declarationFile), 'utf8');
   } catch (cause) {
     throw new TilthError(
-      "PROJECT_FILE_MISSING",
+      'PROJECT_FILE_MISSING',
       404,
       `${folder} has no ${declarationFile}.`,
-      "Begin a project with: tilth start",
+      'Begin a project with: tilth start',
       { cause },
     );
   }
@@ -140,13 +140,13 @@ export function parseDeclaration(text: string): ProjectDeclaration {
     ...faults,
     ...(parsed.success
       ? []
-      : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`)),
+      : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
   ];
   throw new TilthError(
-    "PROJECT_FILE_INVALID",
+    'PROJECT_FILE_INVALID',
     400,
-    `${declarationFile} can't be read: ${problems.join("; ")}`,
-    "Correct the file; its keys are described in docs/reference/project-file.md",
+    `${declarationFile} can't be read: ${problems.join('; ')}`,
+    'Correct the file; its keys are described in docs/reference/project-file.md',
     { details: problems },
   );
 }

@@ -1,24 +1,16 @@
-import assert from "node:assert/strict";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, test } from "node:test";
-import { TilthError } from "../../platform/errors.ts";
-import { installEnvironment } from "./environment.ts";
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { TilthError } from '../../platform/errors.ts';
+import { installEnvironment } from './environment.ts';
 
 // The real Poetry installs in the quickstart and in the journey of a new project; here a stand-in notes how it was called.
-let folder = "";
+let folder = '';
 let before: NodeJS.ProcessEnv = {};
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "tilth env "));
+  folder = mkdtempSync(join(tmpdir(), 'tilth env '));
   before = { ...process.env };
 });
 afterEach(() => {
@@ -27,7 +19,7 @@ afterEach(() => {
 });
 
 function standIn(version: string, status = 0): string {
-  const program = join(folder, "poetry");
+  const program = join(folder, 'poetry');
   writeFileSync(
     program,
     `#!/bin/sh
@@ -43,26 +35,23 @@ exit ${status}
 }
 
 function lockedProject(): string {
-  const project = join(folder, "project");
+  const project = join(folder, 'project');
   mkdirSync(project);
-  writeFileSync(join(project, "poetry.lock"), '[[package]]\nname = "six"\n');
-  writeFileSync(join(project, "pyproject.toml"), "");
+  writeFileSync(join(project, 'poetry.lock'), '[[package]]\nname = "six"\n');
+  writeFileSync(join(project, 'pyproject.toml'), '');
   return project;
 }
 
 const calls = (): string[] =>
-  existsSync(join(folder, "calls"))
-    ? readFileSync(join(folder, "calls"), "utf8").trim().split("\n")
-    : [];
-const fails = (code: string) => (thrown: unknown) =>
-  thrown instanceof TilthError && thrown.code === code;
+  existsSync(join(folder, 'calls')) ? readFileSync(join(folder, 'calls'), 'utf8').trim().split('\n') : [];
+const fails = (code: string) => (thrown: unknown) => thrown instanceof TilthError && thrown.code === code;
 
-test("the environment is installed from the lock once, and again only when the lock changes", async () => {
+test('the environment is installed from the lock once, and again only when the lock changes', async () => {
   const project = lockedProject();
   Object.assign(process.env, {
-    TILTH_POETRY: standIn("2.5.1"),
-    VIRTUAL_ENV: "/somewhere/else",
-    PIP_INDEX_URL: "http://index.invalid/simple",
+    TILTH_POETRY: standIn('2.5.1'),
+    VIRTUAL_ENV: '/somewhere/else',
+    PIP_INDEX_URL: 'http://index.invalid/simple',
   });
   const lines: string[] = [];
   const request = {
@@ -72,46 +61,42 @@ test("the environment is installed from the lock once, and again only when the l
     onLine: (line: string) => lines.push(line),
   };
   const first = await installEnvironment(request);
-  assert.equal(first.outcome, "installed");
-  assert.ok(lines.includes("  - Installing six (1.17.0)"));
-  const [call = ""] = calls();
+  assert.equal(first.outcome, 'installed');
+  assert.ok(lines.includes('  - Installing six (1.17.0)'));
+  const [call = ''] = calls();
   assert.match(call, /^install --no-interaction --no-ansi in-project=1 venv= mirror=/);
-  assert.match(
-    call,
-    /mirror=http:\/\/index\.invalid\/simple\/$/,
-    "Poetry reads the index that pip reads",
-  );
-  assert.equal((await installEnvironment(request)).outcome, "in-step");
+  assert.match(call, /mirror=http:\/\/index\.invalid\/simple\/$/, 'Poetry reads the index that pip reads');
+  assert.equal((await installEnvironment(request)).outcome, 'in-step');
   assert.equal(calls().length, 1);
-  writeFileSync(join(project, "poetry.lock"), '[[package]]\nname = "seven"\n');
-  assert.equal((await installEnvironment(request)).outcome, "installed");
+  writeFileSync(join(project, 'poetry.lock'), '[[package]]\nname = "seven"\n');
+  assert.equal((await installEnvironment(request)).outcome, 'installed');
   assert.equal(calls().length, 2);
 });
 
-test("an old Poetry, or none, is refused with the way to get one", async () => {
+test('an old Poetry, or none, is refused with the way to get one', async () => {
   const project = lockedProject();
   const request = { folder: project, home: folder, mayInstallPoetry: false };
-  Object.assign(process.env, { TILTH_POETRY: standIn("1.8.3"), PATH: "/nowhere" });
+  Object.assign(process.env, { TILTH_POETRY: standIn('1.8.3'), PATH: '/nowhere' });
   await assert.rejects(
     installEnvironment(request),
-    (thrown) => fails("POETRY_MISSING")(thrown) && String(thrown).includes("1.8.3"),
+    (thrown) => fails('POETRY_MISSING')(thrown) && String(thrown).includes('1.8.3'),
   );
-  process.env["TILTH_POETRY"] = join(folder, "absent");
-  await assert.rejects(installEnvironment(request), fails("POETRY_MISSING"));
+  process.env['TILTH_POETRY'] = join(folder, 'absent');
+  await assert.rejects(installEnvironment(request), fails('POETRY_MISSING'));
 });
 
-test("a failed installation shows the last lines and leaves no mark of success", async () => {
+test('a failed installation shows the last lines and leaves no mark of success', async () => {
   const project = lockedProject();
-  process.env["TILTH_POETRY"] = standIn("2.5.1", 1);
+  process.env['TILTH_POETRY'] = standIn('2.5.1', 1);
   const request = { folder: project, home: folder, mayInstallPoetry: false };
   await assert.rejects(
     installEnvironment(request),
-    (thrown) => fails("ENVIRONMENT_NOT_INSTALLED")(thrown) && String(thrown).includes("six"),
+    (thrown) => fails('ENVIRONMENT_NOT_INSTALLED')(thrown) && String(thrown).includes('six'),
   );
-  await assert.rejects(installEnvironment(request), fails("ENVIRONMENT_NOT_INSTALLED"));
+  await assert.rejects(installEnvironment(request), fails('ENVIRONMENT_NOT_INSTALLED'));
 });
 
-test("a project without a lock has no environment to install", async () => {
+test('a project without a lock has no environment to install', async () => {
   const made = await installEnvironment({ folder, home: folder, mayInstallPoetry: false });
-  assert.equal(made.outcome, "no-lock");
+  assert.equal(made.outcome, 'no-lock');
 });

@@ -1,6 +1,6 @@
-import { realpathSync } from "node:fs";
-import { TilthError } from "../../platform/errors.ts";
-import { runProgram, type ProgramResult } from "./programs.ts";
+import { realpathSync } from 'node:fs';
+import { TilthError } from '../../platform/errors.ts';
+import { runProgram, type ProgramResult } from './programs.ts';
 
 export interface RepositoryRequest {
   readonly folder: string;
@@ -11,7 +11,7 @@ export interface RepositoryRequest {
 
 export interface Repository {
   /** `there-before`: the folder was a repository already and was left alone */
-  readonly outcome: "created" | "there-before";
+  readonly outcome: 'created' | 'there-before';
   /** the newest commit; undefined in a repository without one */
   readonly commit: string | undefined;
   readonly usedAuthorOfAnswers: boolean;
@@ -25,14 +25,14 @@ export interface Repository {
  */
 export async function initRepository(request: RepositoryRequest): Promise<Repository> {
   const git = (...args: string[]): Promise<ProgramResult> =>
-    runProgram("git", args, { folder: request.folder });
-  const version = await git("--version");
+    runProgram('git', args, { folder: request.folder });
+  const version = await git('--version');
   if (version.status === 127) {
     throw new TilthError(
-      "GIT_MISSING",
+      'GIT_MISSING',
       400,
-      "A project is a git repository, and git is not installed.",
-      "Install git, or add --no-git.",
+      'A project is a git repository, and git is not installed.',
+      'Install git, or add --no-git.',
     );
   }
   const must = async (...args: string[]): Promise<string> => {
@@ -40,33 +40,31 @@ export async function initRepository(request: RepositoryRequest): Promise<Reposi
     if (result.status === 0) return result.output.trim();
     const said = (result.errorOutput || result.output).trim();
     throw new TilthError(
-      "GIT_FAILED",
+      'GIT_FAILED',
       400,
-      `git ${args[0] ?? ""} failed in ${request.folder}: ${said}`,
-      "Correct what git says, then: git init && git add -A && git commit",
+      `git ${args[0] ?? ''} failed in ${request.folder}: ${said}`,
+      'Correct what git says, then: git init && git add -A && git commit',
     );
   };
-  const top = await git("rev-parse", "--show-toplevel");
-  const isRepository =
-    top.status === 0 && realpathSync(top.output.trim()) === realpathSync(request.folder);
-  if (isRepository && (await git("rev-parse", "--verify", "--quiet", "HEAD")).status === 0) {
+  const top = await git('rev-parse', '--show-toplevel');
+  const isRepository = top.status === 0 && realpathSync(top.output.trim()) === realpathSync(request.folder);
+  if (isRepository && (await git('rev-parse', '--verify', '--quiet', 'HEAD')).status === 0) {
     return {
-      outcome: "there-before",
-      commit: await must("rev-parse", "HEAD"),
+      outcome: 'there-before',
+      commit: await must('rev-parse', 'HEAD'),
       usedAuthorOfAnswers: false,
     };
   }
-  if (!isRepository) await must("init", "--quiet", "--initial-branch=main");
-  await must("add", "--all");
-  const hasIdentity =
-    (await git("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")).status === 0;
+  if (!isRepository) await must('init', '--quiet', '--initial-branch=main');
+  await must('add', '--all');
+  const hasIdentity = (await git('-c', 'user.useConfigOnly=true', 'var', 'GIT_COMMITTER_IDENT')).status === 0;
   const identity = hasIdentity
     ? []
-    : ["-c", `user.name=${request.author.name}`, "-c", `user.email=${request.author.email}`];
-  await must(...identity, "commit", "--quiet", "--no-verify", "--message", request.message);
+    : ['-c', `user.name=${request.author.name}`, '-c', `user.email=${request.author.email}`];
+  await must(...identity, 'commit', '--quiet', '--no-verify', '--message', request.message);
   return {
-    outcome: "created",
-    commit: await must("rev-parse", "HEAD"),
+    outcome: 'created',
+    commit: await must('rev-parse', 'HEAD'),
     usedAuthorOfAnswers: !hasIdentity,
   };
 }

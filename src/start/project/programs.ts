@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 export interface ProgramResult {
   /** exit status; 127 when the program is not there */
@@ -25,21 +25,21 @@ export function runProgram(
     const child = spawn(program, args, {
       cwd: options.folder,
       env: options.environment ?? process.env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     const output: string[] = [];
     const errorOutput: string[] = [];
     const collect = (stream: NodeJS.ReadableStream, lines: string[]): void => {
-      createInterface({ input: stream }).on("line", (line) => {
+      createInterface({ input: stream }).on('line', (line) => {
         lines.push(line);
         options.onLine?.(line);
       });
     };
     collect(child.stdout, output);
     collect(child.stderr, errorOutput);
-    child.on("error", (error) => done({ status: 127, output: "", errorOutput: error.message }));
-    child.on("close", (status) => {
-      done({ status: status ?? 1, output: output.join("\n"), errorOutput: errorOutput.join("\n") });
+    child.on('error', (error) => done({ status: 127, output: '', errorOutput: error.message }));
+    child.on('close', (status) => {
+      done({ status: status ?? 1, output: output.join('\n'), errorOutput: errorOutput.join('\n') });
     });
   });
 }

@@ -1,5 +1,5 @@
-import { z } from "zod";
-import { projectDeclaration } from "./declaration.ts";
+import { z } from 'zod';
+import { projectDeclaration } from './declaration.ts';
 
 export const project = z.object({
   name: z.string(),
@@ -18,6 +18,6 @@ export type Project = z.infer<typeof project>;
 
 export const registration = z.object({
   /** absolute path of the folder that holds tilth.yaml, on the server's machine */
-  root: z.string().startsWith("/", "give the whole path of the folder"),
+  root: z.string().startsWith('/', 'give the whole path of the folder'),
 });
 export type Registration = z.infer<typeof registration>;

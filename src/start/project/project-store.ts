@@ -1,18 +1,18 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import type { Actor } from "../../platform/actor.ts";
-import type { Migrations, Reader } from "../../platform/database.ts";
-import type { World } from "../../platform/world.ts";
-import { perform } from "../../team/command.ts";
-import { readOrigin } from "./cruft-file.ts";
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Actor } from '../../platform/actor.ts';
+import type { Migrations, Reader } from '../../platform/database.ts';
+import type { World } from '../../platform/world.ts';
+import { perform } from '../../team/command.ts';
+import { readOrigin } from './cruft-file.ts';
 import {
   declarationFile,
   readDeclaration,
   type ModelDeclaration,
   type ProjectDeclaration,
-} from "./declaration.ts";
-import type { Project } from "./project-api.ts";
-import { modelDeclaredTwice, projectNameTaken, projectNotFound } from "./project-errors.ts";
+} from './declaration.ts';
+import type { Project } from './project-api.ts';
+import { modelDeclaredTwice, projectNameTaken, projectNotFound } from './project-errors.ts';
 
 interface ProjectTable {
   name: string;
@@ -27,25 +27,25 @@ interface ProjectTable {
   synced_at: number;
 }
 
-declare module "../../platform/database.ts" {
+declare module '../../platform/database.ts' {
   interface Tables {
     project: ProjectTable;
   }
 }
 
 export const projectMigrations: Migrations = {
-  "start-001-projects": {
+  'start-001-projects': {
     async up(db) {
       await db.schema
-        .createTable("project")
-        .addColumn("name", "text", (column) => column.primaryKey())
-        .addColumn("root", "text", (column) => column.notNull())
-        .addColumn("template", "text")
-        .addColumn("template_commit", "text")
-        .addColumn("answers", "text", (column) => column.notNull())
-        .addColumn("declaration", "text", (column) => column.notNull())
-        .addColumn("registered_at", "integer", (column) => column.notNull())
-        .addColumn("synced_at", "integer", (column) => column.notNull())
+        .createTable('project')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('root', 'text', (column) => column.notNull())
+        .addColumn('template', 'text')
+        .addColumn('template_commit', 'text')
+        .addColumn('answers', 'text', (column) => column.notNull())
+        .addColumn('declaration', 'text', (column) => column.notNull())
+        .addColumn('registered_at', 'integer', (column) => column.notNull())
+        .addColumn('synced_at', 'integer', (column) => column.notNull())
         .execute();
     },
   },
@@ -65,8 +65,8 @@ export async function registerProject(world: World, actor: Actor, root: string):
     world,
     {
       actor,
-      verb: "project.register",
-      kind: "project",
+      verb: 'project.register',
+      kind: 'project',
       thing: name,
       data: { models, datasets: Object.keys(declaration.datasets) },
     },
@@ -88,9 +88,9 @@ export async function registerProject(world: World, actor: Actor, root: string):
         synced_at: now,
       };
       await tx
-        .insertInto("project")
+        .insertInto('project')
         .values({ name, ...synced, registered_at: now })
-        .onConflict((conflict) => conflict.column("name").doUpdateSet(synced))
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(synced))
         .execute();
     },
   );
@@ -99,17 +99,13 @@ export async function registerProject(world: World, actor: Actor, root: string):
 
 /** @throws PROJECT_NOT_FOUND */
 export async function getProject(read: Reader, name: string): Promise<Project> {
-  const row = await read
-    .selectFrom("project")
-    .selectAll()
-    .where("name", "=", name)
-    .executeTakeFirst();
+  const row = await read.selectFrom('project').selectAll().where('name', '=', name).executeTakeFirst();
   if (row === undefined) throw projectNotFound(name);
   return fromRow(row);
 }
 
 export async function listProjects(read: Reader): Promise<Project[]> {
-  return (await read.selectFrom("project").selectAll().orderBy("name").execute()).map(fromRow);
+  return (await read.selectFrom('project').selectAll().orderBy('name').execute()).map(fromRow);
 }
 
 export interface DeclaredModel {
@@ -118,10 +114,7 @@ export interface DeclaredModel {
 }
 
 /** Which project declares this model, and how; undefined when none does. */
-export async function declarationOf(
-  read: Reader,
-  model: string,
-): Promise<DeclaredModel | undefined> {
+export async function declarationOf(read: Reader, model: string): Promise<DeclaredModel | undefined> {
   for (const project of await listProjects(read)) {
     const declared = project.declaration.models[model];
     if (declared !== undefined) return { project, model: declared };

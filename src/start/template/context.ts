@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { messageOf } from "../../platform/errors.ts";
-import type { TemplateEngine, Variables } from "./engine.ts";
-import { UndefinedUsed } from "./jinja/faults.ts";
-import { OrderedDict, equal, fromJson, repr, str, Float, type Value } from "./jinja/values.ts";
-import { answerRefused, templateInvalid, templateUndefined } from "./template-errors.ts";
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '../../platform/errors.ts';
+import type { TemplateEngine, Variables } from './engine.ts';
+import { UndefinedUsed } from './jinja/faults.ts';
+import { OrderedDict, equal, fromJson, repr, str, Float, type Value } from './jinja/values.ts';
+import { answerRefused, templateInvalid, templateUndefined } from './template-errors.ts';
 
 /** The variables of a template in the order of its cookiecutter.json. */
 export type Context = Map<string, Value>;
@@ -18,14 +18,14 @@ export interface Ask {
   json(question: string, otherwise: Value): Promise<Value>;
 }
 
-export const contextFile = "cookiecutter.json";
+export const contextFile = 'cookiecutter.json';
 
 /** @throws TEMPLATE_INVALID when it isn't a JSON object */
 export function readContext(templateFolder: string): Context {
   const file = join(templateFolder, contextFile);
   try {
-    const value = parseJson(readFileSync(file, "utf8"));
-    if (!(value instanceof Map)) throw new Error("it is not an object");
+    const value = parseJson(readFileSync(file, 'utf8'));
+    if (!(value instanceof Map)) throw new Error('it is not an object');
     return new Map([...value].map(([key, item]) => [str(key), item]));
   } catch (cause) {
     throw templateInvalid(file, messageOf(cause), cause);
@@ -35,7 +35,7 @@ export function readContext(templateFolder: string): Context {
 /** JSON that tells 1 from 1.0, as Python does. */
 export function parseJson(text: string): Value {
   const withSource = (_key: string, value: unknown, context?: { source?: string }): unknown =>
-    typeof value === "number" && /[.eE]/.test(context?.source ?? "") ? new FloatMark(value) : value;
+    typeof value === 'number' && /[.eE]/.test(context?.source ?? '') ? new FloatMark(value) : value;
   return unmark(JSON.parse(text, withSource));
 }
 
@@ -49,7 +49,7 @@ class FloatMark {
 function unmark(json: unknown): Value {
   if (json instanceof FloatMark) return new Float(json.value);
   if (Array.isArray(json)) return json.map(unmark);
-  if (typeof json === "object" && json !== null)
+  if (typeof json === 'object' && json !== null)
     return new Map(Object.entries(json).map(([key, item]) => [key, unmark(item)]));
   return fromJson(json);
 }
@@ -74,9 +74,7 @@ function overwritten(name: string, known: Value, value: Value, isInside: boolean
     } else if (known.some((choice) => equal(choice, value))) {
       return [value, ...known.filter((choice) => !equal(choice, value))];
     }
-    throw answerRefused(
-      `${name} can't be ${plain(value)}; the choices are ${known.map(plain).join(", ")}.`,
-    );
+    throw answerRefused(`${name} can't be ${plain(value)}; the choices are ${known.map(plain).join(', ')}.`);
   }
   if (known instanceof Map && value instanceof Map) {
     const merged = new Map(known);
@@ -86,7 +84,7 @@ function overwritten(name: string, known: Value, value: Value, isInside: boolean
     }
     return merged;
   }
-  if (typeof known === "boolean" && typeof value === "string") {
+  if (typeof known === 'boolean' && typeof value === 'string') {
     const answer = yesOrNo(value);
     if (answer === undefined) throw answerRefused(`${name} is a yes or no, not ${plain(value)}.`);
     return answer;
@@ -94,12 +92,12 @@ function overwritten(name: string, known: Value, value: Value, isInside: boolean
   return value;
 }
 
-const plain = (value: Value): string => (typeof value === "string" ? value : repr(value));
+const plain = (value: Value): string => (typeof value === 'string' ? value : repr(value));
 
 export function yesOrNo(text: string): boolean | undefined {
   const word = text.trim().toLowerCase();
-  if (["1", "true", "t", "yes", "y", "on"].includes(word)) return true;
-  return ["0", "false", "f", "no", "n", "off"].includes(word) ? false : undefined;
+  if (['1', 'true', 't', 'yes', 'y', 'on'].includes(word)) return true;
+  return ['0', 'false', 'f', 'no', 'n', 'off'].includes(word) ? false : undefined;
 }
 
 /**
@@ -112,10 +110,10 @@ export async function answerAll(
   engine: TemplateEngine,
   ask: Ask | undefined,
 ): Promise<Context> {
-  const prompts = context.get("__prompts__") ?? null;
-  context.delete("__prompts__");
+  const prompts = context.get('__prompts__') ?? null;
+  context.delete('__prompts__');
   const answers: Context = new Map();
-  const visible = [...context.keys()].filter((name) => !name.startsWith("_"));
+  const visible = [...context.keys()].filter((name) => !name.startsWith('_'));
   let asked = 0;
   const next = (name: string): string => {
     asked += 1;
@@ -123,21 +121,21 @@ export async function answerAll(
   };
   for (const [name, raw] of context) {
     const variables = variablesOf(answers);
-    if (name.startsWith("_") && !name.startsWith("__")) {
+    if (name.startsWith('_') && !name.startsWith('__')) {
       answers.set(name, raw);
       continue;
     }
     try {
-      if (name.startsWith("__")) answers.set(name, await renderValue(raw, engine, variables));
+      if (name.startsWith('__')) answers.set(name, await renderValue(raw, engine, variables));
       else if (Array.isArray(raw))
         answers.set(name, await chooseOne(name, raw, prompts, next, engine, variables, ask));
-      else if (typeof raw === "boolean") {
+      else if (typeof raw === 'boolean') {
         answers.set(name, ask === undefined ? raw : await ask.yesNo(next(name), raw));
       } else if (!(raw instanceof Map)) {
         const value = await renderValue(raw, engine, variables);
         answers.set(
           name,
-          ask === undefined ? value : await ask.text(next(name), value === null ? "" : str(value)),
+          ask === undefined ? value : await ask.text(next(name), value === null ? '' : str(value)),
         );
       }
     } catch (thrown) {
@@ -145,12 +143,12 @@ export async function answerAll(
     }
   }
   for (const [name, raw] of context) {
-    if (!(raw instanceof Map) || (name.startsWith("_") && !name.startsWith("__"))) continue;
+    if (!(raw instanceof Map) || (name.startsWith('_') && !name.startsWith('__'))) continue;
     try {
       const value = await renderValue(raw, engine, variablesOf(answers));
       answers.set(
         name,
-        ask === undefined || name.startsWith("__") ? value : await ask.json(next(name), value),
+        ask === undefined || name.startsWith('__') ? value : await ask.json(next(name), value),
       );
     } catch (thrown) {
       throw named(name, thrown, context);
@@ -172,8 +170,7 @@ async function chooseOne(
   const options: Value[] = [];
   for (const option of raw) options.push(await renderValue(option, engine, variables));
   const [first] = options;
-  if (first === undefined)
-    throw templateInvalid(contextFile, `the list of choices of ${name} is empty`);
+  if (first === undefined) throw templateInvalid(contextFile, `the list of choices of ${name} is empty`);
   if (ask === undefined) return first;
   const labels = prompts instanceof Map ? prompts.get(name) : undefined;
   const shown = options.map((option) => {
@@ -185,23 +182,16 @@ async function chooseOne(
 
 function questionOf(prompts: Value, name: string): string {
   const prompt = prompts instanceof Map ? prompts.get(name) : undefined;
-  const question = prompt instanceof Map ? prompt.get("__prompt__") : prompt;
-  return typeof question === "string" && question !== "" ? question : name;
+  const question = prompt instanceof Map ? prompt.get('__prompt__') : prompt;
+  return typeof question === 'string' && question !== '' ? question : name;
 }
 
-async function renderValue(
-  raw: Value,
-  engine: TemplateEngine,
-  variables: Variables,
-): Promise<Value> {
-  if (raw === null || typeof raw === "boolean") return raw;
+async function renderValue(raw: Value, engine: TemplateEngine, variables: Variables): Promise<Value> {
+  if (raw === null || typeof raw === 'boolean') return raw;
   if (raw instanceof Map) {
     const rendered = new Map<Value, Value>();
     for (const [key, item] of raw) {
-      rendered.set(
-        await renderValue(key, engine, variables),
-        await renderValue(item, engine, variables),
-      );
+      rendered.set(await renderValue(key, engine, variables), await renderValue(item, engine, variables));
     }
     return rendered;
   }
@@ -215,8 +205,8 @@ async function renderValue(
 
 /** What a template sees: `cookiecutter.…`, and the untouched defaults under `_cookiecutter`. */
 export function variablesOf(answers: Context, defaults?: Context): Variables {
-  const variables = new Map<string, Value>([["cookiecutter", new OrderedDict(answers)]]);
-  if (defaults !== undefined) variables.set("_cookiecutter", new Map<Value, Value>(defaults));
+  const variables = new Map<string, Value>([['cookiecutter', new OrderedDict(answers)]]);
+  if (defaults !== undefined) variables.set('_cookiecutter', new Map<Value, Value>(defaults));
   return variables;
 }
 

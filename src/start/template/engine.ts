@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
-import { join, resolve, sep } from "node:path";
-import { render } from "./jinja/evaluate.ts";
-import { EngineCannot } from "./jinja/faults.ts";
-import { defaultSyntax, type Syntax } from "./jinja/lexer.ts";
-import { truth, type Value } from "./jinja/values.ts";
-import { startPythonEngine, type PythonEngine } from "./python-engine.ts";
+import { readFileSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
+import { render } from './jinja/evaluate.ts';
+import { EngineCannot } from './jinja/faults.ts';
+import { defaultSyntax, type Syntax } from './jinja/lexer.ts';
+import { truth, type Value } from './jinja/values.ts';
+import { startPythonEngine, type PythonEngine } from './python-engine.ts';
 
 /** Variables of a template: one map under `cookiecutter`, and cookiecutter's own extras. */
 export type Variables = ReadonlyMap<string, Value>;
@@ -32,26 +32,26 @@ export interface TemplateEngine {
 }
 
 const builtIn = new Set([
-  "jinja2.ext.do",
-  "jinja2.ext.loopcontrols",
-  "jinja2.ext.with_",
-  "jinja2_time.TimeExtension",
-  "cookiecutter.extensions.JsonifyExtension",
-  "cookiecutter.extensions.RandomStringExtension",
-  "cookiecutter.extensions.SlugifyExtension",
-  "cookiecutter.extensions.TimeExtension",
-  "cookiecutter.extensions.UUIDExtension",
+  'jinja2.ext.do',
+  'jinja2.ext.loopcontrols',
+  'jinja2.ext.with_',
+  'jinja2_time.TimeExtension',
+  'cookiecutter.extensions.JsonifyExtension',
+  'cookiecutter.extensions.RandomStringExtension',
+  'cookiecutter.extensions.SlugifyExtension',
+  'cookiecutter.extensions.TimeExtension',
+  'cookiecutter.extensions.UUIDExtension',
 ]);
 
 const settings: Readonly<Record<string, keyof Syntax>> = {
-  block_start_string: "blockStart",
-  block_end_string: "blockEnd",
-  variable_start_string: "variableStart",
-  variable_end_string: "variableEnd",
-  comment_start_string: "commentStart",
-  comment_end_string: "commentEnd",
-  trim_blocks: "trimBlocks",
-  lstrip_blocks: "lstripBlocks",
+  block_start_string: 'blockStart',
+  block_end_string: 'blockEnd',
+  variable_start_string: 'variableStart',
+  variable_end_string: 'variableEnd',
+  comment_start_string: 'commentStart',
+  comment_end_string: 'commentEnd',
+  trim_blocks: 'trimBlocks',
+  lstrip_blocks: 'lstripBlocks',
 };
 
 /** Our own engine, and the real Jinja2 in the user's Python for what ours isn't sure of. */
@@ -62,7 +62,7 @@ export function createEngine(options: EngineOptions): TemplateEngine {
   for (const [name, value] of options.environment) {
     const known = settings[name];
     if (known === undefined) reason = `_jinja2_env_vars sets ${name}`;
-    else syntax[known] = typeof value === "string" ? value : truth(value);
+    else syntax[known] = typeof value === 'string' ? value : truth(value);
   }
   const extension = options.extensions.find((each) => !builtIn.has(each));
   if (extension !== undefined) reason = `_extensions names ${extension}`;
@@ -103,7 +103,7 @@ function loadFrom(folders: readonly string[], name: string): string | undefined 
     const file = resolve(join(folder, name));
     if (!file.startsWith(resolve(folder) + sep)) continue;
     try {
-      return readFileSync(file, "utf8");
+      return readFileSync(file, 'utf8');
     } catch {
       // the next folder may have it
     }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -9,27 +9,27 @@ import {
   rmSync,
   statSync,
   writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, extname, join, resolve } from "node:path";
-import type { TemplateEngine, Variables } from "./engine.ts";
-import { EngineCannot, TemplateFault, UndefinedUsed } from "./jinja/faults.ts";
-import { hookFailed } from "./template-errors.ts";
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, extname, join, resolve } from 'node:path';
+import type { TemplateEngine, Variables } from './engine.ts';
+import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
+import { hookFailed } from './template-errors.ts';
 
-export type HookName = "pre_prompt" | "pre_gen_project" | "post_gen_project";
+export type HookName = 'pre_prompt' | 'pre_gen_project' | 'post_gen_project';
 
 /** The scripts a template wants to run, with their paths. */
 export function hooksOf(templateFolder: string, name: HookName): string[] {
-  const folder = join(templateFolder, "hooks");
+  const folder = join(templateFolder, 'hooks');
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((file) => basename(file, extname(file)) === name && !file.endsWith("~"))
+    .filter((file) => basename(file, extname(file)) === name && !file.endsWith('~'))
     .sort()
     .map((file) => resolve(folder, file));
 }
 
 export const allHooks = (templateFolder: string): string[] =>
-  (["pre_prompt", "pre_gen_project", "post_gen_project"] as const).flatMap((name) =>
+  (['pre_prompt', 'pre_gen_project', 'post_gen_project'] as const).flatMap((name) =>
     hooksOf(templateFolder, name),
   );
 
@@ -45,15 +45,12 @@ interface HookRun {
  *
  * @throws TEMPLATE_HOOK_FAILED
  */
-export async function runHooks(
-  name: "pre_gen_project" | "post_gen_project",
-  run: HookRun,
-): Promise<void> {
+export async function runHooks(name: 'pre_gen_project' | 'post_gen_project', run: HookRun): Promise<void> {
   for (const script of hooksOf(run.templateFolder, name)) {
-    const folder = mkdtempSync(join(tmpdir(), "tilth-hook-"));
+    const folder = mkdtempSync(join(tmpdir(), 'tilth-hook-'));
     try {
       const rendered = join(folder, basename(script));
-      writeFileSync(rendered, await run.engine.render(readFileSync(script, "utf8"), run.variables));
+      writeFileSync(rendered, await run.engine.render(readFileSync(script, 'utf8'), run.variables));
       await runScript(rendered, run.projectFolder, basename(script));
     } catch (thrown) {
       if (
@@ -77,43 +74,32 @@ export async function runHooks(
  * @throws TEMPLATE_HOOK_FAILED
  */
 export async function runPrePrompt(templateFolder: string): Promise<string> {
-  if (hooksOf(templateFolder, "pre_prompt").length === 0) return templateFolder;
-  const copy = join(
-    mkdtempSync(join(tmpdir(), "tilth-template-")),
-    basename(resolve(templateFolder)),
-  );
+  if (hooksOf(templateFolder, 'pre_prompt').length === 0) return templateFolder;
+  const copy = join(mkdtempSync(join(tmpdir(), 'tilth-template-')), basename(resolve(templateFolder)));
   cpSync(templateFolder, copy, { recursive: true });
-  for (const script of hooksOf(copy, "pre_prompt")) await runScript(script, copy, basename(script));
+  for (const script of hooksOf(copy, 'pre_prompt')) await runScript(script, copy, basename(script));
   return copy;
 }
 
 function runScript(script: string, folder: string, name: string): Promise<void> {
   chmodSync(script, statSync(script).mode | 0o100);
-  const [command, args] = script.endsWith(".py")
-    ? [process.env["TILTH_PYTHON"] ?? "python3", [script]]
+  const [command, args] = script.endsWith('.py')
+    ? [process.env['TILTH_PYTHON'] ?? 'python3', [script]]
     : [script, []];
   return new Promise((done, fail) => {
     // a hook's words are for the user and must not mix with our result on standard output
     const child = spawn(command, args, {
       cwd: folder,
-      stdio: ["inherit", process.stderr, "inherit"],
+      stdio: ['inherit', process.stderr, 'inherit'],
     });
-    child.on("error", (error: NodeJS.ErrnoException) => {
+    child.on('error', (error: NodeJS.ErrnoException) => {
       const reason =
-        error.code === "ENOEXEC"
-          ? "it is empty or its first line names no program (#!)"
-          : error.message;
+        error.code === 'ENOEXEC' ? 'it is empty or its first line names no program (#!)' : error.message;
       fail(hookFailed(name, reason));
     });
-    child.on("exit", (code, signal) => {
+    child.on('exit', (code, signal) => {
       if (code === 0) done();
-      else
-        fail(
-          hookFailed(
-            name,
-            code === null ? `ended by ${signal ?? "a signal"}` : `exit status ${code}`,
-          ),
-        );
+      else fail(hookFailed(name, code === null ? `ended by ${signal ?? 'a signal'}` : `exit status ${code}`));
     });
   });
 }

@@ -1,7 +1,7 @@
-import { resolve, sep } from "node:path";
-import { contextFile, readContext, type Ask } from "./context.ts";
-import { str, type Value } from "./jinja/values.ts";
-import { templateInvalid } from "./template-errors.ts";
+import { resolve, sep } from 'node:path';
+import { contextFile, readContext, type Ask } from './context.ts';
+import { str, type Value } from './jinja/values.ts';
+import { templateInvalid } from './template-errors.ts';
 
 /**
  * A repository of several templates lists them under `templates`, or in the old way under `template`.
@@ -11,24 +11,21 @@ import { templateInvalid } from "./template-errors.ts";
  */
 export async function chooseNested(templateFolder: string, ask: Ask | undefined): Promise<string> {
   const context = readContext(templateFolder);
-  const options = nestedOf(context.get("templates"), context.get("template"));
+  const options = nestedOf(context.get('templates'), context.get('template'));
   if (options.length === 0) return templateFolder;
   const chosen =
     options[
       ask === undefined
         ? 0
         : await ask.choice(
-            "Which template?",
+            'Which template?',
             options.map((option) => option.label),
           )
     ];
-  const path = chosen?.path ?? "";
+  const path = chosen?.path ?? '';
   const folder = resolve(templateFolder, path);
-  if (path === "" || !folder.startsWith(resolve(templateFolder) + sep))
-    throw templateInvalid(
-      contextFile,
-      `${JSON.stringify(path)} is not a folder of this repository`,
-    );
+  if (path === '' || !folder.startsWith(resolve(templateFolder) + sep))
+    throw templateInvalid(contextFile, `${JSON.stringify(path)} is not a folder of this repository`);
   return chooseNested(folder, ask);
 }
 
@@ -38,19 +35,18 @@ function nestedOf(
 ): { label: string; path: string }[] {
   if (templates instanceof Map) {
     return [...templates].map(([key, item]) => {
-      const field = (name: string): string =>
-        item instanceof Map ? str(item.get(name) ?? "") : "";
-      const title = field("title") || str(key);
-      const description = field("description");
+      const field = (name: string): string => (item instanceof Map ? str(item.get(name) ?? '') : '');
+      const title = field('title') || str(key);
+      const description = field('description');
       return {
-        label: description === "" || description === title ? title : `${title} (${description})`,
-        path: field("path"),
+        label: description === '' || description === title ? title : `${title} (${description})`,
+        path: field('path'),
       };
     });
   }
   if (!Array.isArray(template)) return [];
   return template.map((each) => ({
     label: str(each),
-    path: /\((.+)\)/.exec(str(each))?.[1] ?? "",
+    path: /\((.+)\)/.exec(str(each))?.[1] ?? '',
   }));
 }

@@ -1,9 +1,9 @@
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import type { EngineOptions, Variables } from "./engine.ts";
-import { TemplateFault, UndefinedUsed } from "./jinja/faults.ts";
-import { dumpJson, type Value } from "./jinja/values.ts";
-import { templateNeedsPython } from "./template-errors.ts";
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { EngineOptions, Variables } from './engine.ts';
+import { TemplateFault, UndefinedUsed } from './jinja/faults.ts';
+import { dumpJson, type Value } from './jinja/values.ts';
+import { templateNeedsPython } from './template-errors.ts';
 
 /** The real Jinja2, in a Python of the user's, asked line by line. */
 export interface PythonEngine {
@@ -83,23 +83,20 @@ for line in iter(lines.readline, ""):
  * @param reason why it is needed, for the message when it can't be had
  * @throws TEMPLATE_NEEDS_PYTHON
  */
-export async function startPythonEngine(
-  options: EngineOptions,
-  reason: string,
-): Promise<PythonEngine> {
-  const python = options.python ?? process.env["TILTH_PYTHON"] ?? "python3";
-  const child = spawn(python, ["-c", worker], {
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, PYTHONIOENCODING: "utf-8", PYTHONDONTWRITEBYTECODE: "1" },
+export async function startPythonEngine(options: EngineOptions, reason: string): Promise<PythonEngine> {
+  const python = options.python ?? process.env['TILTH_PYTHON'] ?? 'python3';
+  const child = spawn(python, ['-c', worker], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, PYTHONIOENCODING: 'utf-8', PYTHONDONTWRITEBYTECODE: '1' },
   });
   const waiting: ((answer: Answer) => void)[] = [];
   const fail = (missing: string): void => {
     for (const resolve of waiting.splice(0)) resolve({ missing });
   };
-  child.on("error", (error) => fail(error.message));
-  child.on("exit", (code) => fail(`it ended with ${code}`));
-  child.stdin.on("error", () => undefined);
-  createInterface({ input: child.stdout }).on("line", (line) =>
+  child.on('error', (error) => fail(error.message));
+  child.on('exit', (code) => fail(`it ended with ${code}`));
+  child.stdin.on('error', () => undefined);
+  createInterface({ input: child.stdout }).on('line', (line) =>
     waiting.shift()?.(JSON.parse(line) as Answer),
   );
   const ask = (line: string): Promise<Answer> =>
@@ -109,26 +106,25 @@ export async function startPythonEngine(
     });
 
   const setup = new Map<Value, Value>([
-    ["folder", options.templateFolder],
-    ["includes", [...options.includeFolders]],
-    ["extensions", [...options.extensions]],
-    ["environment", new Map<Value, Value>(options.environment)],
+    ['folder', options.templateFolder],
+    ['includes', [...options.includeFolders]],
+    ['extensions', [...options.extensions]],
+    ['environment', new Map<Value, Value>(options.environment)],
   ]);
   const ready = await ask(dumpJson(setup, undefined, false));
   if (ready.ok === undefined)
-    throw templateNeedsPython(`${reason}; ${ready.missing ?? ready.error ?? ""}`, python);
+    throw templateNeedsPython(`${reason}; ${ready.missing ?? ready.error ?? ''}`, python);
   return {
     async render(template, variables) {
       const request = new Map<Value, Value>([
-        ["template", template],
-        ["variables", new Map<Value, Value>(variables)],
+        ['template', template],
+        ['variables', new Map<Value, Value>(variables)],
       ]);
       const answer = await ask(dumpJson(request, undefined, false));
       if (answer.ok !== undefined) return answer.ok;
       if (answer.undefined !== undefined) throw new UndefinedUsed(answer.undefined);
-      if (answer.missing !== undefined)
-        throw templateNeedsPython(`${reason}; ${answer.missing}`, python);
-      throw new TemplateFault(answer.error ?? "no answer");
+      if (answer.missing !== undefined) throw templateNeedsPython(`${reason}; ${answer.missing}`, python);
+      throw new TemplateFault(answer.error ?? 'no answer');
     },
     close: () => {
       child.stdin.end();

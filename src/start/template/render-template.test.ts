@@ -1,5 +1,5 @@
-import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -10,16 +10,16 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
-import { test } from "node:test";
-import { TilthError } from "../../platform/errors.ts";
-import { fromJson } from "./jinja/values.ts";
-import { renderTemplate, type RenderRequest } from "./render-template.ts";
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { test } from 'node:test';
+import { TilthError } from '../../platform/errors.ts';
+import { fromJson } from './jinja/values.ts';
+import { renderTemplate, type RenderRequest } from './render-template.ts';
 
-const fixtures = join(import.meta.dirname, "../../../test/fixtures/templates");
-const python = process.env["TILTH_TEST_PYTHON"];
+const fixtures = join(import.meta.dirname, '../../../test/fixtures/templates');
+const python = process.env['TILTH_TEST_PYTHON'];
 
 type Entry = { readonly folder: true } | { readonly mode: string; readonly base64: string };
 interface Case {
@@ -27,7 +27,7 @@ interface Case {
   readonly answers: Readonly<Record<string, string>>;
   readonly tree: Readonly<Record<string, Entry>>;
 }
-const { cases } = JSON.parse(readFileSync(join(fixtures, "expected.json"), "utf8")) as {
+const { cases } = JSON.parse(readFileSync(join(fixtures, 'expected.json'), 'utf8')) as {
   cases: Case[];
 };
 
@@ -37,14 +37,14 @@ function treeOf(folder: string): Record<string, Entry> {
       const path = join(entry.parentPath, entry.name);
       if (entry.isDirectory()) return [relative(folder, path), { folder: true }];
       const mode = `0o${(statSync(path).mode & 0o111).toString(8)}`;
-      return [relative(folder, path), { mode, base64: readFileSync(path).toString("base64") }];
+      return [relative(folder, path), { mode, base64: readFileSync(path).toString('base64') }];
     },
   );
   return Object.fromEntries(entries);
 }
 
 async function inTemporary<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "tilth start "));
+  const folder = mkdtempSync(join(tmpdir(), 'tilth start '));
   try {
     return await work(folder);
   } finally {
@@ -69,14 +69,14 @@ const readable = (tree: Readonly<Record<string, Entry>>): Record<string, string>
   Object.fromEntries(
     Object.entries(tree).map(([path, entry]) => [
       path,
-      "folder" in entry
-        ? "folder"
-        : `${entry.mode} ${Buffer.from(entry.base64, "base64").toString("latin1")}`,
+      'folder' in entry
+        ? 'folder'
+        : `${entry.mode} ${Buffer.from(entry.base64, 'base64').toString('latin1')}`,
     ]),
   );
 
 const needsReference =
-  python === undefined && process.env["CI"] === undefined ? "needs TILTH_TEST_PYTHON" : false;
+  python === undefined && process.env['CI'] === undefined ? 'needs TILTH_TEST_PYTHON' : false;
 
 /** The same template and answers by cookiecutter and by us, side by side. */
 function comparedWithCookiecutter(
@@ -84,12 +84,10 @@ function comparedWithCookiecutter(
   answers: Readonly<Record<string, string>>,
 ): Promise<void> {
   return inTemporary(async (folder) => {
-    assert.ok(python !== undefined, "TILTH_TEST_PYTHON must name a Python with cookiecutter");
-    const reference = spawnSync(
-      python,
-      [join(fixtures, "expect.py"), template, JSON.stringify(answers)],
-      { encoding: "utf8" },
-    );
+    assert.ok(python !== undefined, 'TILTH_TEST_PYTHON must name a Python with cookiecutter');
+    const reference = spawnSync(python, [join(fixtures, 'expect.py'), template, JSON.stringify(answers)], {
+      encoding: 'utf8',
+    });
     assert.equal(reference.status, 0, reference.stderr);
     await renderTemplate({ ...requestOf(template, folder, answers), python });
     assert.deepEqual(
@@ -99,21 +97,21 @@ function comparedWithCookiecutter(
   });
 }
 
-test("our own template is one that cookiecutter renders alike", { skip: needsReference }, () =>
-  comparedWithCookiecutter("../../../templates/ml-project", {
+test('our own template is one that cookiecutter renders alike', { skip: needsReference }, () =>
+  comparedWithCookiecutter('../../../templates/ml-project', {
     project_title: "Ada's 2nd flights",
     author: 'Zoë "Z" Example',
   }),
 );
 
 for (const [index, { template, answers, tree }] of cases.entries()) {
-  const needsPython = template === "extension";
+  const needsPython = template === 'extension';
   test(
     `the template "${template}" becomes what cookiecutter made of it (case ${index})`,
     {
       skip:
-        needsPython && python === undefined && process.env["CI"] === undefined
-          ? "needs TILTH_TEST_PYTHON"
+        needsPython && python === undefined && process.env['CI'] === undefined
+          ? 'needs TILTH_TEST_PYTHON'
           : false,
     },
     () =>
@@ -134,115 +132,111 @@ for (const [index, { template, answers, tree }] of cases.entries()) {
   );
 }
 
-const failsWith = (code: string) => (thrown: unknown) =>
-  thrown instanceof TilthError && thrown.code === code;
+const failsWith = (code: string) => (thrown: unknown) => thrown instanceof TilthError && thrown.code === code;
 
-test("a template whose engine is missing says so before anything is written", () =>
+test('a template whose engine is missing says so before anything is written', () =>
   inTemporary(async (folder) => {
-    const request = { ...requestOf("extension", folder), python: join(folder, "no-python") };
-    await assert.rejects(renderTemplate(request), failsWith("TEMPLATE_NEEDS_PYTHON"));
+    const request = { ...requestOf('extension', folder), python: join(folder, 'no-python') };
+    await assert.rejects(renderTemplate(request), failsWith('TEMPLATE_NEEDS_PYTHON'));
     assert.deepEqual(readdirSync(folder), []);
   }));
 
-test("a folder that is there is left alone, and rendered over or filled up when told so", () =>
+test('a folder that is there is left alone, and rendered over or filled up when told so', () =>
   inTemporary(async (folder) => {
-    const project = join(folder, "box");
+    const project = join(folder, 'box');
     mkdirSync(project);
-    writeFileSync(join(project, "locked.txt"), "mine");
-    await assert.rejects(
-      renderTemplate(requestOf("files", folder)),
-      failsWith("PROJECT_FOLDER_EXISTS"),
-    );
-    assert.deepEqual(readdirSync(project), ["locked.txt"]);
-    await renderTemplate({ ...requestOf("files", folder), ifExists: "skip-files" });
-    assert.equal(readFileSync(join(project, "locked.txt"), "utf8"), "mine");
-    assert.ok(existsSync(join(project, "run.sh")));
-    await renderTemplate({ ...requestOf("files", folder), ifExists: "overwrite" });
-    assert.equal(readFileSync(join(project, "locked.txt"), "utf8"), "box");
+    writeFileSync(join(project, 'locked.txt'), 'mine');
+    await assert.rejects(renderTemplate(requestOf('files', folder)), failsWith('PROJECT_FOLDER_EXISTS'));
+    assert.deepEqual(readdirSync(project), ['locked.txt']);
+    await renderTemplate({ ...requestOf('files', folder), ifExists: 'skip-files' });
+    assert.equal(readFileSync(join(project, 'locked.txt'), 'utf8'), 'mine');
+    assert.ok(existsSync(join(project, 'run.sh')));
+    await renderTemplate({ ...requestOf('files', folder), ifExists: 'overwrite' });
+    assert.equal(readFileSync(join(project, 'locked.txt'), 'utf8'), 'box');
   }));
 
-test("an answer can not lead out of the folder that was asked for", () =>
+test('an answer can not lead out of the folder that was asked for', () =>
   inTemporary(async (folder) => {
-    for (const name of ["../outside", "/tmp/outside", "..", "."]) {
+    for (const name of ['../outside', '/tmp/outside', '..', '.']) {
       await assert.rejects(
-        renderTemplate(requestOf("files", folder, { name })),
-        failsWith("TEMPLATE_PATH_REFUSED"),
+        renderTemplate(requestOf('files', folder, { name })),
+        failsWith('TEMPLATE_PATH_REFUSED'),
         name,
       );
     }
     assert.deepEqual(readdirSync(folder), []);
   }));
 
-test("a link in a template can not bring in a file from outside of it", () =>
+test('a link in a template can not bring in a file from outside of it', () =>
   inTemporary(async (folder) => {
-    const template = join(folder, "template");
-    mkdirSync(join(template, "{{cookiecutter.a}}"), { recursive: true });
-    writeFileSync(join(template, "cookiecutter.json"), '{"a": "x"}');
-    writeFileSync(join(folder, "secret"), "secret");
-    symlinkSync(join(folder, "secret"), join(template, "{{cookiecutter.a}}", "link"));
-    const request = { ...requestOf("files", join(folder, "out")), templateFolder: template };
-    await assert.rejects(renderTemplate(request), failsWith("TEMPLATE_PATH_REFUSED"));
-    assert.deepEqual(readdirSync(join(folder, "out")), []);
+    const template = join(folder, 'template');
+    mkdirSync(join(template, '{{cookiecutter.a}}'), { recursive: true });
+    writeFileSync(join(template, 'cookiecutter.json'), '{"a": "x"}');
+    writeFileSync(join(folder, 'secret'), 'secret');
+    symlinkSync(join(folder, 'secret'), join(template, '{{cookiecutter.a}}', 'link'));
+    const request = { ...requestOf('files', join(folder, 'out')), templateFolder: template };
+    await assert.rejects(renderTemplate(request), failsWith('TEMPLATE_PATH_REFUSED'));
+    assert.deepEqual(readdirSync(join(folder, 'out')), []);
   }));
 
-test("a failing template or hook leaves no half project", () =>
+test('a failing template or hook leaves no half project', () =>
   inTemporary(async (folder) => {
-    const template = join(folder, "template");
-    mkdirSync(join(template, "{{cookiecutter.a}}"), { recursive: true });
-    writeFileSync(join(template, "cookiecutter.json"), '{"a": "x"}');
-    writeFileSync(join(template, "{{cookiecutter.a}}", "a.txt"), "fine");
-    writeFileSync(join(template, "{{cookiecutter.a}}", "b.txt"), "{{ cookiecutter.missing }}");
-    const out = join(folder, "out");
+    const template = join(folder, 'template');
+    mkdirSync(join(template, '{{cookiecutter.a}}'), { recursive: true });
+    writeFileSync(join(template, 'cookiecutter.json'), '{"a": "x"}');
+    writeFileSync(join(template, '{{cookiecutter.a}}', 'a.txt'), 'fine');
+    writeFileSync(join(template, '{{cookiecutter.a}}', 'b.txt'), '{{ cookiecutter.missing }}');
+    const out = join(folder, 'out');
     await assert.rejects(
-      renderTemplate({ ...requestOf("files", out), templateFolder: template }),
+      renderTemplate({ ...requestOf('files', out), templateFolder: template }),
       (thrown) =>
-        failsWith("TEMPLATE_VARIABLE_UNDEFINED")(thrown) &&
+        failsWith('TEMPLATE_VARIABLE_UNDEFINED')(thrown) &&
         /Unable to create file 'b.txt': 'collections.OrderedDict object' has no attribute 'missing'/.test(
           String(thrown),
         ),
     );
-    for (const fails of ["before", "after"]) {
+    for (const fails of ['before', 'after']) {
       await assert.rejects(
-        renderTemplate(requestOf("hooks", out, { fails })),
-        failsWith("TEMPLATE_HOOK_FAILED"),
+        renderTemplate(requestOf('hooks', out, { fails })),
+        failsWith('TEMPLATE_HOOK_FAILED'),
       );
     }
     assert.deepEqual(readdirSync(out), []);
     await assert.rejects(
       renderTemplate({
-        ...requestOf("hooks", out, { fails: "after" }),
+        ...requestOf('hooks', out, { fails: 'after' }),
         keepsProjectOnFailure: true,
       }),
     );
-    assert.deepEqual(readdirSync(out), ["hooked"]);
+    assert.deepEqual(readdirSync(out), ['hooked']);
   }));
 
-test("a choice that is not offered and a yes that is not one are refused", () =>
+test('a choice that is not offered and a yes that is not one are refused', () =>
   inTemporary(async (folder) => {
-    for (const answers of [{ licence: "GPL" }, { use_docker: "perhaps" }]) {
+    for (const answers of [{ licence: 'GPL' }, { use_docker: 'perhaps' }]) {
       await assert.rejects(
-        renderTemplate(requestOf("variables", folder, answers)),
-        failsWith("TEMPLATE_ANSWER_REFUSED"),
+        renderTemplate(requestOf('variables', folder, answers)),
+        failsWith('TEMPLATE_ANSWER_REFUSED'),
       );
     }
   }));
 
-test("asked questions follow the order of the file, count themselves and show their labels", () =>
+test('asked questions follow the order of the file, count themselves and show their labels', () =>
   inTemporary(async (folder) => {
     const asked: string[] = [];
     const made = await renderTemplate({
-      ...requestOf("variables", folder),
+      ...requestOf('variables', folder),
       ask: {
         text: (question, otherwise) => {
           asked.push(`${question} (${otherwise})`);
-          return Promise.resolve(question.endsWith("called?") ? "My Thing" : otherwise);
+          return Promise.resolve(question.endsWith('called?') ? 'My Thing' : otherwise);
         },
         yesNo: (question, otherwise) => {
           asked.push(`${question} (${otherwise})`);
           return Promise.resolve(!otherwise);
         },
         choice: (question, labels) => {
-          asked.push(`${question} ${labels.join(" / ")}`);
+          asked.push(`${question} ${labels.join(' / ')}`);
           return Promise.resolve(1);
         },
         json: (question, otherwise) => {
@@ -252,16 +246,16 @@ test("asked questions follow the order of the file, count themselves and show th
       },
     });
     assert.deepEqual(asked, [
-      "[1/9] How shall it be called? (Late Flights)",
-      "[2/9] slug (my_thing)",
-      "[3/9] Which licence? MIT, short / Apache-2.0 / My Thing licence",
-      "[4/9] use_docker (true)",
-      "[5/9] use_docs (false)",
-      "[6/9] empty ()",
-      "[7/9] number (3)",
-      "[8/9] share (1.0)",
-      "[9/9] ports",
+      '[1/9] How shall it be called? (Late Flights)',
+      '[2/9] slug (my_thing)',
+      '[3/9] Which licence? MIT, short / Apache-2.0 / My Thing licence',
+      '[4/9] use_docker (true)',
+      '[5/9] use_docs (false)',
+      '[6/9] empty ()',
+      '[7/9] number (3)',
+      '[8/9] share (1.0)',
+      '[9/9] ports',
     ]);
-    assert.equal(made.answers.get("__derived"), "MY_THING-Apache-2.0");
-    assert.equal(made.folder, join(folder, "my_thing"));
+    assert.equal(made.answers.get('__derived'), 'MY_THING-Apache-2.0');
+    assert.equal(made.folder, join(folder, 'my_thing'));
   }));

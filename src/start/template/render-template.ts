@@ -12,30 +12,17 @@ import {
   rmSync,
   statSync,
   writeFileSync,
-} from "node:fs";
-import { basename, dirname, join, normalize, relative, resolve, sep } from "node:path";
-import { messageOf } from "../../platform/errors.ts";
-import { isBinary } from "./binary.ts";
-import {
-  answerAll,
-  overwrite,
-  readContext,
-  toJson,
-  variablesOf,
-  type Ask,
-  type Context,
-} from "./context.ts";
-import { createEngine, type TemplateEngine, type Variables } from "./engine.ts";
-import { lineEnd, matchesPattern } from "./file-names.ts";
-import { runHooks } from "./hooks.ts";
-import { EngineCannot, TemplateFault, UndefinedUsed } from "./jinja/faults.ts";
-import { str, type Value } from "./jinja/values.ts";
-import {
-  folderExists,
-  pathRefused,
-  templateInvalid,
-  templateUndefined,
-} from "./template-errors.ts";
+} from 'node:fs';
+import { basename, dirname, join, normalize, relative, resolve, sep } from 'node:path';
+import { messageOf } from '../../platform/errors.ts';
+import { isBinary } from './binary.ts';
+import { answerAll, overwrite, readContext, toJson, variablesOf, type Ask, type Context } from './context.ts';
+import { createEngine, type TemplateEngine, type Variables } from './engine.ts';
+import { lineEnd, matchesPattern } from './file-names.ts';
+import { runHooks } from './hooks.ts';
+import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
+import { str, type Value } from './jinja/values.ts';
+import { folderExists, pathRefused, templateInvalid, templateUndefined } from './template-errors.ts';
 
 export interface RenderRequest {
   /** folder that holds cookiecutter.json */
@@ -53,7 +40,7 @@ export interface RenderRequest {
   readonly replay?: ReadonlyMap<string, Value> | undefined;
   /** without one nothing is asked */
   readonly ask?: Ask | undefined;
-  readonly ifExists?: "refuse" | "overwrite" | "skip-files";
+  readonly ifExists?: 'refuse' | 'overwrite' | 'skip-files';
   readonly runsHooks?: boolean;
   readonly keepsProjectOnFailure?: boolean;
   readonly now?: () => Date;
@@ -92,12 +79,11 @@ export async function renderTemplate(request: RenderRequest): Promise<RenderedPr
   overwrite(context, request.answers ?? new Map());
   const engine = createEngine({
     templateFolder: request.templateFolder,
-    includeFolders: [
-      templateRoot(request.templateFolder),
-      join(request.templateFolder, "templates"),
-    ].filter((each) => each !== undefined),
-    extensions: listOf(context.get("_extensions")),
-    environment: namesOf(context.get("_jinja2_env_vars")),
+    includeFolders: [templateRoot(request.templateFolder), join(request.templateFolder, 'templates')].filter(
+      (each) => each !== undefined,
+    ),
+    extensions: listOf(context.get('_extensions')),
+    environment: namesOf(context.get('_jinja2_env_vars')),
     ...(request.now === undefined ? {} : { now: request.now }),
     ...(request.python === undefined ? {} : { python: request.python }),
   });
@@ -115,12 +101,9 @@ async function renderInto(
 ): Promise<RenderedProject> {
   const root = templateRoot(request.templateFolder, engine);
   if (root === undefined) {
-    throw templateInvalid(
-      request.templateFolder,
-      "there is no folder whose name holds {{ cookiecutter… }}",
-    );
+    throw templateInvalid(request.templateFolder, 'there is no folder whose name holds {{ cookiecutter… }}');
   }
-  const defaults: Context = new Map([...context].filter(([name]) => !name.startsWith("_")));
+  const defaults: Context = new Map([...context].filter(([name]) => !name.startsWith('_')));
   const open =
     request.replay === undefined
       ? context
@@ -130,15 +113,15 @@ async function renderInto(
   const outputFolder = resolve(request.outputFolder);
   const visible: Context = new Map([
     ...answers,
-    ["_template", request.template],
-    ["_output_dir", outputFolder],
-    ["_repo_dir", request.templateFolder],
-    ["_checkout", request.checkout ?? null],
+    ['_template', request.template],
+    ['_output_dir', outputFolder],
+    ['_repo_dir', request.templateFolder],
+    ['_checkout', request.checkout ?? null],
   ]);
   const variables = variablesOf(visible, defaults);
   request.onAnswers?.(visible, defaults);
 
-  const ifExists = request.ifExists ?? "refuse";
+  const ifExists = request.ifExists ?? 'refuse';
   const folderName = await renderName(
     basename(root),
     `create project directory '${basename(root)}'`,
@@ -149,23 +132,23 @@ async function renderInto(
   if (!folder.startsWith(outputFolder === sep ? sep : outputFolder + sep))
     throw pathRefused(basename(root), folderName);
   const isNew = !existsSync(folder);
-  if (!isNew && ifExists === "refuse") throw folderExists(folder);
+  if (!isNew && ifExists === 'refuse') throw folderExists(folder);
 
   mkdirSync(outputFolder, { recursive: true });
-  const staging = mkdtempSync(join(outputFolder, ".tilth-start-"));
+  const staging = mkdtempSync(join(outputFolder, '.tilth-start-'));
   try {
-    const staged = join(staging, "project");
+    const staged = join(staging, 'project');
     mkdirSync(staged);
     const walk = new Walk(
       root,
       staged,
       engine,
       variables,
-      listOf(answers.get("_copy_without_render")),
+      listOf(answers.get('_copy_without_render')),
       newLines(answers),
-      ifExists !== "refuse",
+      ifExists !== 'refuse',
     );
-    await walk.folder("");
+    await walk.folder('');
     const hooks = {
       templateFolder: request.templateFolder,
       projectFolder: folder,
@@ -174,12 +157,11 @@ async function renderInto(
     };
     try {
       mkdirSync(folder, { recursive: true });
-      if (request.runsHooks === true) await runHooks("pre_gen_project", hooks);
-      moveInto(staged, folder, ifExists === "skip-files", walk.copiedFolders);
-      if (request.runsHooks === true) await runHooks("post_gen_project", hooks);
+      if (request.runsHooks === true) await runHooks('pre_gen_project', hooks);
+      moveInto(staged, folder, ifExists === 'skip-files', walk.copiedFolders);
+      if (request.runsHooks === true) await runHooks('post_gen_project', hooks);
     } catch (thrown) {
-      if (isNew && request.keepsProjectOnFailure !== true)
-        rmSync(folder, { recursive: true, force: true });
+      if (isNew && request.keepsProjectOnFailure !== true) rmSync(folder, { recursive: true, force: true });
       throw thrown;
     }
     return { folder, answers, fileCount: walk.fileCount, askedPythonFor: engine.askedPythonFor };
@@ -190,16 +172,16 @@ async function renderInto(
 
 /** The folder inside a template that becomes the project. */
 function templateRoot(templateFolder: string, engine?: TemplateEngine): string | undefined {
-  const start = engine?.syntax.variableStart ?? "";
-  const end = engine?.syntax.variableEnd ?? "";
+  const start = engine?.syntax.variableStart ?? '';
+  const end = engine?.syntax.variableEnd ?? '';
   const name = readdirSync(templateFolder)
     .sort()
     .find(
       (each) =>
-        each.includes("cookiecutter") &&
+        each.includes('cookiecutter') &&
         each.includes(start) &&
         each.includes(end) &&
-        each !== "cookiecutter.json",
+        each !== 'cookiecutter.json',
     );
   return name === undefined ? undefined : join(templateFolder, name);
 }
@@ -219,12 +201,7 @@ async function renderName(
 
 function explained(thrown: unknown, doing: string, variables: Variables): unknown {
   if (thrown instanceof UndefinedUsed) {
-    return templateUndefined(
-      doing,
-      thrown.message,
-      toJson(variables.get("cookiecutter") ?? null),
-      thrown,
-    );
+    return templateUndefined(doing, thrown.message, toJson(variables.get('cookiecutter') ?? null), thrown);
   }
   if (thrown instanceof TemplateFault || thrown instanceof EngineCannot) {
     return templateInvalid(`Unable to ${doing}`, thrown.message, thrown);
@@ -270,20 +247,16 @@ class Walk {
     );
     const isFolder = (name: string): boolean =>
       statSync(join(this.#root, at, name), { throwIfNoEntry: false })?.isDirectory() === true;
-    const folders = entries
-      .filter((entry) => isFolder(entry.name))
-      .map((entry) => join(at, entry.name));
-    const files = entries
-      .filter((entry) => !isFolder(entry.name))
-      .map((entry) => join(at, entry.name));
+    const folders = entries.filter((entry) => isFolder(entry.name)).map((entry) => join(at, entry.name));
+    const files = entries.filter((entry) => !isFolder(entry.name)).map((entry) => join(at, entry.name));
     const rendered: string[] = [];
     for (const folder of folders) {
       const target = await this.#target(folder, `create directory '${folder}'`);
       this.#inside(folder);
       if (this.#isCopyOnly(folder)) {
         cpSync(join(this.#root, folder), target, { recursive: true, dereference: true });
-        this.fileCount += readdirSync(target, { recursive: true, withFileTypes: true }).filter(
-          (each) => each.isFile(),
+        this.fileCount += readdirSync(target, { recursive: true, withFileTypes: true }).filter((each) =>
+          each.isFile(),
         ).length;
         this.copiedFolders.push(relative(this.#staged, target));
         continue;
@@ -314,10 +287,10 @@ class Walk {
     try {
       if (this.#isCopyOnly(file) || isBinary(file, content)) writeFileSync(target, content);
       else {
-        const text = content.toString("utf8");
+        const text = content.toString('utf8');
         const rendered = await this.#engine.render(text, this.#variables);
         const end = this.#newLines ?? lineEnd(text);
-        writeFileSync(target, end === "\n" ? rendered : rendered.replaceAll("\n", end));
+        writeFileSync(target, end === '\n' ? rendered : rendered.replaceAll('\n', end));
       }
     } catch (thrown) {
       throw explained(thrown, doing, this.#variables);
@@ -328,11 +301,7 @@ class Walk {
   async #target(path: string, doing: string): Promise<string> {
     const name = await renderName(path, doing, this.#engine, this.#variables);
     const target = normalize(join(this.#staged, name));
-    if (
-      target !== this.#staged &&
-      target !== this.#staged + sep &&
-      !target.startsWith(this.#staged + sep)
-    )
+    if (target !== this.#staged && target !== this.#staged + sep && !target.startsWith(this.#staged + sep))
       throw pathRefused(path, name);
     return target;
   }
@@ -353,12 +322,7 @@ class Walk {
   }
 }
 
-function moveInto(
-  from: string,
-  to: string,
-  keepsFiles: boolean,
-  replacedFolders: readonly string[],
-): void {
+function moveInto(from: string, to: string, keepsFiles: boolean, replacedFolders: readonly string[]): void {
   for (const folder of replacedFolders) rmSync(join(to, folder), { recursive: true, force: true });
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const source = join(from, entry.name);
@@ -366,10 +330,8 @@ function moveInto(
     const there = lstatSync(target, { throwIfNoEntry: false });
     if (there === undefined) renameSync(source, target);
     else if (entry.isDirectory() && there.isDirectory()) moveInto(source, target, keepsFiles, []);
-    else if (!entry.isDirectory() && !there.isDirectory() && !keepsFiles)
-      renameSync(source, target);
-    else if (entry.isDirectory() !== there.isDirectory() && entry.isDirectory())
-      throw folderExists(target);
+    else if (!entry.isDirectory() && !there.isDirectory() && !keepsFiles) renameSync(source, target);
+    else if (entry.isDirectory() !== there.isDirectory() && entry.isDirectory()) throw folderExists(target);
   }
   rmSync(from, { recursive: true, force: true });
 }
@@ -379,6 +341,6 @@ const namesOf = (value: Value | undefined): Map<string, Value> =>
   new Map(value instanceof Map ? [...value].map(([key, item]) => [str(key), item]) : []);
 
 function newLines(answers: Context): string | undefined {
-  const configured = answers.get("_new_lines");
-  return typeof configured === "string" && configured !== "" ? configured : undefined;
+  const configured = answers.get('_new_lines');
+  return typeof configured === 'string' && configured !== '' ? configured : undefined;
 }

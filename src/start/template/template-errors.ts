@@ -1,27 +1,27 @@
-import { TilthError } from "../../platform/errors.ts";
+import { TilthError } from '../../platform/errors.ts';
 
 export const templateNotFound = (source: string, looked: readonly string[]): TilthError =>
   new TilthError(
-    "TEMPLATE_NOT_FOUND",
+    'TEMPLATE_NOT_FOUND',
     404,
-    `No template was found at ${source}; looked for cookiecutter.json in ${looked.join(", ")}.`,
-    "Give a folder, a git address, gh:owner/name or a .zip file; without one you get ours.",
+    `No template was found at ${source}; looked for cookiecutter.json in ${looked.join(', ')}.`,
+    'Give a folder, a git address, gh:owner/name or a .zip file; without one you get ours.',
   );
 
 export const templateNotFetched = (source: string, output: string): TilthError =>
   new TilthError(
-    "TEMPLATE_NOT_FETCHED",
+    'TEMPLATE_NOT_FETCHED',
     502,
     `The template ${source} could not be fetched: ${output}`,
-    "Check the address and the branch, and that git reaches it: git ls-remote ADDRESS",
+    'Check the address and the branch, and that git reaches it: git ls-remote ADDRESS',
   );
 
 export const templateInvalid = (where: string, reason: string, cause?: unknown): TilthError =>
   new TilthError(
-    "TEMPLATE_INVALID",
+    'TEMPLATE_INVALID',
     400,
     `${where}: ${reason}`,
-    "This is a fault of the template; tell who maintains it.",
+    'This is a fault of the template; tell who maintains it.',
     { cause },
   );
 
@@ -32,7 +32,7 @@ export const templateUndefined = (
   cause?: unknown,
 ): TilthError =>
   new TilthError(
-    "TEMPLATE_VARIABLE_UNDEFINED",
+    'TEMPLATE_VARIABLE_UNDEFINED',
     400,
     `Unable to ${what}: ${reason}`,
     'Name the variable in cookiecutter.json, or use it behind "is defined".',
@@ -41,43 +41,43 @@ export const templateUndefined = (
 
 export const templateNeedsPython = (reason: string, python: string): TilthError =>
   new TilthError(
-    "TEMPLATE_NEEDS_PYTHON",
+    'TEMPLATE_NEEDS_PYTHON',
     400,
     `This template needs Python's Jinja2 (${reason}), and ${python} can't provide it.`,
-    "Install it where tilth finds it: python3 -m pip install cookiecutter, or set TILTH_PYTHON to a Python that has it.",
+    'Install it where tilth finds it: python3 -m pip install cookiecutter, or set TILTH_PYTHON to a Python that has it.',
   );
 
 export const answerRefused = (message: string, hint?: string): TilthError =>
-  new TilthError("TEMPLATE_ANSWER_REFUSED", 400, message, hint);
+  new TilthError('TEMPLATE_ANSWER_REFUSED', 400, message, hint);
 
 export const folderExists = (folder: string): TilthError =>
   new TilthError(
-    "PROJECT_FOLDER_EXISTS",
+    'PROJECT_FOLDER_EXISTS',
     409,
     `The folder ${folder} is already there.`,
-    "Choose another name or folder (-o), or render over it: --overwrite-if-exists, --skip-if-file-exists.",
+    'Choose another name or folder (-o), or render over it: --overwrite-if-exists, --skip-if-file-exists.',
   );
 
 export const pathRefused = (name: string, rendered: string): TilthError =>
   new TilthError(
-    "TEMPLATE_PATH_REFUSED",
+    'TEMPLATE_PATH_REFUSED',
     400,
     `${JSON.stringify(name)} becomes ${JSON.stringify(rendered)}, which lies outside the project.`,
-    "Correct the answer that this name is made of.",
+    'Correct the answer that this name is made of.',
   );
 
 export const hooksNotTrusted = (hooks: readonly string[]): TilthError =>
   new TilthError(
-    "TEMPLATE_HOOKS_NOT_TRUSTED",
+    'TEMPLATE_HOOKS_NOT_TRUSTED',
     400,
-    `The template wants to run code of its own (${hooks.join(", ")}), and there is no terminal to ask you.`,
-    "Read the hooks, then add --accept-hooks yes, or go without them: --accept-hooks no",
+    `The template wants to run code of its own (${hooks.join(', ')}), and there is no terminal to ask you.`,
+    'Read the hooks, then add --accept-hooks yes, or go without them: --accept-hooks no',
   );
 
 export const hookFailed = (hook: string, reason: string): TilthError =>
   new TilthError(
-    "TEMPLATE_HOOK_FAILED",
+    'TEMPLATE_HOOK_FAILED',
     400,
     `The template's hook ${hook} failed: ${reason}`,
-    "Its own output is above.",
+    'Its own output is above.',
   );

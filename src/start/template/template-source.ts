@@ -1,12 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join, resolve, sep } from "node:path";
-import { messageOf } from "../../platform/errors.ts";
-import { findUp } from "../../platform/home.ts";
-import { runProgram } from "../project/programs.ts";
-import { contextFile } from "./context.ts";
-import { templateNotFetched, templateNotFound } from "./template-errors.ts";
-import { unzip } from "./zip-archive.ts";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve, sep } from 'node:path';
+import { messageOf } from '../../platform/errors.ts';
+import { findUp } from '../../platform/home.ts';
+import { runProgram } from '../project/programs.ts';
+import { contextFile } from './context.ts';
+import { templateNotFetched, templateNotFound } from './template-errors.ts';
+import { unzip } from './zip-archive.ts';
 
 /** A template on this machine, wherever it came from. */
 export interface TemplateSource {
@@ -29,14 +29,14 @@ export interface SourceRequest {
   readonly directory?: string | undefined;
 }
 
-export const ownTemplate = "tilth:ml-project";
+export const ownTemplate = 'tilth:ml-project';
 
 /** The folder of the package, whether it runs from its sources or built. */
-const packageFolder = (): string => findUp("package.json", import.meta.dirname) ?? process.cwd();
+const packageFolder = (): string => findUp('package.json', import.meta.dirname) ?? process.cwd();
 
 /** Our templates change with the package, so its version is what a project remembers. */
 const packageVersion = (): string => {
-  const { version } = JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")) as {
+  const { version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as {
     version: string;
   };
   return `v${version}`;
@@ -49,32 +49,22 @@ const packageVersion = (): string => {
  */
 export async function openTemplate(request: SourceRequest): Promise<TemplateSource> {
   const address = expand(request.template, request.abbreviations);
-  if (address.startsWith("tilth:")) {
-    const folder = join(packageFolder(), "templates", basename(address.slice("tilth:".length)));
+  if (address.startsWith('tilth:')) {
+    const folder = join(packageFolder(), 'templates', basename(address.slice('tilth:'.length)));
     return found(request, folder, address, packageVersion(), () => undefined);
   }
-  if (address.toLowerCase().endsWith(".zip") && !isRepository(address))
-    return fromZip(request, address);
+  if (address.toLowerCase().endsWith('.zip') && !isRepository(address)) return fromZip(request, address);
   if (isRepository(address)) return fromGit(request, address);
   const folder = resolve(address);
-  const head = existsSync(folder)
-    ? await runProgram("git", ["-C", folder, "rev-parse", "HEAD"])
-    : undefined;
-  return found(
-    request,
-    folder,
-    folder,
-    head?.status === 0 ? head.output.trim() : null,
-    () => undefined,
-  );
+  const head = existsSync(folder) ? await runProgram('git', ['-C', folder, 'rev-parse', 'HEAD']) : undefined;
+  return found(request, folder, folder, head?.status === 0 ? head.output.trim() : null, () => undefined);
 }
 
 function expand(template: string, abbreviations: Readonly<Record<string, string>>): string {
   if (Object.hasOwn(abbreviations, template)) return abbreviations[template] ?? template;
-  const [prefix = "", ...rest] = template.split(":");
-  const pattern =
-    rest.length > 0 && Object.hasOwn(abbreviations, prefix) ? abbreviations[prefix] : undefined;
-  return pattern === undefined ? template : pattern.replace("{0}", () => rest.join(":"));
+  const [prefix = '', ...rest] = template.split(':');
+  const pattern = rest.length > 0 && Object.hasOwn(abbreviations, prefix) ? abbreviations[prefix] : undefined;
+  return pattern === undefined ? template : pattern.replace('{0}', () => rest.join(':'));
 }
 
 /** The addresses that cookiecutter takes for repositories. */
@@ -83,40 +73,40 @@ const isRepository = (address: string): boolean =>
 
 async function fromGit(request: SourceRequest, address: string): Promise<TemplateSource> {
   const { checkout } = request;
-  if (checkout?.startsWith("-") === true)
+  if (checkout?.startsWith('-') === true)
     throw templateNotFetched(address, `${checkout} is not a branch, tag or commit`);
-  const url = address.replace(/^git\+/, "").replace(/\/$/, "");
-  const folder = mkdtempSync(join(tmpdir(), "tilth-template-"));
+  const url = address.replace(/^git\+/, '').replace(/\/$/, '');
+  const folder = mkdtempSync(join(tmpdir(), 'tilth-template-'));
   const close = (): void => rmSync(folder, { recursive: true, force: true });
   const name =
     basename(url)
-      .split(":")
+      .split(':')
       .at(-1)
-      ?.replace(/\.git$/, "") ?? "template";
+      ?.replace(/\.git$/, '') ?? 'template';
   const into = join(folder, name);
   const environment = {
     ...process.env,
-    GIT_ALLOW_PROTOCOL: "https:http:ssh:git:file",
-    GIT_TERMINAL_PROMPT: process.stdin.isTTY ? "1" : "0",
+    GIT_ALLOW_PROTOCOL: 'https:http:ssh:git:file',
+    GIT_TERMINAL_PROMPT: process.stdin.isTTY ? '1' : '0',
   };
   const git = async (...args: string[]): Promise<string> => {
-    const result = await runProgram("git", args, { environment });
+    const result = await runProgram('git', args, { environment });
     if (result.status === 0) return result.output.trim();
     close();
     throw templateNotFetched(address, result.errorOutput.trim());
   };
-  await git("clone", "--quiet", "--", url, into);
-  if (checkout !== undefined) await git("-C", into, "checkout", "--quiet", checkout, "--");
-  const commit = await git("-C", into, "rev-parse", "HEAD");
+  await git('clone', '--quiet', '--', url, into);
+  if (checkout !== undefined) await git('-C', into, 'checkout', '--quiet', checkout, '--');
+  const commit = await git('-C', into, 'rev-parse', 'HEAD');
   return found(request, into, url, commit, close);
 }
 
 function fromZip(request: SourceRequest, address: string): TemplateSource {
-  const folder = mkdtempSync(join(tmpdir(), "tilth-template-"));
+  const folder = mkdtempSync(join(tmpdir(), 'tilth-template-'));
   const close = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     const [first] = unzip(resolve(address), folder);
-    if (first?.endsWith("/") !== true) throw new Error("its first entry is not a folder");
+    if (first?.endsWith('/') !== true) throw new Error('its first entry is not a folder');
     return found(request, join(folder, first), resolve(address), null, close);
   } catch (cause) {
     close();
@@ -131,7 +121,7 @@ function found(
   commit: string | null,
   close: () => void,
 ): TemplateSource {
-  const folder = resolve(root, request.directory ?? ".");
+  const folder = resolve(root, request.directory ?? '.');
   const isInside = folder === resolve(root) || folder.startsWith(resolve(root) + sep);
   if (!isInside || !existsSync(join(folder, contextFile))) {
     close();

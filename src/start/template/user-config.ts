@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { parse } from "yaml";
-import { TilthError, messageOf } from "../../platform/errors.ts";
-import { parseJson, type Context } from "./context.ts";
-import { dumpJson, fromJson, str, type Value } from "./jinja/values.ts";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { TilthError, messageOf } from '../../platform/errors.ts';
+import { parseJson, type Context } from './context.ts';
+import { dumpJson, fromJson, str, type Value } from './jinja/values.ts';
 
 /** What cookiecutter reads from the user's own settings. */
 export interface UserConfig {
@@ -15,9 +15,9 @@ export interface UserConfig {
 }
 
 const builtIn = {
-  gh: "https://github.com/{0}.git",
-  gl: "https://gitlab.com/{0}.git",
-  bb: "https://bitbucket.org/{0}",
+  gh: 'https://github.com/{0}.git',
+  gl: 'https://gitlab.com/{0}.git',
+  bb: 'https://bitbucket.org/{0}',
 };
 
 /**
@@ -32,23 +32,23 @@ export function readUserConfig(flags: {
   const empty: UserConfig = {
     defaults: new Map(),
     abbreviations: builtIn,
-    replayFolder: join(homedir(), ".cookiecutter_replay"),
+    replayFolder: join(homedir(), '.cookiecutter_replay'),
   };
   if (flags.defaultConfig === true) return empty;
-  const named = flags.configFile ?? process.env["COOKIECUTTER_CONFIG"];
-  const file = named ?? join(homedir(), ".cookiecutterrc");
+  const named = flags.configFile ?? process.env['COOKIECUTTER_CONFIG'];
+  const file = named ?? join(homedir(), '.cookiecutterrc');
   if (named === undefined && !existsSync(file)) return empty;
   let read: unknown;
   try {
-    read = parse(readFileSync(file, "utf8")) ?? {};
-    if (typeof read !== "object" || Array.isArray(read))
-      throw new Error("its top level should be keys and values");
+    read = parse(readFileSync(file, 'utf8')) ?? {};
+    if (typeof read !== 'object' || Array.isArray(read))
+      throw new Error('its top level should be keys and values');
   } catch (cause) {
     throw new TilthError(
-      "TEMPLATE_CONFIG_INVALID",
+      'TEMPLATE_CONFIG_INVALID',
       400,
       `The settings ${file} can't be read: ${messageOf(cause)}`,
-      "Correct the file, or add --default-config.",
+      'Correct the file, or add --default-config.',
       { cause },
     );
   }
@@ -77,8 +77,8 @@ const expand = (path: string): string =>
 /** Keeps the answers where cookiecutter keeps them, so that either can replay them. */
 export function saveReplay(file: string, answers: Context, defaults: Context): void {
   const document = new Map<Value, Value>([
-    ["cookiecutter", new Map<Value, Value>(answers)],
-    ["_cookiecutter", new Map<Value, Value>(defaults)],
+    ['cookiecutter', new Map<Value, Value>(answers)],
+    ['_cookiecutter', new Map<Value, Value>(defaults)],
   ]);
   try {
     mkdirSync(dirname(file), { recursive: true });
@@ -91,16 +91,16 @@ export function saveReplay(file: string, answers: Context, defaults: Context): v
 /** @throws TEMPLATE_REPLAY_MISSING */
 export function readReplay(file: string): ReadonlyMap<string, Value> {
   try {
-    const document = parseJson(readFileSync(file, "utf8"));
-    const answers = document instanceof Map ? document.get("cookiecutter") : undefined;
+    const document = parseJson(readFileSync(file, 'utf8'));
+    const answers = document instanceof Map ? document.get('cookiecutter') : undefined;
     if (!(answers instanceof Map)) throw new Error('it has no "cookiecutter"');
     return new Map([...answers].map(([name, value]) => [str(name), value]));
   } catch (cause) {
     throw new TilthError(
-      "TEMPLATE_REPLAY_MISSING",
+      'TEMPLATE_REPLAY_MISSING',
       404,
       `There are no answers to replay in ${file}: ${messageOf(cause)}`,
-      "Start once without --replay.",
+      'Start once without --replay.',
       { cause },
     );
   }

@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve, sep } from "node:path";
-import { inflateRawSync } from "node:zlib";
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve, sep } from 'node:path';
+import { inflateRawSync } from 'node:zlib';
 
 const endOfDirectory = 0x06054b50;
 const directoryEntry = 0x02014b50;
@@ -15,26 +15,26 @@ export function unzip(file: string, folder: string): string[] {
   const data = readFileSync(file);
   let end = data.length - 22;
   while (end >= 0 && data.readUInt32LE(end) !== endOfDirectory) end -= 1;
-  if (end < 0) throw new Error("it is not a zip archive");
+  if (end < 0) throw new Error('it is not a zip archive');
   const count = data.readUInt16LE(end + 10);
   let at = data.readUInt32LE(end + 16);
   const names: string[] = [];
   for (let index = 0; index < count; index += 1) {
-    if (data.readUInt32LE(at) !== directoryEntry) throw new Error("its directory is broken");
+    if (data.readUInt32LE(at) !== directoryEntry) throw new Error('its directory is broken');
     const flags = data.readUInt16LE(at + 8);
     const method = data.readUInt16LE(at + 10);
     const packedSize = data.readUInt32LE(at + 20);
     const size = data.readUInt32LE(at + 24);
     const nameLength = data.readUInt16LE(at + 28);
     const local = data.readUInt32LE(at + 42);
-    const name = data.toString("utf8", at + 46, at + 46 + nameLength);
+    const name = data.toString('utf8', at + 46, at + 46 + nameLength);
     at += 46 + nameLength + data.readUInt16LE(at + 30) + data.readUInt16LE(at + 32);
-    if ((flags & 1) !== 0) throw new Error("it is protected by a password");
+    if ((flags & 1) !== 0) throw new Error('it is protected by a password');
     const target = resolve(join(folder, name));
     if (target !== resolve(folder) && !target.startsWith(resolve(folder) + sep))
       throw new Error(`${name} leads out of it`);
     names.push(name);
-    if (name.endsWith("/")) {
+    if (name.endsWith('/')) {
       mkdirSync(target, { recursive: true });
       continue;
     }

@@ -1,8 +1,8 @@
-import { EngineCannot, TemplateFault } from "./faults.ts";
-import { globals, runFilter, runTest, type FilterWorld } from "./filters.ts";
-import type { Syntax } from "./lexer.ts";
-import { formatPercent, methodOf } from "./methods.ts";
-import { formatNow } from "./now.ts";
+import { EngineCannot, TemplateFault } from './faults.ts';
+import { globals, runFilter, runTest, type FilterWorld } from './filters.ts';
+import type { Syntax } from './lexer.ts';
+import { formatPercent, methodOf } from './methods.ts';
+import { formatNow } from './now.ts';
 import {
   parse,
   type Arguments,
@@ -10,7 +10,7 @@ import {
   type Parameter,
   type Statement,
   type Target,
-} from "./parser.ts";
+} from './parser.ts';
 import {
   Callable,
   Float,
@@ -35,7 +35,7 @@ import {
   whole,
   type Keywords,
   type Value,
-} from "./values.ts";
+} from './values.ts';
 
 /** What surrounds a rendering: other templates by name, and the time for `{% now %}`. */
 export interface Surroundings {
@@ -57,7 +57,7 @@ export function render(
 ): string {
   const out: string[] = [];
   new Rendering(surroundings, variables).template(parse(template, surroundings.syntax), out);
-  return out.join("");
+  return out.join('');
 }
 
 class Scope {
@@ -73,8 +73,8 @@ class Scope {
 }
 
 class LoopLeft extends Error {
-  readonly how: "break" | "continue";
-  constructor(how: "break" | "continue") {
+  readonly how: 'break' | 'continue';
+  constructor(how: 'break' | 'continue') {
     super(how);
     this.how = how;
   }
@@ -129,7 +129,7 @@ class Rendering implements FilterWorld {
 
   #collectBlocks(statements: readonly Statement[]): void {
     for (const statement of statements) {
-      if (statement.is === "block") {
+      if (statement.is === 'block') {
         const known = this.#blocks.get(statement.name);
         this.#blocks.set(
           statement.name,
@@ -138,10 +138,9 @@ class Rendering implements FilterWorld {
             : addParent(known, statement.body),
         );
       }
-      if ("body" in statement) this.#collectBlocks(statement.body);
-      if ("otherwise" in statement) this.#collectBlocks(statement.otherwise);
-      if (statement.is === "if")
-        for (const [, body] of statement.branches) this.#collectBlocks(body);
+      if ('body' in statement) this.#collectBlocks(statement.body);
+      if ('otherwise' in statement) this.#collectBlocks(statement.otherwise);
+      if (statement.is === 'if') for (const [, body] of statement.branches) this.#collectBlocks(body);
     }
   }
 
@@ -154,35 +153,30 @@ class Rendering implements FilterWorld {
   #statement(statement: Statement, scope: Scope, out: string[]): void {
     switch (statement.is) {
       // what follows {% extends %} in a child only defines blocks, names and macros
-      case "data":
+      case 'data':
         if (this.#extended === undefined) out.push(statement.text);
         return;
-      case "output":
-        if (this.#extended === undefined)
-          out.push(str(defined(this.#value(statement.value, scope))));
+      case 'output':
+        if (this.#extended === undefined) out.push(str(defined(this.#value(statement.value, scope))));
         return;
-      case "if": {
+      case 'if': {
         const branch = statement.branches.find(([test]) => truth(this.#value(test, scope)));
         this.#run(branch?.[1] ?? statement.otherwise, scope, out);
         return;
       }
-      case "for":
+      case 'for':
         this.#loop(statement, iterate(this.#value(statement.over, scope)), scope, out, 0);
         return;
-      case "set":
+      case 'set':
         this.#assign(statement.target, this.#value(statement.value, scope), scope);
         return;
-      case "set-block":
-        this.#assign(
-          statement.target,
-          this.#filtered(statement.body, statement.filters, scope),
-          scope,
-        );
+      case 'set-block':
+        this.#assign(statement.target, this.#filtered(statement.body, statement.filters, scope), scope);
         return;
-      case "filter":
+      case 'filter':
         out.push(str(this.#filtered(statement.body, statement.filters, scope)));
         return;
-      case "with": {
+      case 'with': {
         const inner = new Scope(scope);
         const values = statement.assigned.map(
           ([target, value]) => [target, this.#value(value, scope)] as const,
@@ -191,42 +185,32 @@ class Rendering implements FilterWorld {
         this.#run(statement.body, inner, out);
         return;
       }
-      case "macro":
+      case 'macro':
         scope.values.set(
           statement.name,
           this.#macro(statement.name, statement.parameters, statement.body, scope),
         );
         return;
-      case "call": {
-        const caller = this.#macro("caller", statement.parameters, statement.body, scope);
-        if (statement.call.is !== "call") throw new TemplateFault("expected a call");
+      case 'call': {
+        const caller = this.#macro('caller', statement.parameters, statement.body, scope);
+        if (statement.call.is !== 'call') throw new TemplateFault('expected a call');
         const inner = new Scope(scope);
-        inner.values.set("caller", caller);
+        inner.values.set('caller', caller);
         out.push(
-          str(
-            this.#call(
-              statement.call.callee,
-              statement.call.given,
-              inner,
-              new Map([["caller", caller]]),
-            ),
-          ),
+          str(this.#call(statement.call.callee, statement.call.given, inner, new Map([['caller', caller]]))),
         );
         return;
       }
-      case "include":
+      case 'include':
         this.#include(statement, scope, out);
         return;
-      case "import":
+      case 'import':
         scope.values.set(
           statement.as,
-          this.#module(
-            this.#value(statement.name, scope),
-            statement.withContext ? scope : undefined,
-          ),
+          this.#module(this.#value(statement.name, scope), statement.withContext ? scope : undefined),
         );
         return;
-      case "from": {
+      case 'from': {
         const module = this.#module(
           this.#value(statement.name, scope),
           statement.withContext ? scope : undefined,
@@ -243,27 +227,26 @@ class Rendering implements FilterWorld {
         }
         return;
       }
-      case "extends":
+      case 'extends':
         this.#extended = str(this.#value(statement.name, scope));
         return;
-      case "block": {
+      case 'block': {
         const block = this.#blocks.get(statement.name);
         if (this.#extended === undefined && block !== undefined) this.#block(block, scope, out);
         return;
       }
-      case "do":
+      case 'do':
         this.#value(statement.value, scope);
         return;
-      case "break":
-      case "continue":
+      case 'break':
+      case 'continue':
         throw new LoopLeft(statement.is);
-      case "now": {
+      case 'now': {
         const zone = str(this.#value(statement.zone, scope));
-        const offset =
-          statement.offset === undefined ? undefined : str(this.#value(statement.offset, scope));
+        const offset = statement.offset === undefined ? undefined : str(this.#value(statement.offset, scope));
         const format =
-          statement.format === undefined ? "%Y-%m-%d" : str(this.#value(statement.format, scope));
-        out.push(formatNow(this.#surroundings.now(), zone, offset, statement.sign ?? "+", format));
+          statement.format === undefined ? '%Y-%m-%d' : str(this.#value(statement.format, scope));
+        out.push(formatNow(this.#surroundings.now(), zone, offset, statement.sign ?? '+', format));
       }
     }
   }
@@ -272,23 +255,21 @@ class Rendering implements FilterWorld {
     const inner = new Scope(scope);
     const { parent } = block;
     inner.values.set(
-      "super",
-      new Callable("super", () => {
-        if (parent === undefined) throw new TemplateFault("there is no parent block");
+      'super',
+      new Callable('super', () => {
+        if (parent === undefined) throw new TemplateFault('there is no parent block');
         const written: string[] = [];
         this.#block(parent, scope, written);
-        return written.join("");
+        return written.join('');
       }),
     );
     this.#run(block.body, inner, out);
   }
 
-  #include(statement: Extract<Statement, { is: "include" }>, scope: Scope, out: string[]): void {
+  #include(statement: Extract<Statement, { is: 'include' }>, scope: Scope, out: string[]): void {
     const wanted = this.#value(statement.name, scope);
     const names = Array.isArray(wanted) ? wanted.map(str) : [str(wanted)];
-    const source = names
-      .map((name) => this.#surroundings.load(name))
-      .find((text) => text !== undefined);
+    const source = names.map((name) => this.#surroundings.load(name)).find((text) => text !== undefined);
     if (source === undefined) {
       if (statement.isOptional) return;
       throw new TemplateFault(`the template '${names.join("', '")}' was not found`);
@@ -302,26 +283,19 @@ class Rendering implements FilterWorld {
   }
 
   #module(name: Value, context: Scope | undefined): Callable {
-    const inner = new Rendering(
-      this.#surroundings,
-      context === undefined ? new Map() : this.#variables,
-    );
+    const inner = new Rendering(this.#surroundings, context === undefined ? new Map() : this.#variables);
     const scope = inner.template(this.#load(str(name)), [], context ?? new Scope());
     return new Callable(str(name), () => null, scope.values);
   }
 
-  #filtered(
-    body: readonly Statement[],
-    filters: (inner: Expression) => Expression,
-    scope: Scope,
-  ): Value {
+  #filtered(body: readonly Statement[], filters: (inner: Expression) => Expression, scope: Scope): Value {
     const written: string[] = [];
     this.#run(body, new Scope(scope), written);
-    return this.#value(filters({ is: "constant", value: written.join("") }), scope);
+    return this.#value(filters({ is: 'constant', value: written.join('') }), scope);
   }
 
   #loop(
-    statement: Extract<Statement, { is: "for" }>,
+    statement: Extract<Statement, { is: 'for' }>,
     all: Value[],
     scope: Scope,
     out: string[],
@@ -345,57 +319,47 @@ class Rendering implements FilterWorld {
       const inner = new Scope(scope);
       const again = (args: readonly Value[]): Value => {
         if (!statement.isRecursive)
-          throw new TemplateFault(
-            "The loop must have the 'recursive' marker to be called recursively.",
-          );
+          throw new TemplateFault("The loop must have the 'recursive' marker to be called recursively.");
         const written: string[] = [];
         this.#loop(statement, iterate(args[0] ?? []), scope, written, depth + 1);
-        return written.join("");
+        return written.join('');
       };
-      inner.values.set("loop", new Callable("loop", again, loopState(items, index, depth, memory)));
+      inner.values.set('loop', new Callable('loop', again, loopState(items, index, depth, memory)));
       this.#assign(target, item, inner);
       try {
         this.#run(body, inner, out);
       } catch (left) {
         if (!(left instanceof LoopLeft)) throw left;
-        if (left.how === "break") return;
+        if (left.how === 'break') return;
       }
     }
   }
 
   #assign(target: Target, value: Value, scope: Scope): void {
-    if (target.is === "name") {
+    if (target.is === 'name') {
       scope.values.set(target.name, value);
       return;
     }
-    if (target.is === "field") {
+    if (target.is === 'field') {
       const namespace = scope.find(target.namespace);
       if (!(namespace instanceof Namespace))
-        throw new TemplateFault("cannot assign attribute on non-namespace object");
+        throw new TemplateFault('cannot assign attribute on non-namespace object');
       namespace.values.set(target.name, value);
       return;
     }
     const items = iterate(value);
     if (items.length !== target.items.length) {
-      throw new TemplateFault(
-        `${items.length} values can't be unpacked into ${target.items.length} names`,
-      );
+      throw new TemplateFault(`${items.length} values can't be unpacked into ${target.items.length} names`);
     }
-    for (const [index, each] of target.items.entries())
-      this.#assign(each, items[index] ?? null, scope);
+    for (const [index, each] of target.items.entries()) this.#assign(each, items[index] ?? null, scope);
   }
 
-  #macro(
-    name: string,
-    parameters: readonly Parameter[],
-    body: readonly Statement[],
-    scope: Scope,
-  ): Callable {
+  #macro(name: string, parameters: readonly Parameter[], body: readonly Statement[], scope: Scope): Callable {
     const names = new Set(parameters.map((parameter) => parameter.name));
     // a macro that never says `caller` finds it among its kwargs
-    if (JSON.stringify(body).includes('"name":"caller"')) names.add("caller");
+    if (JSON.stringify(body).includes('"name":"caller"')) names.add('caller');
     return new Callable(name, (args, keywords) => {
-      if (this.#depth > 200) throw new TemplateFault("maximum recursion depth exceeded");
+      if (this.#depth > 200) throw new TemplateFault('maximum recursion depth exceeded');
       const inner = new Scope(scope);
       for (const [index, parameter] of parameters.entries()) {
         const given = index < args.length ? args[index] : keywords.get(parameter.name);
@@ -403,18 +367,12 @@ class Rendering implements FilterWorld {
         else if (parameter.fallback !== undefined)
           inner.values.set(parameter.name, this.#value(parameter.fallback, inner));
         else
-          inner.values.set(
-            parameter.name,
-            new Undefined(`parameter '${parameter.name}' was not provided`),
-          );
+          inner.values.set(parameter.name, new Undefined(`parameter '${parameter.name}' was not provided`));
       }
-      inner.values.set("varargs", tuple(...args.slice(parameters.length)));
-      inner.values.set(
-        "kwargs",
-        new Map<Value, Value>([...keywords].filter(([key]) => !names.has(key))),
-      );
-      const caller = keywords.get("caller");
-      if (caller !== undefined) inner.values.set("caller", caller);
+      inner.values.set('varargs', tuple(...args.slice(parameters.length)));
+      inner.values.set('kwargs', new Map<Value, Value>([...keywords].filter(([key]) => !names.has(key))));
+      const caller = keywords.get('caller');
+      if (caller !== undefined) inner.values.set('caller', caller);
       const written: string[] = [];
       this.#depth += 1;
       try {
@@ -422,7 +380,7 @@ class Rendering implements FilterWorld {
       } finally {
         this.#depth -= 1;
       }
-      return written.join("");
+      return written.join('');
     });
   }
 
@@ -430,71 +388,68 @@ class Rendering implements FilterWorld {
 
   #value(expression: Expression, scope: Scope): Value {
     switch (expression.is) {
-      case "constant":
+      case 'constant':
         return expression.value;
-      case "float":
+      case 'float':
         return new Float(expression.value);
-      case "name":
+      case 'name':
         return this.#lookup(expression.name, scope);
-      case "list":
+      case 'list':
         return expression.items.map((item) => this.#value(item, scope));
-      case "tuple":
+      case 'tuple':
         return tuple(...expression.items.map((item) => this.#value(item, scope)));
-      case "dict":
+      case 'dict':
         return new Map(
-          expression.entries.map(([key, item]) => [
-            keyOf(this.#value(key, scope)),
-            this.#value(item, scope),
-          ]),
+          expression.entries.map(([key, item]) => [keyOf(this.#value(key, scope)), this.#value(item, scope)]),
         );
-      case "if":
+      case 'if':
         if (truth(this.#value(expression.test, scope))) return this.#value(expression.value, scope);
         if (expression.otherwise !== undefined) return this.#value(expression.otherwise, scope);
         return new Undefined(
-          "the inline if-expression evaluated to false and no else section was defined.",
+          'the inline if-expression evaluated to false and no else section was defined.',
           true,
         );
-      case "and": {
+      case 'and': {
         const left = this.#value(expression.left, scope);
         return truth(left) ? this.#value(expression.right, scope) : left;
       }
-      case "or": {
+      case 'or': {
         const left = this.#value(expression.left, scope);
         return truth(left) ? left : this.#value(expression.right, scope);
       }
-      case "not":
+      case 'not':
         return !truth(this.#value(expression.operand, scope));
-      case "negative":
-        return arithmetic("-", 0, this.#value(expression.operand, scope));
-      case "positive":
-        return arithmetic("+", 0, this.#value(expression.operand, scope));
-      case "compare":
+      case 'negative':
+        return arithmetic('-', 0, this.#value(expression.operand, scope));
+      case 'positive':
+        return arithmetic('+', 0, this.#value(expression.operand, scope));
+      case 'compare':
         return this.#compare(expression, scope);
-      case "binary":
+      case 'binary':
         return arithmetic(
           expression.operator,
           this.#value(expression.left, scope),
           this.#value(expression.right, scope),
         );
-      case "concat":
-        return expression.items.map((item) => str(defined(this.#value(item, scope)))).join("");
-      case "attribute":
+      case 'concat':
+        return expression.items.map((item) => str(defined(this.#value(item, scope)))).join('');
+      case 'attribute':
         return this.#attribute(this.#value(expression.of, scope), expression.name);
-      case "item":
+      case 'item':
         return this.#item(this.#value(expression.of, scope), this.#value(expression.index, scope));
-      case "slice": {
+      case 'slice': {
         const [start, stop, step] = expression.parts.map((part) =>
           part === undefined ? null : this.#value(part, scope),
         );
         return new Slice([start ?? null, stop ?? null, step ?? null]);
       }
-      case "call":
+      case 'call':
         return this.#call(expression.callee, expression.given, scope);
-      case "filter": {
+      case 'filter': {
         const { args, keywords } = this.#given(expression.given, scope);
         return runFilter(expression.name, this.#value(expression.of, scope), args, keywords, this);
       }
-      case "test": {
+      case 'test': {
         const { args } = this.#given(expression.given, scope);
         return runTest(expression.name, this.#value(expression.of, scope), args);
       }
@@ -505,18 +460,17 @@ class Rendering implements FilterWorld {
     const own = scope.find(name);
     const found = own === undefined ? globals.get(name) : own;
     if (found !== undefined) return found;
-    if (name === "namespace") {
-      return new Callable("namespace", ([from], keywords) => {
-        const initial =
-          from instanceof Map ? [...from].map(([key, item]) => [str(key), item] as const) : [];
+    if (name === 'namespace') {
+      return new Callable('namespace', ([from], keywords) => {
+        const initial = from instanceof Map ? [...from].map(([key, item]) => [str(key), item] as const) : [];
         return new Namespace(new Map([...initial, ...keywords]));
       });
     }
-    if (name === "lipsum" || name === "self") throw new EngineCannot(`'${name}' needs Jinja2`);
+    if (name === 'lipsum' || name === 'self') throw new EngineCannot(`'${name}' needs Jinja2`);
     return new Undefined(`'${name}' is undefined`);
   }
 
-  #compare(expression: Extract<Expression, { is: "compare" }>, scope: Scope): boolean {
+  #compare(expression: Extract<Expression, { is: 'compare' }>, scope: Scope): boolean {
     let left = this.#value(expression.first, scope);
     for (const [operator, operand] of expression.rest) {
       const right = this.#value(operand, scope);
@@ -556,18 +510,14 @@ class Rendering implements FilterWorld {
     if (known instanceof Map) {
       const found = known.get(keyOf(key));
       if (found !== undefined) return found;
-      return typeof key === "string"
-        ? this.#attribute(known, key)
-        : new Undefined(missing(known, key));
+      return typeof key === 'string' ? this.#attribute(known, key) : new Undefined(missing(known, key));
     }
-    if ((typeof known === "string" || Array.isArray(known)) && typeof key === "number") {
+    if ((typeof known === 'string' || Array.isArray(known)) && typeof key === 'number') {
       const at = key < 0 ? key + length(known) : key;
-      const item = typeof known === "string" ? Array.from(known)[at] : known[at];
+      const item = typeof known === 'string' ? Array.from(known)[at] : known[at];
       return item === undefined ? new Undefined(missing(known, key)) : item;
     }
-    return typeof key === "string"
-      ? this.#attribute(known, key)
-      : new Undefined(missing(known, key));
+    return typeof key === 'string' ? this.#attribute(known, key) : new Undefined(missing(known, key));
   }
 
   #call(callee: Expression, given: Arguments, scope: Scope, more?: Keywords): Value {
@@ -584,7 +534,7 @@ class Rendering implements FilterWorld {
     const keywords = new Map(given.named.map(([name, value]) => [name, this.#value(value, scope)]));
     if (given.spreadNamed !== undefined) {
       const spread = this.#value(given.spreadNamed, scope);
-      if (!(spread instanceof Map)) throw new TemplateFault("** needs a dict");
+      if (!(spread instanceof Map)) throw new TemplateFault('** needs a dict');
       for (const [key, item] of spread) keywords.set(str(key), item);
     }
     return { args, keywords };
@@ -611,33 +561,33 @@ const addParent = (block: Block, body: readonly Statement[]): Block => ({
 });
 
 const missing = (of: Value, key: Value): string =>
-  typeof key === "string"
+  typeof key === 'string'
     ? `'${typeName(of)}' has no attribute '${key}'`
     : `${typeName(of)} has no element ${repr(key)}`;
 
 /** Python's 1, 1.0 and True are one key; so are ours. */
 function keyOf(value: Value): Value {
   const known = defined(value);
-  if (typeof known === "string" || known === null) return known;
-  if (typeof known === "number") return known;
+  if (typeof known === 'string' || known === null) return known;
+  if (typeof known === 'number') return known;
   throw new EngineCannot(`a ${className(known)} as key of a dict needs Python`);
 }
 
 function holds(operator: string, left: Value, right: Value): boolean {
   switch (operator) {
-    case "==":
+    case '==':
       return equal(left, right);
-    case "!=":
+    case '!=':
       return !equal(left, right);
-    case "in":
+    case 'in':
       return contains(right, left);
-    case "not in":
+    case 'not in':
       return !contains(right, left);
-    case "<":
+    case '<':
       return compare(left, right) < 0;
-    case "<=":
+    case '<=':
       return compare(left, right) <= 0;
-    case ">":
+    case '>':
       return compare(left, right) > 0;
     default:
       return compare(left, right) >= 0;
@@ -647,19 +597,14 @@ function holds(operator: string, left: Value, right: Value): boolean {
 function arithmetic(operator: string, left: Value, right: Value): Value {
   defined(left);
   defined(right);
-  if (operator === "%" && typeof left === "string") return formatPercent(left, right);
-  if (operator === "+") {
-    if (typeof left === "string" && typeof right === "string") return left + right;
+  if (operator === '%' && typeof left === 'string') return formatPercent(left, right);
+  if (operator === '+') {
+    if (typeof left === 'string' && typeof right === 'string') return left + right;
     if (left instanceof Tuple && right instanceof Tuple) return tuple(...left, ...right);
-    if (
-      Array.isArray(left) &&
-      Array.isArray(right) &&
-      !(left instanceof Tuple) &&
-      !(right instanceof Tuple)
-    )
+    if (Array.isArray(left) && Array.isArray(right) && !(left instanceof Tuple) && !(right instanceof Tuple))
       return [...left, ...right];
   }
-  if (operator === "*") {
+  if (operator === '*') {
     const repeated = repeat(left, right) ?? repeat(right, left);
     if (repeated !== undefined) return repeated;
   }
@@ -670,26 +615,25 @@ function arithmetic(operator: string, left: Value, right: Value): Value {
       `unsupported operand type(s) for ${operator}: '${className(left)}' and '${className(right)}'`,
     );
   }
-  const isFloat = a.isFloat || b.isFloat || operator === "/" || (operator === "**" && b.value < 0);
-  if (["/", "//", "%"].includes(operator) && b.value === 0)
-    throw new TemplateFault("division by zero");
+  const isFloat = a.isFloat || b.isFloat || operator === '/' || (operator === '**' && b.value < 0);
+  if (['/', '//', '%'].includes(operator) && b.value === 0) throw new TemplateFault('division by zero');
   const value = calculate(operator, a.value, b.value);
   return isFloat ? new Float(value) : whole(value);
 }
 
 function calculate(operator: string, a: number, b: number): number {
   switch (operator) {
-    case "+":
+    case '+':
       return a + b;
-    case "-":
+    case '-':
       return a - b;
-    case "*":
+    case '*':
       return a * b;
-    case "/":
+    case '/':
       return a / b;
-    case "//":
+    case '//':
       return Math.floor(a / b);
-    case "%":
+    case '%':
       return a - b * Math.floor(a / b);
     default:
       return a ** b;
@@ -697,9 +641,9 @@ function calculate(operator: string, a: number, b: number): number {
 }
 
 function repeat(of: Value, times: Value): Value | undefined {
-  if (typeof times !== "number" && typeof times !== "boolean") return undefined;
+  if (typeof times !== 'number' && typeof times !== 'boolean') return undefined;
   const count = Math.max(0, Number(times));
-  if (typeof of === "string") return of.repeat(count);
+  if (typeof of === 'string') return of.repeat(count);
   if (!Array.isArray(of)) return undefined;
   const items = Array.from({ length: count }, () => Array.from(of)).flat(1) as Value[];
   return of instanceof Tuple ? tuple(...items) : items;
@@ -712,29 +656,24 @@ function loopState(
   memory: { last: Value | undefined },
 ): Map<string, Value> {
   return new Map<string, Value>([
-    ["index", index + 1],
-    ["index0", index],
-    ["revindex", items.length - index],
-    ["revindex0", items.length - index - 1],
-    ["first", index === 0],
-    ["last", index === items.length - 1],
-    ["length", items.length],
-    ["depth", depth + 1],
-    ["depth0", depth],
+    ['index', index + 1],
+    ['index0', index],
+    ['revindex', items.length - index],
+    ['revindex0', items.length - index - 1],
+    ['first', index === 0],
+    ['last', index === items.length - 1],
+    ['length', items.length],
+    ['depth', depth + 1],
+    ['depth0', depth],
+    ['previtem', index === 0 ? new Undefined('there is no previous item') : (items[index - 1] ?? null)],
     [
-      "previtem",
-      index === 0 ? new Undefined("there is no previous item") : (items[index - 1] ?? null),
+      'nextitem',
+      index === items.length - 1 ? new Undefined('there is no next item') : (items[index + 1] ?? null),
     ],
+    ['cycle', new Callable('cycle', (args) => args[index % args.length] ?? null)],
     [
-      "nextitem",
-      index === items.length - 1
-        ? new Undefined("there is no next item")
-        : (items[index + 1] ?? null),
-    ],
-    ["cycle", new Callable("cycle", (args) => args[index % args.length] ?? null)],
-    [
-      "changed",
-      new Callable("changed", (args) => {
+      'changed',
+      new Callable('changed', (args) => {
         const now = tuple(...args);
         const isChanged = memory.last === undefined || !equal(memory.last, now);
         memory.last = now;

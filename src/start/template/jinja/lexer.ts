@@ -1,4 +1,4 @@
-import { EngineCannot, TemplateFault } from "./faults.ts";
+import { EngineCannot, TemplateFault } from './faults.ts';
 
 /** The parts of Jinja2's environment that a template may set. */
 export interface Syntax {
@@ -13,55 +13,55 @@ export interface Syntax {
 }
 
 export const defaultSyntax: Syntax = {
-  blockStart: "{%",
-  blockEnd: "%}",
-  variableStart: "{{",
-  variableEnd: "}}",
-  commentStart: "{#",
-  commentEnd: "#}",
+  blockStart: '{%',
+  blockEnd: '%}',
+  variableStart: '{{',
+  variableEnd: '}}',
+  commentStart: '{#',
+  commentEnd: '#}',
   trimBlocks: false,
   lstripBlocks: false,
 };
 
 export type Token =
-  | { readonly kind: "data"; readonly text: string; readonly line: number }
-  | { readonly kind: "begin"; readonly of: "block" | "variable"; readonly line: number }
-  | { readonly kind: "end"; readonly line: number }
-  | { readonly kind: "name"; readonly text: string; readonly line: number }
-  | { readonly kind: "string"; readonly text: string; readonly line: number }
-  | { readonly kind: "integer"; readonly text: string; readonly line: number }
-  | { readonly kind: "float"; readonly text: string; readonly line: number }
-  | { readonly kind: "operator"; readonly text: string; readonly line: number };
+  | { readonly kind: 'data'; readonly text: string; readonly line: number }
+  | { readonly kind: 'begin'; readonly of: 'block' | 'variable'; readonly line: number }
+  | { readonly kind: 'end'; readonly line: number }
+  | { readonly kind: 'name'; readonly text: string; readonly line: number }
+  | { readonly kind: 'string'; readonly text: string; readonly line: number }
+  | { readonly kind: 'integer'; readonly text: string; readonly line: number }
+  | { readonly kind: 'float'; readonly text: string; readonly line: number }
+  | { readonly kind: 'operator'; readonly text: string; readonly line: number };
 
 const operators = [
-  "**",
-  "//",
-  "==",
-  "!=",
-  ">=",
-  "<=",
-  "+",
-  "-",
-  "*",
-  "/",
-  "%",
-  "~",
-  "(",
-  ")",
-  "[",
-  "]",
-  "{",
-  "}",
-  ">",
-  "<",
-  "=",
-  ".",
-  ":",
-  "|",
-  ",",
-  ";",
+  '**',
+  '//',
+  '==',
+  '!=',
+  '>=',
+  '<=',
+  '+',
+  '-',
+  '*',
+  '/',
+  '%',
+  '~',
+  '(',
+  ')',
+  '[',
+  ']',
+  '{',
+  '}',
+  '>',
+  '<',
+  '=',
+  '.',
+  ':',
+  '|',
+  ',',
+  ';',
 ];
-const closing: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
+const closing: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
 
 /**
@@ -70,36 +70,30 @@ const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g
  * @throws TemplateFault with the line
  */
 export function tokenize(template: string, syntax: Syntax = defaultSyntax): Token[] {
-  const source = template.replace(/\r\n?/g, "\n");
+  const source = template.replace(/\r\n?/g, '\n');
   const tokens: Token[] = [];
   const starts = [
-    { kind: "block" as const, mark: syntax.blockStart },
-    { kind: "variable" as const, mark: syntax.variableStart },
-    { kind: "comment" as const, mark: syntax.commentStart },
+    { kind: 'block' as const, mark: syntax.blockStart },
+    { kind: 'variable' as const, mark: syntax.variableStart },
+    { kind: 'comment' as const, mark: syntax.commentStart },
   ].sort((a, b) => b.mark.length - a.mark.length);
   const blockStart = escapeRegex(syntax.blockStart);
   const blockEnd = escapeRegex(syntax.blockEnd);
-  const trimmed = syntax.trimBlocks ? String.raw`\n?` : "";
-  const rawBegin = new RegExp(
-    String.raw`${blockStart}[-+]?\s*raw\s*(?:-${blockEnd}\s*|${blockEnd})`,
-    "y",
-  );
+  const trimmed = syntax.trimBlocks ? String.raw`\n?` : '';
+  const rawBegin = new RegExp(String.raw`${blockStart}[-+]?\s*raw\s*(?:-${blockEnd}\s*|${blockEnd})`, 'y');
   const rawEnd = new RegExp(
     String.raw`${blockStart}([-+]?)\s*endraw\s*(?:\+${blockEnd}|-${blockEnd}\s*|${blockEnd}${trimmed})`,
-    "g",
+    'g',
   );
-  const endOfBlock = new RegExp(
-    String.raw`(?:\+${blockEnd}|-${blockEnd}\s*|${blockEnd}${trimmed})`,
-    "y",
-  );
+  const endOfBlock = new RegExp(String.raw`(?:\+${blockEnd}|-${blockEnd}\s*|${blockEnd}${trimmed})`, 'y');
   const endOfVariable = new RegExp(
     String.raw`(?:-${escapeRegex(syntax.variableEnd)}\s*|${escapeRegex(syntax.variableEnd)})`,
-    "y",
+    'y',
   );
   const commentEnd = escapeRegex(syntax.commentEnd);
   const endOfComment = new RegExp(
     String.raw`(?:\+${commentEnd}|-${commentEnd}\s*|${commentEnd}${trimmed})`,
-    "g",
+    'g',
   );
 
   let position = 0;
@@ -109,23 +103,23 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
     position = to;
   };
   const pushData = (text: string): void => {
-    if (text !== "") tokens.push({ kind: "data", text, line });
+    if (text !== '') tokens.push({ kind: 'data', text, line });
   };
   const stripped = (
     data: string,
     from: number,
     sign: string | undefined,
-    kind: "block" | "variable" | "comment",
+    kind: 'block' | 'variable' | 'comment',
   ): string => {
-    if (sign === "-") return data.trimEnd();
-    if (sign === "+" || !syntax.lstripBlocks || kind === "variable") return data;
-    const lineStart = data.lastIndexOf("\n") + 1;
-    const startsLine = lineStart > 0 || from === 0 || source[from - 1] === "\n";
-    return startsLine && data.slice(lineStart).trim() === "" ? data.slice(0, lineStart) : data;
+    if (sign === '-') return data.trimEnd();
+    if (sign === '+' || !syntax.lstripBlocks || kind === 'variable') return data;
+    const lineStart = data.lastIndexOf('\n') + 1;
+    const startsLine = lineStart > 0 || from === 0 || source[from - 1] === '\n';
+    return startsLine && data.slice(lineStart).trim() === '' ? data.slice(0, lineStart) : data;
   };
 
   while (position < source.length) {
-    let found: { kind: "block" | "variable" | "comment"; mark: string; at: number } | undefined;
+    let found: { kind: 'block' | 'variable' | 'comment'; mark: string; at: number } | undefined;
     for (const { kind, mark } of starts) {
       const at = source.indexOf(mark, position);
       if (at >= 0 && (found === undefined || at < found.at)) found = { kind, mark, at };
@@ -135,11 +129,11 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
       break;
     }
     const afterMark = found.at + found.mark.length;
-    const sign = /[-+]/.test(source[afterMark] ?? "") ? source[afterMark] : undefined;
+    const sign = /[-+]/.test(source[afterMark] ?? '') ? source[afterMark] : undefined;
     pushData(stripped(source.slice(position, found.at), position, sign, found.kind));
     advance(found.at);
 
-    if (found.kind === "comment") {
+    if (found.kind === 'comment') {
       endOfComment.lastIndex = afterMark;
       const end = endOfComment.exec(source);
       if (end === null) throw new TemplateFault(`Missing end of comment tag (line ${line})`);
@@ -147,38 +141,32 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
       continue;
     }
     rawBegin.lastIndex = position;
-    const raw = found.kind === "block" ? rawBegin.exec(source) : null;
+    const raw = found.kind === 'block' ? rawBegin.exec(source) : null;
     if (raw !== null) {
       advance(position + raw[0].length);
       rawEnd.lastIndex = position;
       const end = rawEnd.exec(source);
       if (end === null) throw new TemplateFault(`Missing end of raw directive (line ${line})`);
       pushData(
-        stripped(
-          source.slice(position, end.index),
-          position,
-          end[1] === "" ? undefined : end[1],
-          "block",
-        ),
+        stripped(source.slice(position, end.index), position, end[1] === '' ? undefined : end[1], 'block'),
       );
       advance(end.index + end[0].length);
       continue;
     }
-    tokens.push({ kind: "begin", of: found.kind, line });
+    tokens.push({ kind: 'begin', of: found.kind, line });
     advance(afterMark + (sign === undefined ? 0 : 1));
-    readTag(found.kind === "block" ? endOfBlock : endOfVariable);
+    readTag(found.kind === 'block' ? endOfBlock : endOfVariable);
   }
   return tokens;
 
   function readTag(end: RegExp): void {
     const open: string[] = [];
     for (;;) {
-      if (position >= source.length)
-        throw new TemplateFault(`unexpected end of template (line ${line})`);
+      if (position >= source.length) throw new TemplateFault(`unexpected end of template (line ${line})`);
       end.lastIndex = position;
       const ending = open.length === 0 ? end.exec(source) : null;
       if (ending !== null) {
-        tokens.push({ kind: "end", line });
+        tokens.push({ kind: 'end', line });
         advance(position + ending[0].length);
         return;
       }
@@ -187,42 +175,38 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
         advance(position + space.length);
         continue;
       }
-      const float = match(
-        /(?<!\.)\d+(?:_\d+)*(?:(?:\.\d+(?:_\d+)*)?[eE][+-]?\d+(?:_\d+)*|\.\d+(?:_\d+)*)/y,
-      );
+      const float = match(/(?<!\.)\d+(?:_\d+)*(?:(?:\.\d+(?:_\d+)*)?[eE][+-]?\d+(?:_\d+)*|\.\d+(?:_\d+)*)/y);
       if (float !== undefined) {
-        take("float", float, float.replaceAll("_", ""));
+        take('float', float, float.replaceAll('_', ''));
         continue;
       }
       const integer = match(
         /0[bB](?:_?[01])+|0[oO](?:_?[0-7])+|0[xX](?:_?[\da-fA-F])+|[1-9](?:_?\d)*|0(?:_?0)*/y,
       );
       if (integer !== undefined) {
-        take("integer", integer, integer.replaceAll("_", ""));
+        take('integer', integer, integer.replaceAll('_', ''));
         continue;
       }
       const name = match(/[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy);
       if (name !== undefined) {
-        take("name", name, name);
+        take('name', name, name);
         continue;
       }
       const text = match(/'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*"/y);
       if (text !== undefined) {
-        take("string", text, unescapeText(text.slice(1, -1)));
+        take('string', text, unescapeText(text.slice(1, -1)));
         continue;
       }
       const operator = operators.find((each) => source.startsWith(each, position));
       if (operator === undefined) {
-        throw new TemplateFault(
-          `unexpected char ${JSON.stringify(source[position])} (line ${line})`,
-        );
+        throw new TemplateFault(`unexpected char ${JSON.stringify(source[position])} (line ${line})`);
       }
       const closes = closing[operator];
       if (closes !== undefined) open.push(closes);
-      else if (")]}".includes(operator) && open.pop() !== operator) {
+      else if (')]}'.includes(operator) && open.pop() !== operator) {
         throw new TemplateFault(`unexpected '${operator}' (line ${line})`);
       }
-      take("operator", operator, operator);
+      take('operator', operator, operator);
     }
   }
 
@@ -231,36 +215,31 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
     return pattern.exec(source)?.[0];
   }
 
-  function take(
-    kind: "float" | "integer" | "name" | "string" | "operator",
-    raw: string,
-    text: string,
-  ): void {
+  function take(kind: 'float' | 'integer' | 'name' | 'string' | 'operator', raw: string, text: string): void {
     tokens.push({ kind, text, line });
     advance(position + raw.length);
   }
 }
 
 const simpleEscapes: Readonly<Record<string, string>> = {
-  "\n": "",
-  "\\": "\\",
+  '\n': '',
+  '\\': '\\',
   "'": "'",
   '"': '"',
-  a: "\u0007",
-  b: "\b",
-  f: "\f",
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  v: "\v",
+  a: '\u0007',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
 };
 
 function unescapeText(text: string): string {
   return text.replace(
     /\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[0-7]{1,3}|N\{|[^])/g,
     (whole, escape: string) => {
-      if (escape.startsWith("N"))
-        throw new EngineCannot("named characters in a string need Python");
+      if (escape.startsWith('N')) throw new EngineCannot('named characters in a string need Python');
       const simple = simpleEscapes[escape];
       if (simple !== undefined) return simple;
       if (/^[xuU]./.test(escape)) return String.fromCodePoint(Number.parseInt(escape.slice(1), 16));
