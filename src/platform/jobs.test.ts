@@ -40,6 +40,17 @@ describe('a job', () => {
     assert.notEqual(await enqueue('same'), await enqueue('other'));
   });
 
+  it('that waits for another one leaves it the place to run in', async () => {
+    const alone = new Jobs({ database: world.database, clock: systemClock, log: world.log, folder: world.home.logs, limit: 1 });
+    alone.handle('test', async () => 'inner');
+    alone.handle('outer', async (input: { id: string }, context) => (await context.waitFor(input.id)).output);
+    await alone.start();
+    const inner = await enqueue('inner');
+    const outer = await world.database.write((tx) => alone.enqueue(tx, { kind: 'outer', key: 'outer', input: { id: inner }, requestedBy: 'ana' }));
+    assert.equal((await alone.wait(outer)).output, 'inner');
+    await alone.stop();
+  });
+
   it('that a crash cut off is taken up again', async () => {
     const id = await enqueue('a');
     await world.database.write((tx) => tx.updateTable('job').set({ state: 'running', attempt: 1 }).where('id', '=', id).execute());

@@ -91,6 +91,8 @@ export interface JobContext {
    * @throws JOB_COMMAND_FAILED with the last lines of its output
    */
   run(command: string, args: readonly string[], options?: RunOptions): Promise<string>;
+  /** Waits for another job, giving up this one's place among the running meanwhile, so that both can end. */
+  waitFor(id: string): Promise<Job>;
 }
 
 export interface RunOptions {
@@ -122,6 +124,8 @@ export class Jobs {
   readonly #handlers = new Map<string, JobHandler>();
   readonly #running = new Map<string, AbortController>();
   readonly #waiters = new Map<string, ((job: Job) => void)[]>();
+  /** running jobs that only wait for another one */
+  #idleCount = 0;
   #stopped = true;
   #isStarting = false;
   #isAskedAgain = false;
@@ -253,7 +257,7 @@ export class Jobs {
 
   /** @returns whether a job was started, so that there may be another */
   async #startNext(): Promise<boolean> {
-    if (this.#running.size >= this.#limit) return false;
+    if (this.#running.size - this.#idleCount >= this.#limit) return false;
     const row = await this.#database.write(async (tx) => {
       const next = await tx
         .selectFrom('job')
@@ -322,6 +326,15 @@ export class Jobs {
         );
       },
       run: (command, args, options) => runLogged(command, args, options ?? {}, signal, log),
+      waitFor: async (id) => {
+        this.#idleCount += 1;
+        this.#next();
+        try {
+          return await this.wait(id);
+        } finally {
+          this.#idleCount -= 1;
+        }
+      },
     };
   }
 }

@@ -22,6 +22,8 @@ export const retraining = z.object({
   trainedTo: z.string(),
   shadowFrom: z.number(),
   shadowUntil: z.number(),
+  /** event time of the decision; null while there is none */
+  decidedAsOf: z.number().nullable(),
   champion: z.number().nullable(),
   candidate: z.number().nullable(),
   jobId: z.string().nullable(),

@@ -16,6 +16,7 @@ interface RetrainingTable {
   trained_to: string;
   shadow_from: number;
   shadow_until: number;
+  decided_as_of: number | null;
   champion: number | null;
   candidate: number | null;
   job_id: string | null;
@@ -47,6 +48,7 @@ export const retrainingMigrations: Migrations = {
         .addColumn('trained_to', 'text', (column) => column.notNull())
         .addColumn('shadow_from', 'integer', (column) => column.notNull())
         .addColumn('shadow_until', 'integer', (column) => column.notNull())
+        .addColumn('decided_as_of', 'integer')
         .addColumn('champion', 'integer')
         .addColumn('candidate', 'integer')
         .addColumn('job_id', 'text')
@@ -75,6 +77,7 @@ export async function insertRetraining(tx: Transaction, added: RetrainingView): 
       trained_to: added.trainedTo,
       shadow_from: added.shadowFrom,
       shadow_until: added.shadowUntil,
+      decided_as_of: added.decidedAsOf,
       champion: added.champion,
       candidate: added.candidate,
       job_id: added.jobId,
@@ -93,12 +96,13 @@ export interface Progress {
   readonly branch?: string;
   readonly jobId?: string;
   readonly gate?: unknown;
+  readonly decidedAsOf?: number;
 }
 
 /** Moves a retraining to a state and keeps the step in its history. */
 export async function recordProgress(tx: Transaction, id: string, progress: Progress): Promise<void> {
   const { steps } = await tx.selectFrom('retraining').select('steps').where('id', '=', id).executeTakeFirstOrThrow();
-  const { state, note, at, candidate, branch, jobId, gate } = progress;
+  const { state, note, at, candidate, branch, jobId, gate, decidedAsOf } = progress;
   const all = [...(JSON.parse(steps) as RetrainingView['steps']), { at, state, note }];
   await tx
     .updateTable('retraining')
@@ -109,6 +113,7 @@ export async function recordProgress(tx: Transaction, id: string, progress: Prog
       ...(branch === undefined ? {} : { branch }),
       ...(jobId === undefined ? {} : { job_id: jobId }),
       ...(gate === undefined ? {} : { gate: JSON.stringify(gate) }),
+      ...(decidedAsOf === undefined ? {} : { decided_as_of: decidedAsOf }),
     })
     .where('id', '=', id)
     .execute();
@@ -147,6 +152,7 @@ const viewOf = (row: RetrainingTable): RetrainingView => ({
   trainedTo: row.trained_to,
   shadowFrom: row.shadow_from,
   shadowUntil: row.shadow_until,
+  decidedAsOf: row.decided_as_of,
   champion: row.champion,
   candidate: row.candidate,
   jobId: row.job_id,

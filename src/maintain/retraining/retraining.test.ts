@@ -20,12 +20,12 @@ describe('a retraining', () => {
   });
 
   it('never starts while another one is under way', () => {
-    const last = { state: 'shadow', asOf: july - 100 * day } as const;
+    const last = { state: 'shadow', decidedAsOf: null } as const;
     assert.equal(retrainingRule(policy, { firingRules: ['auc-fell'], last, asOf: july }), undefined);
   });
 
-  it('leaves the cooldown after the last one, however that ended', () => {
-    const last = { state: 'refused', asOf: july - 27 * day } as const;
+  it('leaves the cooldown after the last decision, however that was', () => {
+    const last = { state: 'refused', decidedAsOf: july - 27 * day } as const;
     assert.equal(retrainingRule(policy, { firingRules: ['auc-fell'], last, asOf: july }), undefined);
     assert.equal(retrainingRule(policy, { firingRules: ['auc-fell'], last, asOf: july + day }), 'auc-fell');
   });

@@ -51,13 +51,13 @@ export function planRetraining(policy: NonNullable<ModelDeclaration['retraining'
 export interface Situation {
   /** rules whose alert fires for the champion now */
   readonly firingRules: readonly string[];
-  /** the newest retraining of the model, if any */
-  readonly last: { readonly state: RetrainingState; readonly asOf: Instant } | undefined;
+  /** the newest retraining of the model, if any; the cooldown counts from its decision */
+  readonly last: { readonly state: RetrainingState; readonly decidedAsOf: Instant | null } | undefined;
   readonly asOf: Instant;
 }
 
 /**
- * Should a retraining start by itself? Never two at once, never within the cooldown of the last.
+ * Should a retraining start by itself? Never two at once, never within the cooldown after the last decision.
  *
  * @returns the rule that asks for it
  */
@@ -66,7 +66,7 @@ export function retrainingRule(
   { firingRules, last, asOf }: Situation,
 ): string | undefined {
   if (last !== undefined && activeStates.includes(last.state)) return undefined;
-  if (last !== undefined && asOf - last.asOf < durationMs(policy.cooldown)) return undefined;
+  if (last?.decidedAsOf != null && asOf - last.decidedAsOf < durationMs(policy.cooldown)) return undefined;
   return policy.on.find((rule) => firingRules.includes(rule));
 }
 
