@@ -28,6 +28,7 @@ const endpoint: Group = { load: async () => (await import('../deploy/endpoints/e
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
+const retraining: Group = { load: async () => (await import('../maintain/retraining/retraining-commands.ts')).addRetrainingCommands };
 const run: Group = { load: async () => (await import('../develop/tracking/run-commands.ts')).addRunCommands };
 
 /** The first word of each command and where it lives; a feature adds itself here. */
@@ -45,6 +46,7 @@ export const groups = {
   serve,
   team,
   explain,
+  retrain: retraining,
   audit,
   offboard: handover,
   run,

@@ -14,6 +14,7 @@ import { trackingMigrations } from '../develop/tracking/tracking-store.ts';
 import { auditRoutes } from '../maintain/audit/audit-routes.ts';
 import { handoverRoutes } from '../maintain/handover/handover-routes.ts';
 import { handoverMigrations } from '../maintain/handover/handover-store.ts';
+import { retrainingFeature } from '../maintain/retraining/retraining-feature.ts';
 import { eventRoutes } from '../platform/event-routes.ts';
 import { eventMigrations } from '../platform/events.ts';
 import type { Feature } from '../platform/feature.ts';
@@ -42,6 +43,7 @@ export const features: readonly Feature[] = [
   registryFeature,
   mlflowRegistryFeature,
   endpointFeature,
+  retrainingFeature,
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   { name: 'audit', routes: auditRoutes },
   // last: answers what no table of MLflow calls knows
