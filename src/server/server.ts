@@ -15,6 +15,7 @@ import { Jobs } from '../platform/jobs.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
 import type { World } from '../platform/world.ts';
+import { answerError, isMlflowPath } from '../develop/tracking/mlflow-wire.ts';
 import { identify } from '../team/people-routes.ts';
 import { features as allFeatures } from './features.ts';
 import { pageRoutes } from './page-routes.ts';
@@ -88,7 +89,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function mount(app: Api, world: World, features: readonly Feature[], hosts: ReadonlySet<string>): void {
-  app.onError(errorHandler(world.log));
+  const answerFailure = errorHandler(world.log);
+  // what fails before a route is reached must still have the shape that the caller's client reads
+  app.onError((thrown, context) =>
+    isMlflowPath(context.req.path) ? answerError(world, context, thrown) : answerFailure(thrown, context),
+  );
   app.get('/health', (context) => context.text('OK'));
   app.use('*', loopbackGuard(() => hosts));
   app.use('*', identify(world));

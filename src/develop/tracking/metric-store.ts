@@ -22,8 +22,16 @@ export async function appendMetrics(tx: Transaction, runId: string, metrics: rea
 
 const largestBlock = 128;
 
-const insertText = (rowCount: number): string =>
-  `INSERT INTO metric_point (series, timestamp, step, value, is_nan) VALUES ${Array.from({ length: rowCount }, () => '(?,?,?,?,?)').join(',')} ON CONFLICT DO NOTHING`;
+const insertTexts = new Map<number, string>();
+
+function insertText(rowCount: number): string {
+  const known = insertTexts.get(rowCount);
+  if (known !== undefined) return known;
+  const rows = Array.from({ length: rowCount }, () => '(?,?,?,?,?)').join(',');
+  const text = `INSERT INTO metric_point (series, timestamp, step, value, is_nan) VALUES ${rows} ON CONFLICT DO NOTHING`;
+  insertTexts.set(rowCount, text);
+  return text;
+}
 
 /** @returns the series of each key */
 async function moveLatest(tx: Transaction, runId: string, latest: ReadonlyMap<string, Metric>): Promise<Map<string, number>> {

@@ -230,3 +230,15 @@ test('an uploaded page is a download, in parts where asked', async () => {
   const list = await get(`artifacts/list?run_id=${run}`);
   assert.deepEqual(at(list, 'files'), [{ path: 'my page.html', is_dir: false, file_size: 25 }]);
 });
+
+test('a refused token is said in MLflow’s shape', async () => {
+  const response = await fetch(`${server.address}/api/2.0/mlflow/runs/get?run_id=x`, { headers: { authorization: 'Bearer made-up' } });
+  assert.deepEqual([response.status, ((await response.json()) as { error_code: string }).error_code], [401, 'UNAUTHENTICATED']);
+});
+
+test('a run made from a dataset version is joined with it, when it starts or later', async () => {
+  const run = await newRun({ tags: [{ key: 'tilth.dataset.flights', value: 'aa' }] });
+  await post('runs/set-tag', { run_id: run, key: 'tilth.dataset.weather', value: 'bb' });
+  const { edges } = (await call('GET', `/api/v1/lineage?kind=run&id=${run}`)).body as unknown as { edges: { from: { id: string } }[] };
+  assert.deepEqual(edges.map((edge) => edge.from.id).toSorted(), ['flights@aa', 'weather@bb']);
+});

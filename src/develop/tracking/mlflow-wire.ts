@@ -68,6 +68,9 @@ export function mlflowFallback(world: World): Api {
   return api;
 }
 
+/** Does the caller of this path read MLflow's error shape? */
+export const isMlflowPath = (path: string): boolean => /^\/(ajax-)?api\/[23]\.0\//.test(path);
+
 const generativePaths =
   /\/mlflow\/(traces|datasets|scorers|issues|label-schemas|review-queues|prompt-optimization|gateway|jobs|workspaces|evaluation)(\/|$)/;
 

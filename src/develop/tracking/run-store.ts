@@ -12,7 +12,6 @@ import { modelNotFound, notActive, paramChanged, runNotFound, tagNotFound } from
 import { groupedByIds } from './tracking-store.ts';
 import {
   contextTag,
-  datasetTagPrefix,
   isOver,
   makeName,
   runNameTag,
@@ -44,11 +43,7 @@ export async function createRun(world: World, actor: Actor, wanted: NewRun): Pro
   const id = newHexId();
   const name = wanted.name || tagged || makeName(Math.random);
   const tags = tagged ? wanted.tags : [...wanted.tags.filter((tag) => tag.key !== runNameTag), { key: runNameTag, value: name }];
-  // subscribers link the run with the dataset versions it was made from
-  const datasets = Object.fromEntries(
-    tags.filter((tag) => tag.key.startsWith(datasetTagPrefix)).map((tag) => [tag.key.slice(datasetTagPrefix.length), tag.value]),
-  );
-  const data = { name, experimentId: wanted.experimentId, datasets };
+  const data = { name, experimentId: wanted.experimentId };
   await perform(world, { actor, verb: 'run.create', kind: 'run', thing: id, data }, async (tx) => {
     const experiment = await requireActiveExperiment(tx, wanted.experimentId);
     await tx
@@ -68,7 +63,7 @@ export async function createRun(world: World, actor: Actor, wanted: NewRun): Pro
       })
       .execute();
     await putTags(tx, id, tags);
-    await linkRunTags(tx, id, Object.fromEntries(tags.map((tag) => [tag.key, tag.value])), world.clock.now());
+    await linkRunTags(tx, id, recordOf(tags), world.clock.now());
   });
   return getRun(world.database.read, id);
 }
@@ -125,8 +120,11 @@ export async function logBatch(world: World, runId: string, batch: Batch): Promi
     await appendMetrics(tx, runId, batch.metrics ?? []);
     await appendModelMetrics(tx, runId, batch.metrics ?? []);
     await putTags(tx, runId, batch.tags ?? []);
+    await linkRunTags(tx, runId, recordOf(batch.tags ?? []), world.clock.now());
   });
 }
+
+const recordOf = (tags: readonly KeyValue[]): Record<string, string> => Object.fromEntries(tags.map(({ key, value }) => [key, value]));
 
 async function putParams(tx: Transaction, runId: string, params: readonly KeyValue[]): Promise<void> {
   for (const { key, value } of params) {
