@@ -101,6 +101,7 @@ async function start(first: string | undefined, rest: readonly string[], flags: 
         ? { home: resolveHome(flags.home).root, mayInstallPoetry: flags.installPoetry === true }
         : undefined,
       onLine: note,
+      onDetail: flags.verbose === true ? note : undefined,
     });
   } finally {
     prompts?.close();

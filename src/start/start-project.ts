@@ -28,6 +28,8 @@ export interface StartRequest {
   /** undefined: no environment is installed */
   readonly environment?: { readonly home: string; readonly mayInstallPoetry: boolean } | undefined;
   readonly onLine: (line: string) => void;
+  /** more of what is done, for `--verbose` */
+  readonly onDetail?: ((line: string) => void) | undefined;
 }
 
 export interface StartedProject {
@@ -49,6 +51,7 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
   const temporary: string[] = [];
   try {
     const nested = await chooseNested(source.folder, request.ask);
+    request.onDetail?.(`template ${source.template} ${source.commit ?? ''} in ${nested}`);
     const runsHooks = await mayRunHooks(nested, request);
     const templateFolder = runsHooks ? await runPrePrompt(nested) : nested;
     if (templateFolder !== nested) temporary.push(dirname(templateFolder));
@@ -69,9 +72,14 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
       ifExists: request.ifExists,
       runsHooks,
       keepsProjectOnFailure: request.keepsProjectOnFailure,
-      onAnswers: (answers, defaults) => saveReplay(replayFile, answers, defaults),
+      onAnswers: (answers, defaults) => {
+        for (const [name, value] of answers) request.onDetail?.(`${name} = ${JSON.stringify(toJson(value))}`);
+        saveReplay(replayFile, answers, defaults);
+      },
     };
     const rendered = await renderTemplate(rendering);
+    if (rendered.askedPythonFor !== undefined)
+      request.onDetail?.(`rendered by Python's Jinja2: ${rendered.askedPythonFor}`);
     request.onLine(`${rendered.fileCount} files in ${rendered.folder}`);
     const answers = plainAnswers(rendered);
     writeOrigin(rendered.folder, {

@@ -9,12 +9,7 @@ const duration = z.string().regex(/^\d+[dhm]$/, 'write a duration as 14d, 12h or
 
 /** One condition that a model version must meet before it may be approved. */
 export const gateCondition = z.discriminatedUnion('kind', [
-  z.object({
-    id: z.string(),
-    kind: z.literal('metric-floor'),
-    metric: z.string(),
-    min: z.number(),
-  }),
+  z.object({ id: z.string(), kind: z.literal('metric-floor'), metric: z.string(), min: z.number() }),
   z.object({ id: z.string(), kind: z.literal('better-than-baseline'), metric: z.string() }),
   z.object({
     id: z.string(),
@@ -57,9 +52,7 @@ export const datasetDeclaration = z.object({
   path: z.string(),
   contract: z.string().optional(),
   owner: z.string(),
-  classification: z
-    .enum(['public', 'internal', 'confidential', 'pii', 'special-category'])
-    .default('internal'),
+  classification: z.enum(['public', 'internal', 'confidential', 'pii', 'special-category']).default('internal'),
   licence: z.string().optional(),
 });
 export type DatasetDeclaration = z.infer<typeof datasetDeclaration>;
@@ -138,9 +131,7 @@ export function parseDeclaration(text: string): ProjectDeclaration {
   if (faults.length === 0 && parsed.success) return parsed.data;
   const problems = [
     ...faults,
-    ...(parsed.success
-      ? []
-      : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
+    ...(parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
   ];
   throw new TilthError(
     'PROJECT_FILE_INVALID',
