@@ -32,7 +32,7 @@ export function examplesQuery(
       `(SELECT ${at} AS rule, file, "row", ${value} AS value FROM data WHERE ${violates(rule.test, table, rule.column)} ORDER BY file, "row" LIMIT ${limit})`,
     ];
   });
-  return `WITH data AS (${rows(table, groups, true)}) ${selects.join(' UNION ALL ')} ORDER BY rule, file, "row"`;
+  return `WITH data AS (${rows(table, groups, true)}) SELECT * FROM (${selects.join(' UNION ALL ')}) ORDER BY rule, file, "row"`;
 }
 
 const indexOf = (table: ContractTable, column: string): number => table.properties.findIndex((one) => one.name === column);
