@@ -1,3 +1,4 @@
+import { askRoutes } from '../deploy/endpoints/ask-routes.ts';
 import { endpointFeature } from '../deploy/endpoints/endpoint-feature.ts';
 import { mlflowRegistryFeature, registryFeature } from '../deploy/registry/registry-feature.ts';
 import { dataRoutes } from '../develop/data/data-routes.ts';
@@ -43,6 +44,7 @@ export const features: readonly Feature[] = [
   registryFeature,
   mlflowRegistryFeature,
   endpointFeature,
+  { name: 'ask', routes: askRoutes },
   retrainingFeature,
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   { name: 'audit', routes: auditRoutes },

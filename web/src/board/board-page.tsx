@@ -50,7 +50,7 @@ function Welcome() {
         One command carries a model on real flights through all five practices: it is developed, deployed, watched, retrained and handed over. Or begin your own:{' '}
         <code>tilth start mlops</code>.
       </Empty>
-      <ol className="furrows grid border-t border-line sm:grid-cols-2 lg:grid-cols-5">
+      <ol className="grid border-t border-line sm:grid-cols-2 lg:grid-cols-5">
         {practices.map((practice) => (
           <li key={practice.station} className="border-line p-4 not-last:border-b lg:not-last:border-r lg:not-last:border-b-0">
             <Link to={practice.path} className="flex items-center gap-2 font-medium hover:text-accent">

@@ -40,7 +40,9 @@ export function ComparePage() {
           {(comparison) => {
             const names = comparison.runs.map((run) => run.name);
             const metrics = comparison.fields.filter((field) => field.kind === 'metric').map((field) => field.key);
-            const shown = metrics.includes(metric) ? metric : (metrics[0] ?? '');
+            // a metric with several steps has a curve to show
+            const isCurve = (key: string): boolean => comparison.runs.some((run) => (run.metrics[key]?.step ?? 0) > 0);
+            const shown = metrics.includes(metric) ? metric : (metrics.find(isCurve) ?? metrics[0] ?? '');
             return (
               <>
                 <Panel
@@ -136,7 +138,7 @@ function Sides({ comparison, isAll, filter }: { comparison: Comparison; isAll: b
                   {title}
                 </th>
               </tr>,
-              ...fields.map((field) => <FieldRow key={`${kind}/${field.key}`} field={field} runs={runs} />),
+              ...fields.map((field) => <FieldRow key={`${kind}/${field.key}`} field={field} runs={runs} isMarked={isAll && field.isDifferent} />),
             ];
           })}
         </tbody>
@@ -148,23 +150,21 @@ function Sides({ comparison, isAll, filter }: { comparison: Comparison; isAll: b
   );
 }
 
-function FieldRow({ field, runs }: { field: Comparison['fields'][number]; runs: Comparison['runs'] }) {
-  const numbers = field.values.filter((value) => typeof value === 'number');
-  const largest = field.kind === 'metric' && numbers.length > 0 ? Math.max(...numbers) : undefined;
+function FieldRow({ field, runs, isMarked }: { field: Comparison['fields'][number]; runs: Comparison['runs']; isMarked: boolean }) {
   return (
     <tr>
       <td className="sticky left-0 max-w-[45vw] truncate bg-surface text-ink-2" title={field.key}>
-        <span className={`mr-1.5 text-warn ${field.isDifferent ? '' : 'invisible'}`} role="img" aria-label={field.isDifferent ? 'differs' : 'the same'}>
-          ≠
-        </span>
+        {isMarked ? (
+          <span className="mr-1.5 text-warn" role="img" aria-label="differs">
+            ≠
+          </span>
+        ) : null}
         {field.key}
       </td>
       {field.values.map((value, index) => (
         <td
           key={runs[index]?.id}
-          className={`max-w-[320px] break-words ${field.isDifferent ? 'bg-warn-soft/60' : 'text-ink-2'} ${
-            field.isDifferent && value === largest ? 'font-semibold' : ''
-          }`}
+          className={`max-w-[320px] break-words ${isMarked ? 'bg-warn-soft/70' : field.isDifferent ? '' : 'text-ink-2'}`}
         >
           {typeof value === 'number' ? number(value, 6) : (value ?? '–')}
         </td>

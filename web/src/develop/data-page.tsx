@@ -94,7 +94,7 @@ export function DatasetPage() {
       name={name}
       cli={`tilth data check ${shellWord(name)}`}
       actions={
-        <Link to="/develop/lineage" search={{ of: `dataset-version:${name}` } as never} className="button">
+        <Link to="/develop/lineage" search={{ of: query.data?.versions[0] === undefined ? '' : `dataset-version:${name}@${query.data.versions[0].md5}` } as never} className="button">
           Lineage
         </Link>
       }

@@ -1,6 +1,8 @@
 import { Suspense, lazy, useMemo } from 'react';
-import type { LineageGraph, LineageKind, LineageNode } from '../../../src/develop/data/data-api.ts';
-import { segment, useApi } from '../platform/api.ts';
+import type { Dataset } from '../../../src/develop/data/data-api.ts';
+import type { LineageGraph, LineageKind, LineageNode } from '../../../src/develop/lineage/lineage-api.ts';
+import type { RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
+import { segment, useApi, withParams } from '../platform/api.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel } from '../parts/basics.tsx';
@@ -8,36 +10,61 @@ import type { GraphEdge, GraphNode } from './graph.tsx';
 
 const Graph = lazy(() => import('./graph.tsx'));
 
+/** Things that a look at lineage can begin with: the newest versions of models and data. */
+function useBeginnings(): readonly { readonly key: string; readonly label: string }[] {
+  const models = useApi<RegisteredModel[]>('/api/v1/models');
+  const datasets = useApi<Dataset[]>('/api/v1/datasets');
+  return [
+    ...(models.data ?? []).flatMap((model) => {
+      const version = model.aliases['champion'] ?? model.latestVersion;
+      return version === null || version === undefined ? [] : [{ key: `model-version:${model.name}/${version}`, label: `${model.name} version ${version}` }];
+    }),
+    ...(datasets.data ?? []).flatMap((dataset) =>
+      dataset.latest === null
+        ? []
+        : [{ key: `dataset-version:${dataset.name}@${dataset.latest.md5}`, label: `${dataset.name} ${dataset.latest.md5.slice(0, 8)}` }],
+    ),
+  ];
+}
+
 export function LineagePage() {
-  const [of, setOf] = useUrlState('of');
+  const [asked, setOf] = useUrlState('of');
+  const beginnings = useBeginnings();
+  const of = asked === '' ? (beginnings[0]?.key ?? '') : asked;
   const [kind = '', id = ''] = splitOnce(of);
-  const query = useApi<LineageGraph>('/api/v1/lineage', of === '' ? {} : { kind, id });
+  const query = useApi<LineageGraph>(of === '' ? null : '/api/v1/lineage', { kind, id });
+  const empty = (
+    <Empty title="Nothing is linked yet" command="tilth pipeline run">
+      Links appear when a pipeline reads a dataset version, a run logs it, or a version is registered from a run.
+    </Empty>
+  );
   return (
     <Page
       title="Lineage"
       name="Lineage"
       lead="From data to run to model version to endpoint: what came from what."
-      cli={of === '' ? 'tilth data lineage' : `tilth data lineage ${id}`}
+      cli={of === '' ? 'tilth data lineage NAME' : `curl -s "$TILTH_SERVER${withParams('/api/v1/lineage', { kind, id })}"`}
       actions={
-        of === '' ? null : (
-          <button type="button" className="button" onClick={() => setOf('')}>
-            Show everything
-          </button>
+        beginnings.length === 0 && of === '' ? null : (
+          <select className="field max-w-full" aria-label="Around" value={of} onChange={(event) => setOf(event.target.value)}>
+            {beginnings.some((each) => each.key === of) ? null : <option value={of}>{id.slice(0, 32)}</option>}
+            {beginnings.map((each) => (
+              <option key={each.key} value={each.key}>
+                {each.label}
+              </option>
+            ))}
+          </select>
         )
       }
     >
-      <Panel title="Lineage" flush aside={of === '' ? null : <Badge tone="accent">around {id.slice(0, 24)}</Badge>}>
-        <Answer
-          query={query}
-          isEmpty={(graph) => graph.nodes.length === 0}
-          empty={
-            <Empty title="Nothing is linked yet" command="tilth pipeline run">
-              Links appear when a pipeline reads a dataset version, a run logs it, or a version is registered from a run.
-            </Empty>
-          }
-        >
-          {(graph) => <Drawn graph={graph} />}
-        </Answer>
+      <Panel title="Lineage" flush aside={of === '' ? null : <Badge tone="accent">around {id.slice(0, 32)}</Badge>}>
+        {of === '' ? (
+          empty
+        ) : (
+          <Answer query={query} isEmpty={(graph) => graph.edges.length === 0} empty={empty}>
+            {(graph) => <Drawn graph={graph} />}
+          </Answer>
+        )}
       </Panel>
     </Page>
   );

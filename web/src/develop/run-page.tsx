@@ -37,7 +37,7 @@ export function RunPage() {
             <Panel title="What it was">
               <Facts
                 facts={[
-                  { label: 'Run id', value: <Id text={data.id} letters={32} /> },
+                  { label: 'Run id', value: <span className="flex items-center gap-1"><Id text={data.id} letters={12} /><Copy text={data.id} label="Copy" /></span> },
                   { label: 'Started', value: <When at={data.startedAt} /> },
                   { label: 'Took', value: data.startedAt === null || data.endedAt === null ? '–' : duration(data.endedAt - data.startedAt) },
                   { label: 'By', value: data.user || '–' },
@@ -48,34 +48,36 @@ export function RunPage() {
                 ]}
               />
             </Panel>
-            <div className="grid gap-5 lg:grid-cols-2">
-              <Panel title={`Metrics (${data.metrics.size})`} flush>
-                <Pairs
-                  pairs={[...data.metrics].map(([key, value]) => [key, number(value, 6)] as const)}
-                  filter={filter}
-                  empty="This run logged no metric."
-                  chosen={metric}
-                  onChoose={(key) => setMetric(key === metric ? '' : key)}
-                />
-                {metric !== '' && data.metrics.has(metric) ? (
-                  <div className="border-t border-line pt-3">
-                    <h3 className="px-4 pb-1">{metric}</h3>
-                    <Curves ids={[data.id]} names={[data.name]} metric={metric} />
-                  </div>
-                ) : null}
-              </Panel>
-              <Panel title={`Params (${data.params.size})`} flush>
-                <Pairs pairs={[...data.params]} filter={filter} empty="This run logged no param." />
-              </Panel>
-              <Panel title="Artifacts" flush>
-                <Artifacts run={data} />
-              </Panel>
-              <div className="flex flex-col gap-5">
+            <div className="grid items-start gap-5 lg:grid-cols-2">
+              <div className="flex min-w-0 flex-col gap-5">
+                <Panel title={`Metrics (${data.metrics.size})`} flush>
+                  <Pairs
+                    pairs={[...data.metrics].map(([key, value]) => [key, number(value, 6)] as const)}
+                    filter={filter}
+                    empty="This run logged no metric."
+                    chosen={metric}
+                    onChoose={(key) => setMetric(key === metric ? '' : key)}
+                  />
+                  {metric !== '' && data.metrics.has(metric) ? (
+                    <div className="border-t border-line pt-3">
+                      <h3 className="px-4 pb-1">{metric}</h3>
+                      <Curves ids={[data.id]} names={[data.name]} metric={metric} />
+                    </div>
+                  ) : null}
+                </Panel>
+                <Panel title="Artifacts" flush>
+                  <Artifacts run={data} />
+                </Panel>
+              </div>
+              <div className="flex min-w-0 flex-col gap-5">
+                <Panel title={`Params (${data.params.size})`} flush>
+                  <Pairs pairs={[...data.params]} filter={filter} empty="This run logged no param." />
+                </Panel>
                 <Panel title="Datasets" flush>
                   <Datasets run={data} />
                 </Panel>
                 <Panel title="Tags" flush>
-                  <Pairs pairs={[...data.tags].filter(([key]) => !key.startsWith('mlflow.'))} filter={filter} empty="No tags of its own." />
+                  <Pairs pairs={[...data.tags].filter(([key]) => !key.startsWith('mlflow.') && !isData(key))} filter={filter} empty="No tags of its own." />
                 </Panel>
               </div>
             </div>

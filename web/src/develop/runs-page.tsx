@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { Popover } from 'radix-ui';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { duration, number, shellWord } from '../platform/format.ts';
+import { duration, fixed, number, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Failure } from '../parts/answer.tsx';
 import { Badge, Empty, FilterBox, Page, When, type Tone } from '../parts/basics.tsx';
@@ -33,14 +33,18 @@ const fixedColumns: readonly Column[] = [
   { id: 'took', label: 'Took', group: '', order: '', width: 92, isNumber: true, show: (run) => (run.startedAt === null || run.endedAt === null ? '–' : duration(run.endedAt - run.startedAt)) },
 ];
 
-const metricColumn = (key: string): Column => ({
+/** Whole numbers stay whole; the others have as many decimals in every row, so that they can be read down a column. */
+const metricColumn = (key: string, areWhole: boolean): Column => ({
   id: `m.${key}`,
   label: key,
   group: 'metric',
   order: `metrics.\`${key}\``,
   width: 124,
   isNumber: true,
-  show: (run) => number(run.metrics.get(key)),
+  show: (run) => {
+    const value = run.metrics.get(key);
+    return areWhole || value === undefined || Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 1e-3) ? number(value) : fixed(value, 4);
+  },
 });
 const paramColumn = (key: string): Column => ({
   id: `p.${key}`,
@@ -146,7 +150,7 @@ function columnsOf(runs: readonly Run[]): readonly Column[] {
     for (const key of run.metrics.keys()) metrics.add(key);
     for (const key of run.params.keys()) params.add(key);
   }
-  return [...fixedColumns, ...[...metrics].sort().map(metricColumn), ...[...params].sort().map(paramColumn)];
+  return [...fixedColumns, ...[...metrics].sort().map((key) => metricColumn(key, runs.every((run) => Number.isInteger(run.metrics.get(key) ?? 0)))), ...[...params].sort().map(paramColumn)];
 }
 
 /** The chosen ones; without a choice the fixed ones, some metrics and some params. */
@@ -229,7 +233,7 @@ function Table({ runs, columns, order, onOrder, picked, onPick, onEnd }: TableSh
   const width = 40 + nameWidth + columns.reduce((sum, column) => sum + column.width, 0);
   const [key, way] = splitOrder(order);
   return (
-    <div ref={holder} role="table" aria-label="Runs" aria-rowcount={runs.length + 1} tabIndex={0} className="overflow-auto text-sm" style={{ maxHeight: 'calc(100dvh - 264px)', minHeight: 240 }}>
+    <div ref={holder} role="table" aria-label="Runs" aria-rowcount={runs.length + 1} tabIndex={0} className="overflow-auto text-sm" style={{ maxHeight: 'calc(100dvh - 276px)', minHeight: 240 }}>
       <div style={{ minWidth: width }}>
         <div role="row" className="sticky top-0 z-10 grid h-9 items-center border-b border-line bg-surface text-xs font-medium text-ink-3" style={{ gridTemplateColumns: template }}>
           <span role="columnheader" className="sr-only">

@@ -1,12 +1,14 @@
+import { Link } from '@tanstack/react-router';
 import { useApi } from '../platform/api.ts';
+import type { GlossaryWord } from '../../../src/team/glossary-api.ts';
 import type { Person } from '../../../src/team/people-api.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, FilterBox, Page, Panel, When } from '../parts/basics.tsx';
 import { useUrlState } from '../platform/url.ts';
-import { words } from './words.ts';
 
 export function TeamPage() {
   const people = useApi<Person[]>('/api/v1/people');
+  const glossary = useApi<GlossaryWord[]>('/api/v1/glossary');
   const [filter, setFilter] = useUrlState('filter');
   const isFound = (text: string): boolean => text.toLowerCase().includes(filter.toLowerCase());
   return (
@@ -74,16 +76,33 @@ export function TeamPage() {
         </Answer>
       </Panel>
       <Panel title="The common language" aside="one word for one thing, in commands, routes, page and docs">
-        <dl className="grid gap-x-8 gap-y-4 md:grid-cols-2 xl:grid-cols-3">
-          {words
-            .filter((each) => isFound(`${each.word} ${each.means}`))
-            .map((each) => (
-              <div key={each.word}>
-                <dt className="font-medium">{each.word}</dt>
-                <dd className="mt-0.5 text-sm text-ink-2">{each.means}</dd>
-              </div>
-            ))}
-        </dl>
+        <Answer query={glossary} empty={<p className="text-sm text-ink-2">This server tells no words.</p>}>
+          {(words) => (
+            <dl className="grid gap-x-8 gap-y-5 md:grid-cols-2 xl:grid-cols-3">
+              {words
+                .filter((each) => isFound(`${each.word} ${each.means} ${each.alsoCalled.join(' ')} ${each.practice}`))
+                .map((each) => (
+                  <div key={each.word} id={each.word}>
+                    <dt className="flex flex-wrap items-center gap-2 font-medium">
+                      {each.page === null ? (
+                        each.word
+                      ) : (
+                        <Link to={each.page} className="link">
+                          {each.word}
+                        </Link>
+                      )}
+                      <Badge>{each.practice}</Badge>
+                    </dt>
+                    <dd className="mt-1 text-sm text-ink-2">{each.means}</dd>
+                    <dd className="mt-1 flex flex-wrap items-center gap-x-3 text-xs text-ink-3">
+                      {each.alsoCalled.length === 0 ? null : <span>elsewhere: {each.alsoCalled.join(', ')}</span>}
+                      {each.command === null ? null : <code>{each.command}</code>}
+                    </dd>
+                  </div>
+                ))}
+            </dl>
+          )}
+        </Answer>
       </Panel>
     </Page>
   );
