@@ -138,22 +138,22 @@ export async function addDatasetVersion(
 
 export async function listDatasets(read: Reader): Promise<Dataset[]> {
   const datasets = await read.selectFrom('dataset').selectAll().orderBy('name').execute();
-  const counts = await read
+  const versions = await read
     .selectFrom('dataset_version')
-    .select(['dataset', (eb) => eb.fn.countAll<number>().as('count'), (eb) => eb.fn.max('rowid' as 'created_at').as('newest')])
-    .groupBy('dataset')
-    .execute();
-  const newest = await read
-    .selectFrom('dataset_version')
-    .selectAll()
-    .where('rowid' as 'created_at', 'in', counts.map(({ newest }) => newest))
+    .select([
+      'dataset', 'md5', 'size', 'file_count', 'row_count', 'columns', 'contract_hash', 'contract_state',
+      'created_at', 'created_by', 'commit',
+    ])
+    .orderBy('created_at', 'desc')
+    .orderBy('md5')
     .execute();
   return datasets.map((row) => {
-    const latest = newest.find(({ dataset }) => dataset === row.name);
+    const own = versions.filter(({ dataset }) => dataset === row.name);
+    const [latest] = own;
     return {
       ...datasetOf(row),
-      versionCount: counts.find(({ dataset }) => dataset === row.name)?.count ?? 0,
-      latest: latest === undefined ? null : withoutReport(versionOf(latest)),
+      versionCount: own.length,
+      latest: latest === undefined ? null : withoutReport(versionOf({ ...latest, report: null })),
     };
   });
 }
@@ -169,7 +169,8 @@ export async function getDataset(read: Reader, name: string): Promise<DatasetWit
     .selectFrom('dataset_version')
     .selectAll()
     .where('dataset', '=', name)
-    .orderBy('rowid' as 'created_at', 'desc')
+    .orderBy('created_at', 'desc')
+    .orderBy('md5')
     .execute();
   const versions = rows.map(versionOf);
   const [latest] = versions;
