@@ -41,23 +41,33 @@ export const alertRule = z.object({
   metric: z.string(),
   /** how far the whole confidence interval must lie below the reference value */
   drop: z.number().positive(),
+  /** of the interval */
   confidence: z.number().gt(0.5).lt(1).default(0.95),
+  /** in how many windows … */
   windows: z.number().int().positive().default(1),
+  /** … of the last so many */
   of: z.number().int().positive().default(1),
+  /** what the alert is worth: a note, work for the day, or a call at night */
   severity: z.enum(['info', 'ticket', 'page']).default('ticket'),
 });
 export type AlertRule = z.infer<typeof alertRule>;
 
 export const datasetDeclaration = z.object({
+  /** file or folder, relative to the project */
   path: z.string(),
+  /** file of the contract in ODCS format; the path with .odcs.yaml where there is one */
   contract: z.string().optional(),
+  /** who looks after it */
   owner: z.string(),
+  /** who may see it */
   classification: z.enum(['public', 'internal', 'confidential', 'pii', 'special-category']).default('internal'),
+  /** SPDX name, such as CC0-1.0 */
   licence: z.string().optional(),
 });
 export type DatasetDeclaration = z.infer<typeof datasetDeclaration>;
 
 export const monitoringDeclaration = z.object({
+  /** length of the slices of time, UTC; weeks begin on Monday */
   window: z.enum(['hour', 'day', 'week', 'month']).default('week'),
   /** below this many labelled rows a window says "not yet known" */
   minCount: z.number().int().positive().default(500),
@@ -65,28 +75,39 @@ export const monitoringDeclaration = z.object({
   minCoverage: z.number().min(0).max(1).default(0.9),
   /** what a window is compared with: the training run's metric, or the mean of the version's first windows */
   reference: z.enum(['training', 'first-4-windows']).default('training'),
+  /** when to wake somebody */
   alerts: z.array(alertRule).default([]),
 });
 
 export const retrainingDeclaration = z.object({
   /** ids of the alert rules that start it */
   on: z.array(z.string()).default([]),
+  /** how much of the newest data it learns from */
   lookback: duration.default('60d'),
+  /** how long the candidate answers unseen beside the champion */
   shadow: duration.default('14d'),
+  /** how long after one retraining no alert starts another */
   cooldown: duration.default('28d'),
   /** shell commands run in a clean worktree of the project; {from} and {to} are dates, `to` exclusive */
   steps: z.array(z.string()).min(1),
 });
 
 export const modelDeclaration = z.object({
+  /** one of the datasets above */
   dataset: z.string(),
+  /** what kind of answer it gives */
   task: z.literal('binary-classification'),
   /** name of the label */
   target: z.string(),
+  /** who looks after it */
   owner: z.string(),
+  /** the experiment that its runs are in */
   experiment: z.string(),
+  /** the endpoint that serves it */
   endpoint: z.string(),
+  /** conditions, all of which must hold before a version may be approved */
   gate: z.array(gateCondition).default([]),
+  /** the role that a person needs to approve a version */
   approval: z.object({ role: z.string() }).default({ role: 'reviewer' }),
   monitoring: monitoringDeclaration.prefault({}),
   retraining: retrainingDeclaration.optional(),
@@ -95,8 +116,11 @@ export type ModelDeclaration = z.infer<typeof modelDeclaration>;
 
 /** `tilth.yaml`: what should happen to a project's data and models, reviewed like code. */
 export const projectDeclaration = z.object({
+  /** its name on the server */
   project: z.string().regex(/^[a-zA-Z0-9][\w.-]*$/),
+  /** data that is versioned and has an owner */
   datasets: z.record(z.string(), datasetDeclaration).default({}),
+  /** models and how they live */
   models: z.record(z.string(), modelDeclaration).default({}),
 });
 export type ProjectDeclaration = z.infer<typeof projectDeclaration>;

@@ -1,0 +1,107 @@
+import { literalOf, nameOf, nodeAt, nodesOf, readSources, type Node, type Source } from './source.ts';
+import { code, markdownTable, pageHead } from './page.ts';
+
+interface Setting {
+  readonly means: string;
+  readonly standard: string;
+}
+
+/** What each variable that the code reads is for. A variable without a line here fails the test of the reference. */
+export const settings: Readonly<Record<string, Setting>> = {
+  TILTH_HOME: { means: 'The folder that holds everything local: database, blobs, prediction log, logs. `--home` goes first.', standard: '`.tilth` in the project, else the user’s data folder' },
+  TILTH_URL: { means: 'Address of the control plane for commands. `--server` goes first.', standard: '`http://127.0.0.1:5080`' },
+  TILTH_TOKEN: { means: 'The token that says who you are, for commands, a data plane and what they start. Get one with `tilth team token`.', standard: 'none: the local user of a machine without a team' },
+  TILTH_LOG: { means: 'How much the server says: `trace`, `debug`, `info`, `warn`, `error`, `silent`.', standard: '`info`' },
+  TILTH_PYTHON: { means: 'The Python that makes environments, runs templates’ scripts and stands in where a project has no environment.', standard: 'the project’s own, else `python3`' },
+  TILTH_POETRY: { means: 'The Poetry that installs projects’ environments.', standard: '`poetry` on the path, else one in the home' },
+  XDG_DATA_HOME: { means: 'Where the user’s data folder is.', standard: '`~/.local/share`' },
+  POETRY_PYPI_MIRROR_URL: { means: 'The package index for Poetry; when it is set, tilth leaves it as it is.', standard: 'what pip is configured with' },
+  REQUESTS_CA_BUNDLE: { means: 'The certificates for Poetry; when it is set, tilth leaves it as it is.', standard: 'what pip is configured with' },
+  MLFLOW_TRACKING_URI: { means: 'Where the MLflow client logs to; stages and runs started by tilth get the server’s address where it is not set.', standard: 'the server' },
+  MLFLOW_TRACKING_TOKEN: { means: 'The token for the MLflow client; stages and runs started by tilth get `TILTH_TOKEN` where it is not set.', standard: '`TILTH_TOKEN`' },
+  MLFLOW_RUN_CONTEXT: { means: 'Tags, as JSON, that the MLflow client puts on the runs it creates; `tilth run -- COMMAND` adds its own to them.', standard: 'none' },
+  COOKIECUTTER_CONFIG: { means: 'cookiecutter’s settings file, read as cookiecutter reads it. `--config-file` goes first.', standard: '`~/.cookiecutterrc`' },
+};
+
+/** What a program finds that tilth starts. */
+export const handedOn: Readonly<Record<string, string>> = {
+  TILTH_STAGE: 'Name of the stage that runs.',
+  DVC_STAGE: 'Name of the stage that runs, as dvc says it.',
+  DVC_ROOT: 'Root of the repository, as dvc says it.',
+  MLFLOW_TRACKING_URI: 'Address of the server, so that the MLflow client logs to it.',
+  MLFLOW_TRACKING_TOKEN: 'The token of who started it.',
+  MLFLOW_RUN_CONTEXT: 'Tags for the runs that it creates.',
+};
+
+/** Variables of the system that are passed on or looked at and are no settings of ours. */
+const systemVariables = new Set(['PATH', 'HOME', 'SHELL', 'USER', 'USERNAME', 'LOGNAME', 'CI', 'VIRTUAL_ENV', 'PYTHONHOME', 'PYTHONPATH', 'NO_COLOR', 'FORCE_COLOR', 'DISPLAY', 'BROWSER', 'TERM', 'CONDA_PREFIX', 'EDITOR', 'LANG', 'TZ', 'TMPDIR', 'TILTH_TEST_PYTHON', 'TILTH_CHROMIUM']);
+
+interface Found {
+  /** files by variable */
+  readonly read: ReadonlyMap<string, readonly string[]>;
+  readonly set: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Variables that the code reads, and those that it sets for programs it starts, with the files that do. */
+export function findSettings(sources: readonly Source[] = readSources()): Found {
+  const found = { read: new Map<string, string[]>(), set: new Map<string, string[]>() };
+  for (const source of sources) {
+    const nodes = [...nodesOf(source.tree)];
+    const assigned = new Set(nodes.flatMap((node) => (node.type === 'AssignmentExpression' ? [nodeAt(node, 'left')] : [])));
+    for (const node of nodes) {
+      const name = variableOf(node);
+      if (name === undefined || systemVariables.has(name)) continue;
+      const kind = assigned.has(node) ? found.set : found.read;
+      kind.set(name, [...new Set([...(kind.get(name) ?? []), source.path])]);
+    }
+  }
+  return found;
+}
+
+/** The `X` of `process.env['X']`, `environment['X']` or `env['X']`. */
+function variableOf(node: Node): string | undefined {
+  if (node.type !== 'MemberExpression' || !isEnvironment(nodeAt(node, 'object'))) return undefined;
+  const property = nodeAt(node, 'property');
+  const name = node['computed'] === true ? literalOf(property) : nameOf(property);
+  return typeof name === 'string' && /^[A-Z][A-Z0-9_]+$/.test(name) ? name : undefined;
+}
+
+function isEnvironment(node: Node | undefined): boolean {
+  if (node?.type === 'Identifier') return ['environment', 'env'].includes(nameOf(node) ?? '');
+  return node?.type === 'MemberExpression' && nameOf(nodeAt(node, 'object')) === 'process' && nameOf(nodeAt(node, 'property')) === 'env';
+}
+
+/** `docs/reference/config.md` */
+export function configPage(): string {
+  const { read, set } = findSettings();
+  const rows = Object.entries(settings)
+    .filter(([name]) => read.has(name))
+    .sort(([a], [b]) => Number(b.startsWith('TILTH_')) - Number(a.startsWith('TILTH_')) || (a < b ? -1 : 1))
+    .map(([name, setting]) => [code(name), setting.means, setting.standard, (read.get(name) ?? []).map(code).join(', ')]);
+  const given = Object.entries(handedOn)
+    .filter(([name]) => set.has(name))
+    .map(([name, means]) => [code(name), means, (set.get(name) ?? []).map(code).join(', ')]);
+  const head = pageHead(
+    'Configuration',
+    'Nothing has to be set. What a project does is in its `tilth.yaml` (see project-file.md), what a command does in its flags (see\ncommands.md); these variables of the environment are all the rest.',
+  );
+  return [
+    head,
+    markdownTable(['variable', 'what it is for', 'without it', 'read in'], rows),
+    '',
+    '## What a stage finds',
+    '',
+    'A program that tilth starts (a stage of a pipeline, `tilth run -- COMMAND`) finds these, beside what was there before:',
+    '',
+    markdownTable(['variable', 'what it holds', 'set in'], given),
+    '',
+  ].join('\n');
+}
+
+/** Variables that are read, or set for others, and described nowhere. */
+export function settingFaults(): string[] {
+  const { read, set } = findSettings();
+  const faults = (found: ReadonlyMap<string, readonly string[]>, described: object, list: string): string[] =>
+    [...found].flatMap(([name, paths]) => (name in described ? [] : [`${name} (${paths.join(', ')}) has no line in "${list}" of scripts/reference/config.ts`]));
+  return [...faults(read, settings, 'settings'), ...faults(set, handedOn, 'handedOn')];
+}
