@@ -10,6 +10,8 @@ import { temporaryHome } from '../../src/server/test-world.ts';
 const python = process.env['TILTH_TEST_PYTHON'];
 const skip = python === undefined && process.env['CI'] === undefined ? 'TILTH_TEST_PYTHON is not set: npm test sets it up' : false;
 
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
 interface Session {
   readonly run: string;
   readonly child: string;
@@ -73,5 +75,28 @@ describe('the unmodified mlflow client', { skip }, () => {
     const { fields } = await get<Comparison>(`/api/v1/runs/compare?ids=${session.run},${session.child}`);
     const loss = fields.find((field) => field.kind === 'metric' && field.key === 'loss');
     assert.deepEqual([loss?.values, loss?.isDifferent], [[0.25, null], true]);
+  });
+
+  it('logs from a command with its commit and command line, and passes on its exit code', async () => {
+    const script = "import mlflow, sys\nwith mlflow.start_run() as run: mlflow.log_metric('auc', 0.5)\nprint(run.info.run_id)\nsys.exit(7)";
+    const words = [main, 'run', '--server', server.address, '--experiment', 'by command', '--', python ?? '', '-c', script];
+    const failed = await promisify(execFile)(process.execPath, words, { env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' } }).catch(
+      (thrown: { code: number; stdout: string }) => thrown,
+    );
+    assert.equal('code' in failed ? failed.code : 0, 7);
+    const id = failed.stdout.split('\n').find((line) => /^[0-9a-f]{32}$/.test(line)) ?? '';
+    const run = await get<RunDetail>(`/api/v1/runs/${id}`);
+    assert.equal(run.experimentName, 'by command');
+    assert.match(run.tags['tilth.command'] ?? '', /^.*python.* -c import mlflow/);
+    assert.match(run.tags['mlflow.source.git.commit'] ?? '', /^[0-9a-f]{40}$/);
+  });
+
+  it('is listed, shown and compared from the command line', async () => {
+    const tilth = async (...words: string[]): Promise<string> =>
+      (await promisify(execFile)(process.execPath, [main, 'run', ...words, '--server', server.address])).stdout;
+    const { runs } = JSON.parse(await tilth('list', '--experiment', 'flights', '--filter', 'metrics.auc > 0.8', '--json')) as RunPage;
+    assert.deepEqual(runs.map((run) => run.name), ['child', 'parent']);
+    assert.match(await tilth('show', session.run), /loss +0\.25 {2}\(step 2\)/);
+    assert.match(await tilth('compare', session.run, session.child), /metric +loss +0\.25 +–/);
   });
 });
