@@ -2,7 +2,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { contractInvalid } from './data-errors.ts';
 
-/** One thing that must hold; `violates` is SQL over one row, see contract-sql.ts for the columns. */
+/** One thing that must hold; contract-sql.ts turns it into SQL. */
 export interface Rule {
   readonly id: string;
   /** null for a rule about the rows as a whole */
@@ -151,11 +151,11 @@ export function readContract(text: string, name: string): Contract {
   const notChecked: string[] = [];
   const tables = data.schema.map((table): ContractTable => {
     const faults: string[] = [];
-    const rules = [
+    const rules = withoutRepeats([
       ...table.properties.flatMap((one) => propertyRules(one, notChecked, faults)),
       ...keyRules(table.properties),
       ...(table.quality ?? []).flatMap((one) => qualityRule(one, null, notChecked, faults)),
-    ];
+    ]);
     if (faults.length > 0) throw contractInvalid(name, faults);
     return {
       name: table.name,
@@ -165,6 +165,17 @@ export function readContract(text: string, name: string): Contract {
     };
   });
   return { id: data.id, tables, notChecked };
+}
+
+/** Contracts often say one thing twice, `unique` and `duplicateValues: 0`; one bad row should be named once. */
+function withoutRepeats(rules: readonly Rule[]): Rule[] {
+  const seen = new Set<string>();
+  return rules.filter(({ column, test, limit, severity }) => {
+    const key = JSON.stringify([column, test, limit.operator, limit.bounds, severity]);
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
 }
 
 function logicalType(name: string | undefined): LogicalType {
@@ -243,7 +254,7 @@ function qualityRule(one: Quality, column: string | null, notChecked: string[], 
   }
   const limit = limitOf(one);
   if (limit === undefined) {
-    faults.push(`${where}: ${metric} needs one operator with ${'its number, for example'} mustBe: 0`);
+    faults.push(`${where}: ${metric} needs one operator with its number, for example mustBe: 0`);
     return [];
   }
   const unit = limit.unit === 'percent' ? ' percent of the rows' : '';
