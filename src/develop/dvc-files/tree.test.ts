@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareCodePoints, decodeName, encodePath } from './python-text.ts';
-import { treeEntries, treeHash, treeText } from './tree.ts';
+import { treeEntries, treeText } from './tree.ts';
 
 test('the .dir object is the JSON that Python writes, sorted by code point', () => {
   const md5 = 'b1946ac92492d2347c6235b4d2611184';
@@ -12,16 +12,6 @@ test('the .dir object is the JSON that Python writes, sorted by code point', () 
   assert.match(text, /^\[\{"md5": "b194\w+", "relpath": "Z\.txt"\}, /);
   assert.match(text, /"\\ud83d\\ude00"\}\]$/);
   assert.match(text, /"\\u00e9\.txt"/);
-});
-
-test('the hash of a folder is the one that dvc documents', () => {
-  const entries = [
-    ['b1946ac92492d2347c6235b4d2611184', 'a.txt'],
-    ['88df14e6957d2adb8ae54d0269f546ab', 'é.txt'],
-    ['fbade9e36a3f36d3d676c1b808451dd7', 'Z.txt'],
-    ['591785b794601e212b260e25925636fd', 'sub/c.txt'],
-  ].map(([md5 = '', relpath = '']) => ({ md5, relpath }));
-  assert.match(treeHash(treeText(entries)), /^[0-9a-f]{32}\.dir$/);
 });
 
 test('a listing that leaves its folder is refused', () => {
