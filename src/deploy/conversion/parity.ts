@@ -20,8 +20,14 @@ export interface Slice {
   readonly maxError: number;
 }
 
+export interface PartSlice extends Slice {
+  readonly kind: string;
+  /** rows at a jump that got the answer of the jump's other side */
+  readonly flippedCount: number;
+}
+
 export interface Comparison extends Slice {
-  readonly parts: readonly (Slice & { readonly kind: string })[];
+  readonly parts: readonly PartSlice[];
   /** index of the row with the largest difference; null without rows */
   readonly worst: { readonly index: number; readonly error: number } | null;
 }
@@ -29,6 +35,10 @@ export interface Comparison extends Slice {
 /**
  * How far a served graph is from the Python original on the same rows.
  * A classifier is compared by label and probability, a regression by its predictions.
+ *
+ * Rows of the kind `threshold` come in two halves: row i of the first lies one float32 step before a jump of the
+ * original, row i of the second right behind it. A graph computes in float32, so its jump may lie a rounding away;
+ * there either side's answer is right, and any third one is wrong.
  *
  * @throws when the answers are not for the same rows and classes
  */
@@ -43,11 +53,27 @@ export function compareAnswers(
   }
   const errors = new Float64Array(rowCount);
   const isEqual = new Uint8Array(rowCount);
-  for (let row = 0; row < rowCount; row += 1) {
-    isEqual[row] = isSameLabel(original.labels[row], served.labels[row]) ? 1 : 0;
-    errors[row] = options.isClassifier ? probabilityError(original, served, row) : predictionError(original, served, row);
+  const isFlipped = new Uint8Array(rowCount);
+  const partnerOf = jumpPartners(options.parts);
+  const errorAgainst = (expected: number, row: number): number => {
+    if (!options.isClassifier) return predictionError(original, served, expected, row);
+    if (original.probabilities !== null) return probabilityError(original, served, expected, row);
     // a wrong label never looks better than a slightly wrong probability
-    if (options.isClassifier && original.probabilities === null && isEqual[row] === 0) errors[row] = 1;
+    return isSameLabel(original.labels[expected], served.labels[row]) ? 0 : 1;
+  };
+  for (let row = 0; row < rowCount; row += 1) {
+    let expected = row;
+    const partner = partnerOf.get(row);
+    errors[row] = errorAgainst(row, row);
+    if (partner !== undefined) {
+      const other = errorAgainst(partner, row);
+      if (other < (errors[row] ?? 0)) {
+        errors[row] = other;
+        expected = partner;
+        isFlipped[row] = 1;
+      }
+    }
+    isEqual[row] = isSameLabel(original.labels[expected], served.labels[row]) ? 1 : 0;
   }
   const slice = (from: number, to: number): Slice => ({
     rowCount: to - from,
@@ -57,13 +83,28 @@ export function compareAnswers(
   const worst = worstOf(errors, isEqual, options.isClassifier);
   return {
     ...slice(0, rowCount),
-    parts: options.parts.filter((part) => part.to > part.from).map((part) => ({ kind: part.kind, ...slice(part.from, part.to) })),
+    parts: options.parts.filter((part) => part.to > part.from).map((part) => ({
+      kind: part.kind,
+      ...slice(part.from, part.to),
+      flippedCount: isFlipped.subarray(part.from, part.to).reduce((sum, flag) => sum + flag, 0),
+    })),
     worst: worst < 0 ? null : { index: worst, error: errors[worst] ?? 0 },
   };
 }
 
-function probabilityError(original: Answers, served: Answers, row: number): number {
-  const expected = original.probabilities?.[row];
+/** Rows on the two sides of a jump, each by the other. */
+function jumpPartners(parts: readonly Part[]): Map<number, number> {
+  const partners = new Map<number, number>();
+  for (const part of parts) {
+    if (part.kind !== 'threshold') continue;
+    const half = Math.floor((part.to - part.from) / 2);
+    for (let row = part.from; row < part.from + half; row += 1) partners.set(row, row + half).set(row + half, row);
+  }
+  return partners;
+}
+
+function probabilityError(original: Answers, served: Answers, expectedRow: number, row: number): number {
+  const expected = original.probabilities?.[expectedRow];
   if (expected === undefined) return 0;
   const got = served.probabilities?.[row] ?? [];
   if (got.length !== expected.length) throw new Error(`row ${row} has ${expected.length} classes in the original and ${got.length} in the graph`);
@@ -72,8 +113,8 @@ function probabilityError(original: Answers, served: Answers, row: number): numb
   return error;
 }
 
-function predictionError(original: Answers, served: Answers, row: number): number {
-  const expected = Number(original.labels[row]);
+function predictionError(original: Answers, served: Answers, expectedRow: number, row: number): number {
+  const expected = Number(original.labels[expectedRow]);
   return difference(expected, Number(served.labels[row])) / Math.max(1, Math.abs(expected));
 }
 

@@ -2,10 +2,12 @@ import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform, recordEvent } from '../../team/command.ts';
+import { linkLineage } from '../../develop/lineage/lineage-store.ts';
 import { moveAliasAndRecord, type AliasMove } from '../registry/aliases.ts';
 import { challenger, champion } from '../registry/registry.ts';
 import { approvalMissing } from '../registry/registry-errors.ts';
 import { aliasHistory, findAlias, findVersionRow, getModelRow, getVersionRow, isApproved } from '../registry/registry-store.ts';
+import type { RouteTarget } from '../serving/serving-api.ts';
 import { routeOf, targetsOf, withChampion, type Route } from './endpoint.ts';
 import type { RouteChange } from './endpoint-api.ts';
 import {
@@ -34,7 +36,7 @@ export async function createEndpoint(world: World, actor: Actor, wanted: { name:
     const version = await findAlias(tx, model, champion);
     const isReady = version !== undefined && (await isApproved(tx, model, version, [champion])) && (await isServable(tx, model, version));
     const targets = isReady ? targetsOf({ champion: version, canary: null, shadows: [] }) : [];
-    await writeRoute(tx, { name, model, targets, isStopped: false, at: world.clock.now(), by: actor.id, reason: 'created' });
+    await putRoute(tx, { name, model, targets, at: world.clock.now(), by: actor.id, reason: 'created' });
   });
   return getEndpointRow(world.database.read, name);
 }
@@ -107,7 +109,7 @@ async function applyRoute(world: World, tx: Transaction, actor: Actor, endpoint:
   if ((await findAlias(tx, model, champion)) !== route.champion) {
     await moveAliasAndRecord(world, tx, actor, { model, alias: champion, version: route.champion, reason, origin: name });
   }
-  await writeRoute(tx, { name, model, targets, isStopped: false, at: world.clock.now(), by: actor.id, reason });
+  await putRoute(tx, { name, model, targets, at: world.clock.now(), by: actor.id, reason });
 }
 
 /** Endpoints of a model go with its alias `champion`; what they can't serve, the alias can't name. */
@@ -123,7 +125,7 @@ export async function followChampion(world: World, tx: Transaction, actor: Actor
     await requireServable(tx, model, version);
     const reason = move.reason ?? 'the champion moved';
     const targets = targetsOf(withChampion(route, version));
-    await writeRoute(tx, { name: endpoint.name, model, targets, isStopped: false, at: world.clock.now(), by: actor.id, reason });
+    await putRoute(tx, { name: endpoint.name, model, targets, at: world.clock.now(), by: actor.id, reason });
     await recordEvent(world, tx, {
       actor,
       verb: 'endpoint.route',
@@ -131,6 +133,18 @@ export async function followChampion(world: World, tx: Transaction, actor: Actor
       thing: endpoint.name,
       data: { champion: version, from: route?.champion ?? null, reason },
     });
+  }
+}
+
+/** Writes a live route, and that its versions came to serve here. */
+async function putRoute(
+  tx: Transaction,
+  route: { name: string; model: string; targets: readonly RouteTarget[]; at: number; by: string; reason: string },
+): Promise<void> {
+  await writeRoute(tx, { ...route, isStopped: false });
+  for (const { version, variant } of route.targets) {
+    const from = { kind: 'model-version', id: `${route.model}/${version}` } as const;
+    await linkLineage(tx, from, { kind: 'endpoint', id: route.name }, variant, route.at);
   }
 }
 

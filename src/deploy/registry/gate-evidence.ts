@@ -3,11 +3,11 @@ import type { Reader, Transaction } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { declarationOf, type DeclaredModel } from '../../start/project/project-store.ts';
+import { contractStateOf } from '../../develop/data/data-store.ts';
 import { searchRuns } from '../../develop/tracking/run-search.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
 import { datasetTagPrefix, type Run } from '../../develop/tracking/tracking.ts';
 import { voidChanged } from './approval-state.ts';
-import { contractVerdict } from './contract-verdict.ts';
 import { betterOf, evaluateConditions, type ChampionComparison, type GateFacts, type RunMetric } from './gate.ts';
 import type { GateReport, Parity } from './registry-api.ts';
 import { champion } from './registry.ts';
@@ -64,6 +64,14 @@ const storeReport = (tx: Transaction, row: VersionRow, report: GateReport, dataV
     data_version: dataVersion,
   });
 
+/** The verdict of the contract over a dataset version; null when it was never checked. */
+async function contractVerdict(read: Reader, dataset: string, dataVersion: string): Promise<GateFacts['contract']> {
+  const found = await contractStateOf(read, dataset, dataVersion);
+  if (found === undefined || found.state === 'none') return null;
+  const isPassed = found.state === 'passed';
+  return { isPassed, at: found.checkedAt, summary: `The contract is broken by data version ${dataVersion.slice(0, 8)}.` };
+}
+
 /** The dataset version that the version's run says it used. */
 export async function dataVersionOf(read: Reader, row: VersionRow, dataset: string | undefined): Promise<string | null> {
   if (row.run_id === null) return null;
@@ -97,7 +105,7 @@ async function collectFacts(world: World, row: VersionRow, declared: DeclaredMod
     engine: row.engine,
     engineReason: row.reason,
     parity: row.parity === null ? null : (JSON.parse(row.parity) as Parity),
-    contract: dataset === undefined || dataVersion === null ? null : await contractVerdict(world, dataset, dataVersion),
+    contract: dataset === undefined || dataVersion === null ? null : await contractVerdict(read, dataset, dataVersion),
     champion: rival,
     comparison: rival !== null && needsComparison ? ((await compareWithChampion(row.model, row.version, rival)) ?? null) : null,
   };

@@ -162,8 +162,14 @@ function parityHolds(condition: { labelsEqual: number; maxError: number }, facts
     measured: `labels equal in ${parity.labelsEqual === null ? '–' : percent(parity.labelsEqual)}, largest difference ${parity.maxError.toExponential(1)}`,
     passed: parity.rowCount > 0 && areLabelsEqual && parity.maxError <= condition.maxError,
     evidence: { rowCount: parity.rowCount, at: parity.measuredAt },
-    note: parity.rowCount === 0 ? 'There were no rows to compare.' : null,
+    note: parity.rowCount === 0 ? 'There were no rows to compare.' : jumpNote(parity),
   };
+}
+
+function jumpNote(parity: Parity): string | null {
+  const flippedCount = parity.parts.reduce((sum, part) => sum + part.flippedCount, 0);
+  if (flippedCount === 0) return null;
+  return `${flippedCount} rows one float32 step from a jump of the model got the answer of its other side.`;
 }
 
 function contractPassed(facts: GateFacts): Verdict {

@@ -419,21 +419,31 @@ const orderColumns = (table: string, orders: readonly string[], grammar: SearchG
     return { sql: sql.ref(`${table}.${order.key}`), isAscending: order.isAscending };
   });
 
-const conditionSql = (table: string, comparison: Comparison, tagOwner: RawBuilder<boolean>): RawBuilder<boolean> =>
-  comparison.family === 'tag'
-    ? sql`EXISTS (SELECT 1 FROM registry_tag WHERE ${tagOwner} AND registry_tag.key = ${comparison.key}
-                  AND ${comparisonSql(sql.ref('registry_tag.value'), comparison)})`
-    : comparisonSql(sql.ref(`${table}.${comparison.key}`), comparison);
+const promptTag = 'mlflow.prompt.is_prompt';
+
+/** MLflow keeps prompts as models with a tag; a search shows them only when it names the tag. */
+function conditionsSql(table: string, comparisons: readonly Comparison[], tagOwner: RawBuilder<boolean>): RawBuilder<boolean> {
+  const hasTag = (comparison: Comparison): RawBuilder<boolean> =>
+    sql`EXISTS (SELECT 1 FROM registry_tag WHERE ${tagOwner} AND registry_tag.key = ${comparison.key}
+                AND ${comparisonSql(sql.ref('registry_tag.value'), comparison)})`;
+  const isPrompt = hasTag({ family: 'tag', key: promptTag, operator: '=', value: 'true' });
+  const asksForPrompts = comparisons.some((each) => each.key === promptTag && each.operator === '=');
+  const others = comparisons.filter((each) => each.key !== promptTag);
+  return all([
+    asksForPrompts ? isPrompt : sql`NOT ${isPrompt}`,
+    ...others.map((each) => (each.family === 'tag' ? hasTag(each) : comparisonSql(sql.ref(`${table}.${each.key}`), each))),
+  ]);
+}
 
 async function searchModels(read: Reader, search: Search): Promise<Page> {
   const query = [search.filter ?? '', search.order_by];
   const columns = [...orderColumns('model', search.order_by, modelOrderGrammar), { sql: sql.ref('model.name'), isAscending: true }];
   const owner = sql<boolean>`registry_tag.model = model.name AND registry_tag.version = 0`;
-  const where = conditionsOf(parseFilter(search.filter, modelGrammar)).map((each) => conditionSql('model', each, owner));
+  const where = conditionsSql('model', conditionsOf(parseFilter(search.filter, modelGrammar)), owner);
   const after = readPageToken<Position>(position, search.page_token, query);
   const { rows } = await sql<NamedRow & Record<string, unknown>>`
     SELECT model.*, ${sortSelection(columns)} FROM model
-    WHERE lifecycle = 'active' AND ${all(where)} AND ${afterPosition(columns, after)}
+    WHERE lifecycle = 'active' AND ${where} AND ${afterPosition(columns, after)}
     ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
   return { found: await wireModels(read, rows.slice(0, search.limit)), token: tokenAfter(rows, columns, search.limit, query) };
 }
@@ -444,11 +454,11 @@ async function searchVersions(read: Reader, search: Search): Promise<Page> {
   if (columns.length === 0) columns.push({ sql: sql.ref('model_version.updated_at'), isAscending: false });
   columns.push({ sql: sql.ref('model_version.model'), isAscending: true }, { sql: sql.ref('model_version.version'), isAscending: false });
   const owner = sql<boolean>`registry_tag.model = model_version.model AND registry_tag.version = model_version.version`;
-  const where = conditionsOf(parseFilter(search.filter, versionGrammar)).map((each) => conditionSql('model_version', each, owner));
+  const where = conditionsSql('model_version', conditionsOf(parseFilter(search.filter, versionGrammar)), owner);
   const after = readPageToken<Position>(position, search.page_token, query);
   const { rows } = await sql<{ model: string; version: number } & Record<string, unknown>>`
     SELECT model_version.model, model_version.version, ${sortSelection(columns)} FROM model_version
-    WHERE lifecycle = 'active' AND ${all(where)} AND ${afterPosition(columns, after)}
+    WHERE lifecycle = 'active' AND ${where} AND ${afterPosition(columns, after)}
     ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
   const page = rows.slice(0, search.limit);
   const known = new Map<string, ModelVersion>();

@@ -52,7 +52,13 @@ export const paritySlice = z.object({
 
 export const parity = paritySlice.extend({
   /** given rows, then rows made to break a careless conversion */
-  parts: z.array(paritySlice.extend({ kind: z.string() })),
+  parts: z.array(
+    paritySlice.extend({
+      kind: z.string(),
+      /** rows one float32 step from a jump that got the answer of its other side */
+      flippedCount: z.number().int(),
+    }),
+  ),
   /** the row with the largest difference; null when there were no rows */
   worstRow: z
     .object({

@@ -4,6 +4,7 @@ import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
+import { linkLineage } from '../../develop/lineage/lineage-store.ts';
 import { isProtected, requireApproval } from './aliases.ts';
 import { blobFolderOf, resolveSource } from './model-source.ts';
 import { champion, checkModelName } from './registry.ts';
@@ -116,6 +117,10 @@ export async function registerVersion(world: World, actor: Actor, wanted: Regist
       })
       .execute();
     for (const [key, value] of Object.entries(wanted.tags ?? {})) await putTag(tx, wanted.model, number, key, value);
+    if (runId !== null) {
+      const from = { kind: 'run', id: runId } as const;
+      await linkLineage(tx, from, { kind: 'model-version', id: `${wanted.model}/${number}` }, 'registered as', at);
+    }
     await recordEvent(world, tx, {
       actor,
       verb: 'model.register',
