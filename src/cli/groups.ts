@@ -26,6 +26,8 @@ const explain: Group = { load: async () => (await import('../team/glossary-comma
 const model: Group = { load: async () => (await import('../deploy/registry/registry-commands.ts')).addModelCommands };
 const endpoint: Group = { load: async () => (await import('../deploy/endpoints/endpoint-commands.ts')).addEndpointCommands };
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
+const monitor: Group = { load: async () => (await import('../monitor/monitor-commands.ts')).addMonitorCommands };
+const alert: Group = { load: async () => (await import('../monitor/alerts/alert-commands.ts')).addAlertCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
 const retraining: Group = { load: async () => (await import('../maintain/retraining/retraining-commands.ts')).addRetrainingCommands };
@@ -44,6 +46,8 @@ export const groups = {
   endpoint,
   predict: endpoint,
   serve,
+  monitor,
+  alert,
   team,
   explain,
   retrain: retraining,

@@ -16,6 +16,7 @@ import { auditRoutes } from '../maintain/audit/audit-routes.ts';
 import { handoverRoutes } from '../maintain/handover/handover-routes.ts';
 import { handoverMigrations } from '../maintain/handover/handover-store.ts';
 import { retrainingFeature } from '../maintain/retraining/retraining-feature.ts';
+import { monitorFeature } from '../monitor/monitor-feature.ts';
 import { eventRoutes } from '../platform/event-routes.ts';
 import { eventMigrations } from '../platform/events.ts';
 import type { Feature } from '../platform/feature.ts';
@@ -45,6 +46,7 @@ export const features: readonly Feature[] = [
   mlflowRegistryFeature,
   endpointFeature,
   { name: 'ask', routes: askRoutes },
+  monitorFeature,
   retrainingFeature,
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   { name: 'audit', routes: auditRoutes },
