@@ -5,21 +5,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { systemActor, type Actor } from '../../platform/actor.ts';
-import { TilthError } from '../../platform/errors.ts';
-import { addDatasetVersion } from '../../develop/data/data-store.ts';
-import { newDatasetVersion } from '../../develop/data/data-api.ts';
-import { lineageOf } from '../../develop/lineage/lineage-store.ts';
-import { startServer, type RunningServer } from '../../server/server.ts';
-import { temporaryHome } from '../../server/test-world.ts';
-import { registerProject } from '../../start/project/project-store.ts';
-import { localActor } from '../../team/can.ts';
-import { actorOfToken, addPerson, issueToken } from '../../team/people-store.ts';
-import { createEndpoint, rollbackEndpoint, routeEndpoint } from '../endpoints/endpoints.ts';
-import { awaitServingConfig, servingConfigOf } from '../endpoints/serving-state.ts';
-import { approve, requestApproval } from './approvals.ts';
-import { evaluateGate, setChampionComparison } from './gate-evidence.ts';
-import { championOf, getVersion } from './registry-store.ts';
+import { systemActor, type Actor } from '../../src/platform/actor.ts';
+import { TilthError } from '../../src/platform/errors.ts';
+import { addDatasetVersion } from '../../src/develop/data/data-store.ts';
+import { newDatasetVersion } from '../../src/develop/data/data-api.ts';
+import { lineageOf } from '../../src/develop/lineage/lineage-store.ts';
+import { startServer, type RunningServer } from '../../src/server/server.ts';
+import { temporaryHome } from '../../src/server/test-world.ts';
+import { registerProject } from '../../src/start/project/project-store.ts';
+import { localActor } from '../../src/team/can.ts';
+import { actorOfToken, addPerson, issueToken } from '../../src/team/people-store.ts';
+import { createEndpoint, rollbackEndpoint, routeEndpoint } from '../../src/deploy/endpoints/endpoints.ts';
+import { awaitServingConfig, servingConfigOf } from '../../src/deploy/endpoints/serving-state.ts';
+import { approve, requestApproval } from '../../src/deploy/registry/approvals.ts';
+import { evaluateGate, setChampionComparison } from '../../src/deploy/registry/gate-evidence.ts';
+import { championOf, getVersion } from '../../src/deploy/registry/registry-store.ts';
 
 const python = process.env['TILTH_TEST_PYTHON'];
 if (python === undefined && process.env['CI'] !== undefined) throw new Error('TILTH_TEST_PYTHON is missing; the test set-up provides it');
@@ -99,7 +99,7 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
       'flights',
       newDatasetVersion.parse({ md5: dataVersion, project: 'flights', path: 'data/raw', size: 1, fileCount: 1, contractState: 'passed', contractHash: 'c' }),
     );
-    candidates = (await script('mlflow-client-log.py', ['late', dataVersion])) as Record<string, Candidate>;
+    candidates = (await script('registry_log.py', ['late', dataVersion])) as Record<string, Candidate>;
     await converted(1);
     await converted(2);
   });
@@ -131,7 +131,7 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
   });
 
   it('can’t put a version into production by any of its calls before someone approved it', async () => {
-    const answer = (await script('mlflow-client-use.py', ['back-doors', 'late'])) as Record<string, { code: string; message: string } | null>;
+    const answer = (await script('registry_use.py', ['back-doors', 'late'])) as Record<string, { code: string; message: string } | null>;
     for (const door of ['alias', 'stage'] as const) {
       assert.equal(answer[door]?.code, 'PERMISSION_DENIED');
       assert.match(answer[door]?.message ?? '', /tilth model request late 1/);
@@ -175,7 +175,7 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
 
   it('loads the champion by its alias and answers as the model that was logged', async () => {
     const linear = candidates['linear'];
-    const answer = (await script('mlflow-client-use.py', ['load', 'late', JSON.stringify(linear?.example)])) as Record<string, unknown>;
+    const answer = (await script('registry_use.py', ['load', 'late', JSON.stringify(linear?.example)])) as Record<string, unknown>;
     assert.deepEqual(answer['labels'], linear?.labels);
     assert.equal(answer['version'], '1');
     for (const door of ['deleteAlias', 'deleteVersion', 'deleteModel', 'rename']) {
@@ -227,7 +227,7 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
   });
 
   it('arranges an undeclared model freely, in MLflow’s words', async () => {
-    const facts = (await script('mlflow-client-use.py', ['everything', 'free'])) as Record<string, unknown>;
+    const facts = (await script('registry_use.py', ['everything', 'free'])) as Record<string, unknown>;
     const code = (name: string): unknown => (facts[name] as { code: string } | null)?.code;
     assert.deepEqual(facts['names'], ['free']);
     assert.deepEqual(facts['tags'], { place: 'here', team: 'ops' });
