@@ -19,8 +19,8 @@ export interface TestRegistry {
   readonly ana: Actor;
   readonly ben: Actor;
   /** registers a version of `late` whose conversion is said to have worked */
-  addVersion(by?: Actor): Promise<number>;
-  close(): Promise<void>;
+  readonly addVersion: (by?: Actor) => Promise<number>;
+  readonly close: () => Promise<void>;
 }
 
 const declaration = (gate: string): string => `
@@ -49,7 +49,7 @@ export async function createTestRegistry(options: { gate?: string; hasTeam?: boo
     world,
     ana,
     ben,
-    async addVersion(by = ana) {
+    addVersion: async (by = ana) => {
       // kept elsewhere, so that nothing is converted; the outcome of a conversion is written below
       const { version } = await registerVersion(world, by, { model: 'late', source: 's3://bucket/model', createsModel: true });
       const digest = String(version).padStart(64, '0');
@@ -66,7 +66,7 @@ export async function createTestRegistry(options: { gate?: string; hasTeam?: boo
       );
       return version;
     },
-    async close() {
+    close: async () => {
       endFollowing();
       await world.close();
       rmSync(project, { recursive: true, force: true });
