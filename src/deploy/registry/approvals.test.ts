@@ -91,7 +91,7 @@ describe('approval', () => {
         const granted = await approve(world, localActor, { model: 'late', version, reason: 'I work alone' });
         assert.equal(granted.isSingleEye, true);
         const [event] = await listEvents(world.database.read, { verb: 'model.approve-alone' });
-        assert.equal((event?.data as { isSingleEye: boolean }).isSingleEye, true);
+        assert.equal((event?.data as { isSingleEye?: boolean } | undefined)?.isSingleEye, true);
       },
       { hasTeam: false },
     ));
