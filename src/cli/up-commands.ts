@@ -1,7 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform/command.ts';
 import { createHome, resolveHome } from '../platform/home.ts';
+import { portTaken } from '../platform/port.ts';
 import { note } from '../platform/terminal.ts';
 import { superviseProcess, type Supervised } from './supervisor.ts';
 
@@ -29,7 +31,7 @@ export const addUpCommands: AddCommands = (program) => {
     .option('--serve-port <n>', 'data plane; the control plane’s port + 1 unless given')
     .option('--host <address>', 'loopback unless you say otherwise', '127.0.0.1')
     .action(async (flags: UpFlags) => {
-      const running = startUp(flags);
+      const running = await startUp(flags);
       note(`tilth is at ${running.address}   (Ctrl-C ends it)`);
       await untilToldToStop();
       await running.stop();
@@ -37,14 +39,19 @@ export const addUpCommands: AddCommands = (program) => {
     });
 };
 
-/** Starts both planes as processes of their own, so that each survives the other's restart. */
-export function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'host'>): {
-  address: string;
-  planeAddress: string;
+export interface RunningUp {
+  readonly address: string;
+  readonly planeAddress: string;
   stop(): Promise<void>;
-} {
+}
+
+/** Starts both planes as processes of their own, so that each survives the other's restart. */
+export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'host'>): Promise<RunningUp> {
   const home = createHome(resolveHome(flags.home));
   const servePort = flags.servePort ?? String(Number(flags.port) + 1);
+  // said here, once, instead of by a child that is started again and again
+  await requireFree(flags.host, Number(flags.port));
+  await requireFree('127.0.0.1', Number(servePort));
   const address = `http://${flags.host}:${flags.port}`;
   const planeAddress = `http://127.0.0.1:${servePort}`;
   const shared = ['--home', home.root];
@@ -68,6 +75,15 @@ export function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'ho
       rmSync(file, { force: true });
     },
   };
+}
+
+/** @throws PORT_TAKEN */
+function requireFree(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (cause) => reject(portTaken(port, cause)));
+    probe.listen(port, host, () => probe.close(() => resolve()));
+  });
 }
 
 /** Answers at the first SIGINT or SIGTERM. */

@@ -14,6 +14,7 @@ import { createApi, errorHandler, loopbackGuard, type Api } from '../platform/ht
 import { Jobs } from '../platform/jobs.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
+import { portTaken } from '../platform/port.ts';
 import type { World } from '../platform/world.ts';
 import { answerError, isMlflowPath } from '../develop/tracking/mlflow-wire.ts';
 import { identify } from '../team/people-routes.ts';
@@ -119,7 +120,7 @@ async function listen(app: Api, host: string, port: number): Promise<{ listener:
     listener.on('error', (cause: NodeJS.ErrnoException) => {
       reject(
         cause.code === 'EADDRINUSE'
-          ? new TilthError('PORT_TAKEN', 409, `Port ${port} is taken by another program.`, `Choose one: tilth up --port ${port + 10}`, { cause })
+          ? portTaken(port, cause)
           : cause,
       );
     });

@@ -8,6 +8,7 @@ import { setChampionComparison } from '../../deploy/registry/gate-evidence.ts';
 import { perform } from '../../team/command.ts';
 import { requireRight } from '../../team/can.ts';
 import type { Alert } from '../alerts/alert-api.ts';
+import { openAlerts } from '../alerts/alert-store.ts';
 import { evaluateAlerts } from '../alerts/alerting.ts';
 import { saveDrift, type VersionDrift } from '../drift/drift-store.ts';
 import { evaluateDrift } from '../drift/window-drift.ts';
@@ -21,6 +22,22 @@ import { monitoringPlan, type MonitoringPlan } from '../windows/monitoring-plan.
 import { saveWatermark, watermarkOf, type Watermark } from '../windows/watermark-store.ts';
 import { dayMs, windowOf, windowsBetween, type Window } from '../windows/window.ts';
 import type { EvaluatedWindow, WatermarkAnswer } from './evaluation-api.ts';
+
+/**
+ * What a later stage does once the windows of a model are evaluated; the evaluation is answered after it.
+ *
+ * @param at event time up to which everything is known
+ * @param firingRules rules whose alert fires now
+ */
+export type EvaluationFollower = (world: World, model: string, at: number, firingRules: readonly string[]) => Promise<void>;
+
+const followers = new Set<EvaluationFollower>();
+
+/** @returns a function that ends it */
+export function followEvaluations(follower: EvaluationFollower): () => void {
+  followers.add(follower);
+  return () => void followers.delete(follower);
+}
 
 const running = new WeakMap<World, Map<string, Promise<unknown>>>();
 
@@ -73,6 +90,8 @@ async function evaluateNow(world: World, actor: Actor, model: string, asked: num
     await settleDays(tx, model, settled);
     await saveWatermark(tx, model, watermark, world.clock.now());
   });
+  const firing = (await openAlerts(read, model)).filter((alert) => alert.state === 'firing').map((alert) => alert.rule);
+  for (const follow of followers) await follow(world, model, at, firing);
   return { model, watermark: at, windows: evaluated, alerts };
 }
 

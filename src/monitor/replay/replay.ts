@@ -3,7 +3,6 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call } from '../../platform/client.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
-import type { JobView } from '../../platform/job-api.ts';
 import type { CommonFlags } from '../../platform/terminal.ts';
 import type { Endpoint } from '../../deploy/endpoints/endpoint-api.ts';
 import { layoutOf, type Feature } from '../../deploy/serving/rows.ts';
@@ -108,6 +107,8 @@ const underWay = 2;
 /** Batches between two notes of how far it got. */
 const stretchBatches = 32;
 const labelsPerRequest = 20_000;
+/** The last time that a date can hold. */
+const forever = 8.64e15;
 
 /**
  * Sends a file of past traffic to an endpoint as if it happened now: rows in their order, what turned out to be true when
@@ -273,7 +274,7 @@ class Replay {
   async #sendLabels(to: number): Promise<void> {
     const cursor = this.#cursor;
     const from = this.#options.from ?? 0;
-    const labels = await this.#source.labels(cursor.labelsTo, to, from, this.#options.until ?? Infinity);
+    const labels = await this.#source.labels(cursor.labelsTo, to, from, this.#options.until ?? forever);
     for (let start = 0; start < labels.length; start += labelsPerRequest) {
       const part = labels.slice(start, start + labelsPerRequest);
       await this.#patiently(() => call<LabelAnswer>(this.#options.flags, 'POST', this.#path('labels'), part));
@@ -288,13 +289,11 @@ class Replay {
     const answer = await this.#patiently(() => call<WatermarkAnswer>(this.#options.flags, 'POST', this.#path('watermark'), { at }));
     cursor.windows += answer.windows.filter((window) => window.isNew).length;
     cursor.alerts.push(...answer.alerts.map(({ id, rule, version, summary }) => ({ id, rule, version, summary })));
-    // whoever reacts to an alert gets a moment to queue its job
-    if (answer.alerts.length > 0 && this.#options.waitsForRetraining) await sleep(500);
   }
 
   /** Labels that came after the last row, and the last word. */
   async #finish(last: number): Promise<void> {
-    await this.#sendLabels(Number.MAX_SAFE_INTEGER);
+    await this.#sendLabels(forever);
     await this.#close(last);
     this.#cursor.isDone = true;
   }
@@ -302,10 +301,11 @@ class Replay {
   /** A week passes in a second here, so the replay stands still while a new version is made. */
   async #awaitRetraining(at: number): Promise<void> {
     for (;;) {
-      const jobs = await this.#patiently(() => call<JobView[]>(this.#options.flags, 'GET', '/api/v1/jobs?kind=retraining&limit=50'));
-      const active = jobs.find((job) => (job.state === 'queued' || job.state === 'running') && isAbout(job, this.#model));
+      const path = `/api/v1/retrainings?active=true&model=${encodeURIComponent(this.#model)}`;
+      const retrainings = await this.#patiently(() => call<ActiveRetraining[]>(this.#options.flags, 'GET', path));
+      const active = retrainings.find((each) => each.state !== 'shadow');
       if (active === undefined) return;
-      this.#tell(at, `waiting for retraining: ${active.progress ?? active.state}`);
+      this.#tell(at, `waiting for retraining: ${active.state}`);
       await sleep(500);
     }
   }
@@ -379,8 +379,10 @@ const inferenceRequest = (id: string, rows: ReplayRows, features: readonly Featu
   inputs: features.map(({ name, datatype }) => ({ name, shape: [rows.keys.length, 1], datatype, data: rows.features.get(name) ?? [] })),
 });
 
-const isAbout = (job: JobView, model: string): boolean =>
-  (job.input as { model?: unknown } | null)?.model === model || job.key === model || job.key.endsWith(`/${model}`) || job.key.endsWith(`:${model}`);
+/** What a replay needs to know of a retraining; the shape is the maintain stage's. */
+interface ActiveRetraining {
+  readonly state: string;
+}
 
 /** Statuses of a process that is about to be well again. */
 const isPassing = (status: number): boolean => status === 429 || status >= 500;
