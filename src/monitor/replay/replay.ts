@@ -259,6 +259,7 @@ class Replay {
       const target = config.endpoints.find((each) => each.name === endpoint)?.targets.find((each) => each.variant === 'champion');
       const version = config.versions.find((each) => each.model === this.#model && each.version === target?.version);
       if (version === undefined) throw away(`The endpoint ${JSON.stringify(endpoint)} has no version in production.`);
+      if (!(await this.#hasLoaded(config.revision))) throw away('The data plane has not taken up the newest route yet.');
       const { features } = layoutOf(version.schema);
       const missing = features.filter((feature) => !this.#source.features.includes(feature.name));
       if (missing.length === 0) return features;
@@ -268,6 +269,14 @@ class Replay {
         `${this.#options.file} lacks the inputs ${missing.map((feature) => feature.name).join(', ')} of ${this.#model} version ${version.version}.`,
       );
     });
+  }
+
+  /** Does the data plane answer by this configuration? A week must not begin on the route of the one before. */
+  async #hasLoaded(revision: number): Promise<boolean> {
+    const { flags, endpoint, plane } = this.#options;
+    if (plane !== undefined) return true;
+    const { live } = await call<Endpoint>(flags, 'GET', `/api/v1/endpoints/${encodeURIComponent(endpoint)}`);
+    return live.some((each) => each.revision >= revision);
   }
 
   /** Labels that had been observed by then. */
