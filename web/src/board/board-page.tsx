@@ -124,7 +124,7 @@ function Station({ station }: { station: BoardStation }) {
       )}
       {station.next === null ? null : (
         <div className="mt-auto min-w-0 pt-1">
-          <Command text={station.next} />
+          <Command text={station.next} isSmall />
         </div>
       )}
     </li>

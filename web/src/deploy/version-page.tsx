@@ -99,7 +99,7 @@ export function VersionPage() {
                 <GateTable report={data.gate} />
               )}
             </Panel>
-            <div className="grid gap-5 xl:grid-cols-2">
+            <div className="grid items-start gap-5 xl:grid-cols-2">
               <Panel title="Parity of Python and ONNX" flush={data.parity === null}>
                 {data.parity === null ? <Empty title="Not measured">Parity is measured when the version is converted.</Empty> : <ParityView parity={data.parity} />}
               </Panel>

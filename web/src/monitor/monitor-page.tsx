@@ -5,6 +5,7 @@ import type { PerformanceHistory } from '../../../src/monitor/performance/perfor
 import { segment, useApi } from '../platform/api.ts';
 import { count, day, fixed, share, shellWord, shortDay } from '../platform/format.ts';
 import { seriesCount } from '../platform/theme.ts';
+import { useIsNarrow } from '../platform/narrow.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel, Segmented, When } from '../parts/basics.tsx';
@@ -17,13 +18,15 @@ import { Predictions } from './predictions.tsx';
 import { windowsOf, type TimeWindow } from './windows.ts';
 
 const metrics = [
-  { value: 'auc', label: 'AUC', says: 'how well late and punctual are told apart; 0.5 is chance' },
+  { value: 'auc', label: 'AUC', says: 'how well the two outcomes are told apart; 0.5 is chance' },
   { value: 'brier', label: 'Brier', says: 'mean squared error of the probability; lower is better' },
   { value: 'base_rate', label: 'Base rate', says: 'share of rows for which the positive class came true' },
   { value: 'ece', label: 'Calibration', says: 'how far probabilities lie from what came true; lower is better' },
 ] as const;
 
-const gutter = 112;
+/** Room for feature names beside the heat map; charts above it use the same, so that times stand under each other. */
+const wideGutter = 112;
+const narrowGutter = 76;
 
 export function MonitorPage() {
   const { model } = useParams({ strict: false });
@@ -61,6 +64,7 @@ export function MonitorPage() {
 function ModelHistory({ model, choice }: { model: string; choice: React.ReactNode }) {
   const [metric, setMetric] = useUrlState('metric', 'auc');
   const [hover, setHover] = useState<number | null>(null);
+  const gutter = useIsNarrow() ? narrowGutter : wideGutter;
   const history = useApi<PerformanceHistory>(`/api/v1/models/${segment(model)}/performance`, { metric });
   const windows = useMemo(() => windowsOf(history.data), [history.data]);
   const extent = useMemo((): readonly [number, number] | undefined => {
@@ -97,7 +101,7 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
             </Empty>
           }
         >
-          {(data) => <History history={data} windows={windows} extent={extent} hover={hover} onHover={setHover} />}
+          {(data) => <History history={data} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={setHover} />}
         </Answer>
       </Panel>
       <DriftPanel model={model} windows={windows} extent={extent} gutter={gutter} hover={hover} onHover={setHover} />
@@ -114,6 +118,7 @@ const markTone = { deploy: 'accent', promotion: 'accent', rollback: 'warn', aler
 const longestMarkWord = 26;
 
 interface HistoryShape {
+  readonly gutter: number;
   readonly history: PerformanceHistory;
   readonly windows: readonly TimeWindow[];
   readonly extent: readonly [number, number] | undefined;
@@ -121,10 +126,16 @@ interface HistoryShape {
   readonly onHover: (index: number | null) => void;
 }
 
+const rank = (variant: string): number => (variant === 'champion' ? 0 : variant === 'canary' ? 1 : 2);
+/** By version, the part that answered people first. */
+const inOrder = (series: PerformanceHistory['series']): PerformanceHistory['series'] =>
+  [...series].sort((a, b) => a.version - b.version || rank(a.variant) - rank(b.variant));
+
 const nameOf = (series: { version: number; variant: string }): string => `version ${series.version}${series.variant === 'champion' ? '' : ` ${series.variant}`}`;
 const colourOf = (version: number): number => ((version - 1) % seriesCount) + 1;
 
-function History({ history, windows, extent, hover, onHover }: HistoryShape) {
+function History({ history: given, gutter, windows, extent, hover, onHover }: HistoryShape) {
+  const history = useMemo(() => ({ ...given, series: inOrder(given.series) }), [given]);
   const x = useMemo(() => windows.map((window) => (window.from + window.to) / 2), [windows]);
   const byStart = useMemo(
     () => history.series.map((series) => new Map(series.points.map((point) => [point.windowStart, point]))),
@@ -160,7 +171,9 @@ function History({ history, windows, extent, hover, onHover }: HistoryShape) {
     const first = history.series.find((series) => series.variant !== 'shadow')?.points.find((point) => point.value !== null);
     return first?.value === null || first === undefined ? undefined : { value: first.value, label: 'first window in production' };
   }, [history]);
-  const index = hover ?? windows.length - 1;
+  // without a pointer: the newest window of which something is known
+  const newestKnown = windows.findLastIndex((each) => byStart.some((points) => (points.get(each.from)?.value ?? null) !== null));
+  const index = hover ?? (newestKnown === -1 ? windows.length - 1 : newestKnown);
   const window = windows[index];
   const says = metrics.find((each) => each.value === history.metric)?.says;
   return (
@@ -181,7 +194,7 @@ function History({ history, windows, extent, hover, onHover }: HistoryShape) {
           onHover={onHover}
           format={(value) => fixed(value, 2)}
         />
-        {extent === undefined ? null : <Coverage history={history} windows={windows} extent={extent} hover={hover} onHover={onHover} />}
+        {extent === undefined ? null : <Coverage history={history} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={onHover} />}
       </div>
       <div className="border-t border-line px-4 py-3">
         <p className="flex flex-wrap items-baseline gap-x-3 text-sm">
@@ -259,7 +272,7 @@ export const Swatch = ({ colour, isDashed }: { colour: number; isDashed: boolean
 );
 
 /** How much of each window's truth is known, as a bar per window under the chart. */
-function Coverage({ history, windows, extent, hover, onHover }: HistoryShape & { extent: readonly [number, number] }) {
+function Coverage({ history, gutter, windows, extent, hover, onHover }: HistoryShape & { extent: readonly [number, number] }) {
   const [from, to] = extent;
   const place = (at: number): number => ((at - from) / (to - from || 1)) * 100;
   return (

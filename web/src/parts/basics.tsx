@@ -34,7 +34,7 @@ export function When({ at }: { at: number | null | undefined }) {
 }
 
 /** Copies a text and says so. */
-export function Copy({ text, label = 'Copy', className = '' }: { text: string; label?: string; className?: string }) {
+export function Copy({ text, label = 'Copy', className = '', isSmall = false }: { text: string; label?: string; className?: string; isSmall?: boolean }) {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) return;
@@ -44,24 +44,25 @@ export function Copy({ text, label = 'Copy', className = '' }: { text: string; l
   return (
     <button
       type="button"
-      className={`button button-quiet h-6 px-1.5 text-xs ${className}`}
+      className={`button button-quiet relative h-6 px-1.5 text-xs ${className}`}
+      title={text}
       onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
       aria-label={`${label}: ${text}`}
     >
       <Icon name={isCopied ? 'check' : 'copy'} size={13} />
-      <span aria-live="polite">{isCopied ? 'Copied' : label}</span>
+      <span aria-live="polite" className={isSmall ? 'sr-only' : ''}>{isCopied ? 'Copied' : label}</span>
     </button>
   );
 }
 
 /** A command as it is typed, ready to copy. */
-export const Command = ({ text }: { text: string }) => (
+export const Command = ({ text, isSmall = false }: { text: string; isSmall?: boolean }) => (
   <span className="inline-flex max-w-full items-center gap-1 rounded-md border border-line bg-sunken py-0.5 pr-0.5 pl-2.5">
-    <code className="min-w-0 overflow-x-auto py-1 text-xs whitespace-nowrap text-ink">
+    <code className={`min-w-0 py-1 text-xs text-ink ${isSmall ? 'break-words' : 'overflow-x-auto whitespace-nowrap'}`}>
       <span className="text-ink-3 select-none">$ </span>
       {text}
     </code>
-    <Copy text={text} />
+    <Copy text={text} isSmall={isSmall} />
   </span>
 );
 

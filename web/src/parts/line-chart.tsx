@@ -145,7 +145,7 @@ export function LineChart(props: LineChartShape) {
       ],
       hooks: {
         drawClear: [(self) => drawGaps(self, drawing.gaps, grid)],
-        draw: [(self) => drawReference(self, drawing.reference, ink), (self) => drawMarks(self, drawing.marks, surface)],
+        draw: [(self) => drawReference(self, drawing.reference, ink, surface), (self) => drawMarks(self, drawing.marks, surface)],
         setCursor: [
           (self) => {
             if (self.cursor.event !== undefined) telling.current?.(self.cursor.idx ?? null);
@@ -157,6 +157,8 @@ export function LineChart(props: LineChartShape) {
     const leave = (): void => telling.current?.(null);
     made.over.addEventListener('mouseleave', leave);
     chart.current = made;
+    // letters drawn before the page's own font came are drawn again with it
+    if (document.fonts.status !== 'loaded') void document.fonts.ready.then(() => (chart.current === made ? made.redraw(false, true) : undefined));
     return () => {
       made.over.removeEventListener('mouseleave', leave);
       made.destroy();
@@ -229,7 +231,7 @@ function drawGaps(self: uPlot, gaps: readonly Span[], colour: string): void {
   ctx.restore();
 }
 
-function drawReference(self: uPlot, reference: { value: number; label: string } | undefined, colour: string): void {
+function drawReference(self: uPlot, reference: { value: number; label: string } | undefined, colour: string, surface: string): void {
   if (reference === undefined) return;
   const { ctx, bbox } = self;
   const y = self.valToPos(reference.value, 'y', true);
@@ -244,6 +246,10 @@ function drawReference(self: uPlot, reference: { value: number; label: string } 
   ctx.stroke();
   ctx.font = `${11 * devicePixelRatio}px "IBM Plex Sans Variable", system-ui`;
   ctx.textAlign = 'right';
+  ctx.setLineDash([]);
+  ctx.strokeStyle = surface;
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.strokeText(reference.label, bbox.left + bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
   ctx.fillText(reference.label, bbox.left + bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
   ctx.restore();
 }

@@ -63,7 +63,10 @@ function Search({ onClose, go, help, actAs }: { onClose: () => void; go: (path: 
       .map((each) => each.entry);
   }, [query, found, go, help, actAs]);
   useEffect(() => setChosen(0), [query]);
-  useEffect(() => list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' }), [chosen]);
+  useEffect(() => {
+    // newer browsers answer a promise here, which is no clean-up
+    void list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
+  }, [chosen]);
   const act = (entry: Entry | undefined): void => {
     if (entry === undefined) return;
     onClose();
