@@ -11,7 +11,7 @@ const follow = 5000;
 export function BoardPage() {
   const query = useApi<Board>('/api/v1/board', {}, { every: follow });
   return (
-    <Page title="Board" name="Board" lead="Every project through the five practices, as it stands now." cli="tilth status">
+    <Page title="Board" name="Board" lead="Every project through the five practices, as it stands now." cli="tilth project list">
       <Answer
         query={query}
         isEmpty={(board) => board.projects.length === 0}
@@ -48,7 +48,7 @@ function Welcome() {
     <section className="card overflow-hidden" aria-label="Begin">
       <Empty title="Nothing has grown here yet" command="tilth quickstart">
         One command carries a model on real flights through all five practices: it is developed, deployed, watched, retrained and handed over. Or begin your own:{' '}
-        <code>tilth start mlops</code>.
+        <code>tilth start ml-project</code>.
       </Empty>
       <ol className="grid border-t border-line sm:grid-cols-2 lg:grid-cols-5">
         {practices.map((practice) => (

@@ -175,7 +175,7 @@ export function ModelPage() {
         </Answer>
       </Panel>
       <Panel title="Alias history" flush aside="which version held which alias, when">
-        <Answer query={history} empty={<Empty title="No alias was ever set" command={`tilth model alias ${shellWord(name)} champion --version 1`} />}>
+        <Answer query={history} empty={<Empty title="No alias was ever set" command={`tilth model alias ${shellWord(name)} champion 1`} />}>
           {(stays) => (
             <div className="overflow-x-auto">
               <table className="data-table">

@@ -37,7 +37,7 @@ export function VersionPage() {
           ))}
         </>
       }
-      cli={`tilth model show ${shellWord(name)} --version ${version}`}
+      cli={`tilth model show ${shellWord(name)} ${version}`}
       actions={
         <>
           <Act path={`${path}/gate`} label="Evaluate the gate" />

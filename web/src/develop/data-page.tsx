@@ -92,7 +92,7 @@ export function DatasetPage() {
     <Page
       title={name}
       name={name}
-      cli={`tilth data check ${shellWord(name)}`}
+      cli={`tilth data contract check ${shellWord(name)}`}
       actions={
         <Link to="/develop/lineage" search={{ of: query.data?.versions[0] === undefined ? '' : `dataset-version:${name}@${query.data.versions[0].md5}` } as never} className="button">
           Lineage
@@ -168,7 +168,7 @@ function VersionReport({ version }: { version: DatasetVersion }) {
     <div className="grid items-start gap-5 xl:grid-cols-[2fr_1fr]">
       <Panel title={`Check of ${version.md5.slice(0, 12)}`} flush aside={<ContractBadge state={version.contractState} />}>
         {version.report === null ? (
-          <Empty title="This version was not checked" command={`tilth data check ${shellWord(version.dataset)}`}>
+          <Empty title="This version was not checked" command={`tilth data contract check ${shellWord(version.dataset)}`}>
             Name a contract for the dataset in tilth.yaml.
           </Empty>
         ) : (

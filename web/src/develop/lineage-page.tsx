@@ -43,7 +43,7 @@ export function LineagePage() {
       title="Lineage"
       name="Lineage"
       lead="From data to run to model version to endpoint: what came from what."
-      cli={of === '' ? 'tilth data lineage NAME' : `curl -s "$TILTH_SERVER${withParams('/api/v1/lineage', { kind, id })}"`}
+      cli={of === '' ? 'tilth data list' : `curl -s '${location.origin}${withParams('/api/v1/lineage', { kind, id })}'`}
       actions={
         beginnings.length === 0 && of === '' ? null : (
           <select className="field max-w-full" aria-label="Around" value={of} onChange={(event) => setOf(event.target.value)}>

@@ -25,10 +25,7 @@ export function RunPage() {
       }
       cli={`tilth run show ${id}`}
       actions={
-        <>
-          <FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />
-          <Copy text={`tilth reproduce ${id}`} label="Copy reproduce" className="h-8 border-line px-2.5" />
-        </>
+        <FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />
       }
     >
       <Answer query={query} empty={<div className="card"><Empty title={`No run has the id ${id}.`} command="tilth run list" /></div>}>

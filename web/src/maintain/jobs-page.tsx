@@ -11,7 +11,7 @@ export function JobsPage() {
   const jobs = useApi<JobView[]>('/api/v1/jobs', {}, { every: 3000 });
   const [chosen, setChosen] = useUrlState('job');
   return (
-    <Page title="Jobs" name="Jobs" lead="Long work: conversions, evaluations, retrainings. It survives a restart of the server." cli="curl -s $TILTH_SERVER/api/v1/jobs">
+    <Page title="Jobs" name="Jobs" lead="Long work: conversions, evaluations, retrainings. It survives a restart of the server." cli={`curl -s ${location.origin}/api/v1/jobs`}>
       <Panel title="Jobs" flush>
         <Answer query={jobs} empty={<Empty title="No job has run yet">Registering a model version or starting a retraining makes one.</Empty>}>
           {(list) => (
@@ -69,7 +69,7 @@ export function JobsPage() {
 export function JobLog({ id }: { id: string }) {
   const log = useApi<string>(`/api/v1/jobs/${id}/log`, {}, { every: 2000 });
   return (
-    <Panel title="Log" aside={<Copy text={`curl -s $TILTH_SERVER/api/v1/jobs/${id}/log`} label="Copy as curl" />} flush>
+    <Panel title="Log" aside={<Copy text={`curl -s ${location.origin}/api/v1/jobs/${id}/log`} label="Copy as curl" />} flush>
       <Answer query={log} empty={<Empty title="This job has written nothing." />}>
         {(answer) => (
           <pre className="max-h-[480px] overflow-auto p-4 text-xs whitespace-pre-wrap" tabIndex={0}>

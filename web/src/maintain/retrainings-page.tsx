@@ -29,7 +29,7 @@ export function RetrainingsPage() {
       title="Retrainings"
       name="Retrainings"
       lead="Each is started by an alert, a schedule or a person; its candidate is promoted only when the gate passes."
-      cli="tilth retrain list"
+      cli="tilth retrain"
       actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter by model or state" />}
     >
       <Answer

@@ -54,7 +54,7 @@ export function DriftPanel(props: DriftShape) {
         query={query}
         isEmpty={(data) => data.windows.length === 0}
         empty={
-          <Empty title="No window was compared yet" command={`tilth monitor drift ${shellWord(model)}`}>
+          <Empty title="No window was compared yet" command={`tilth monitor history ${shellWord(model)}`}>
             Each window’s inputs are compared with the rows that the version learned from.
           </Empty>
         }

@@ -1,10 +1,10 @@
 import { Fragment, useState } from 'react';
 import type { PredictionPage, PredictionSummary } from '../../../src/monitor/predictions/prediction-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { absolute, count, microseconds, number, plain, shellWord } from '../platform/format.ts';
+import { absolute, count, microseconds, number, plain } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Badge, Copy, Empty, Panel, When } from '../parts/basics.tsx';
+import { Badge, Empty, Panel, When } from '../parts/basics.tsx';
 
 /** The durable log, newest first, with what turned out to be true. */
 export function Predictions({ model }: { model: string }) {
@@ -27,7 +27,7 @@ export function Predictions({ model }: { model: string }) {
       <Answer
         query={page}
         isEmpty={(data) => data.predictions.length === 0}
-        empty={<Empty title="No prediction is in the log yet" command={`tilth predict ${shellWord(model)}`} />}
+        empty={<Empty title="No prediction is in the log yet" command="tilth endpoint list" />}
       >
         {(data) => (
           <>
@@ -85,7 +85,6 @@ export function Predictions({ model }: { model: string }) {
                               <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-ink-2">
                                 <code>{each.requestId}</code> row {each.row}, endpoint {each.endpoint}, answered {absolute(each.at)}
                                 {each.eventAt === null ? '' : `, event ${absolute(each.eventAt)}`}
-                                <Copy text={`tilth explain ${each.requestId}`} label="Copy explain" />
                               </p>
                               {each.error === null ? null : <p className="mt-2 text-bad">{each.error}</p>}
                               {each.features === null ? (

@@ -64,8 +64,8 @@ function Search({ onClose, go, help, actAs }: { onClose: () => void; go: (path: 
   }, [query, found, go, help, actAs]);
   useEffect(() => setChosen(0), [query]);
   useEffect(() => {
-    // newer browsers answer a promise here, which is no clean-up
-    void list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
+    // in braces: newer browsers answer a promise here, which is no clean-up
+    list.current?.children[chosen]?.scrollIntoView({ block: 'nearest' });
   }, [chosen]);
   const act = (entry: Entry | undefined): void => {
     if (entry === undefined) return;

@@ -21,7 +21,7 @@ export function StartPage() {
         query={query}
         empty={
           <div className="card">
-            <Empty title="No project is known yet" command="tilth start mlops">
+            <Empty title="No project is known yet" command="tilth start ml-project">
               A project begins from any cookiecutter template: a folder, a git address, or one that comes with tilth.
             </Empty>
           </div>
