@@ -23,7 +23,18 @@ const dvc: Group = {
   },
 };
 const explain: Group = { load: async () => (await import('../team/glossary-commands.ts')).addGlossaryCommands };
-const model: Group = { load: async () => (await import('../deploy/registry/registry-commands.ts')).addModelCommands };
+const model: Group = {
+  load: async () => {
+    const [{ addModelCommands }, { addCardCommands }] = await Promise.all([
+      import('../deploy/registry/registry-commands.ts'),
+      import('../maintain/cards/card-commands.ts'),
+    ]);
+    return (program) => {
+      addModelCommands(program);
+      addCardCommands(program);
+    };
+  },
+};
 const endpoint: Group = { load: async () => (await import('../deploy/endpoints/endpoint-commands.ts')).addEndpointCommands };
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const monitor: Group = { load: async () => (await import('../monitor/monitor-commands.ts')).addMonitorCommands };

@@ -13,6 +13,7 @@ import { mlflowFallback } from '../develop/tracking/mlflow-wire.ts';
 import { trackingRoutes } from '../develop/tracking/tracking-routes.ts';
 import { trackingMigrations } from '../develop/tracking/tracking-store.ts';
 import { auditRoutes } from '../maintain/audit/audit-routes.ts';
+import { cardRoutes } from '../maintain/cards/card-routes.ts';
 import { handoverRoutes } from '../maintain/handover/handover-routes.ts';
 import { handoverMigrations } from '../maintain/handover/handover-store.ts';
 import { retrainingFeature } from '../maintain/retraining/retraining-feature.ts';
@@ -48,6 +49,7 @@ export const features: readonly Feature[] = [
   { name: 'ask', routes: askRoutes },
   monitorFeature,
   retrainingFeature,
+  { name: 'cards', routes: cardRoutes },
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   { name: 'audit', routes: auditRoutes },
   // last: answers what no table of MLflow calls knows
