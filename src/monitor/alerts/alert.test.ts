@@ -13,6 +13,7 @@ const points = (...values: number[]): RecordedPoint[] =>
     windowStart: week,
     windowEnd: week + 1,
     state: 'known',
+    isPartial: false,
     rowCount: 6000,
     labelledCount: 6000,
     value,

@@ -32,8 +32,8 @@ export async function evaluateAlerts(world: World, model: string, plan: Monitori
     const champion = inWindow.toSorted((left, right) => right.rowCount - left.rowCount)[0];
     if (champion === undefined) continue;
     await resolveSuperseded(world, model, rule, champion.version);
-    if (champion.state !== 'known' || champion.value === null) continue;
-    const known = serving.filter((point) => point.version === champion.version && point.state === 'known' && point.value !== null);
+    if (!isJudged(champion)) continue;
+    const known = serving.filter((point) => point.version === champion.version && isJudged(point));
     const reference = await referenceOf(read, plan, metric, known);
     if (reference === undefined) continue;
     const verdict = judge(rule, reference.value, known);
@@ -43,6 +43,9 @@ export async function evaluateAlerts(world: World, model: string, plan: Monitori
   }
   return raised;
 }
+
+/** What is not yet known, or covers only a part of its window, is neither judged nor a reference. */
+const isJudged = (point: RecordedPoint): boolean => point.state === 'known' && point.value !== null && !point.isPartial;
 
 interface Reference {
   readonly value: number;

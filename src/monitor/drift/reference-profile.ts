@@ -29,14 +29,14 @@ const kept = new WeakMap<LogReader, Map<string, ReferenceProfile>>();
  * The profile of a version, made at its first use: from the rows of the data version that it learned from,
  * else from its first window.
  *
- * @param firstWindow the inputs of the version's first window
+ * @param inputs of the window at hand: the first one that is asked about
  */
 export async function referenceProfile(
   world: World,
   log: LogReader,
   model: string,
   version: number,
-  firstWindow: () => Promise<readonly FeatureValues[]>,
+  inputs: readonly FeatureValues[],
 ): Promise<ReferenceProfile> {
   const profiles = kept.get(log) ?? new Map<string, ReferenceProfile>();
   kept.set(log, profiles);
@@ -51,7 +51,6 @@ export async function referenceProfile(
 
   async function makeProfile(): Promise<ReferenceProfile> {
     const files = await trainingFiles(world.database.read, model, version).catch(() => []);
-    const inputs = await firstWindow();
     const training = await readTraining(log.analytics, files, inputs);
     const isTraining = training.length > 0;
     const made: ReferenceProfile = { baseline: isTraining ? 'training' : 'reference', columns: profileOf(isTraining ? training : inputs) };

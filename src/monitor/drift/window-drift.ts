@@ -6,17 +6,20 @@ import { compareColumns, type Column, type ColumnDrift } from './drift.ts';
 import { profileOf, referenceProfile } from './reference-profile.ts';
 import type { VersionDrift } from './drift-store.ts';
 
-/** Drift of every feature that a version was asked about in a window, against what it learned from. */
-export async function evaluateDrift(world: World, log: LogReader, model: string, version: number, window: Window): Promise<VersionDrift> {
-  const inputs = await readFeatures(log, model, version, window.start, window.end);
-  const reference = await referenceProfile(world, log, model, version, () => Promise.resolve(inputs));
-  const current = profileOf(inputs);
-  const features = new Map<string, ColumnDrift>();
-  for (const [name, before] of reference.columns) {
-    const after: Column = current.get(name) ?? emptyLike(before);
-    features.set(name, compareColumns(before, after));
+/** Drift of every feature in a window, for every version that was asked, against what that version learned from. */
+export async function evaluateDrift(world: World, log: LogReader, model: string, window: Window): Promise<VersionDrift[]> {
+  const found: VersionDrift[] = [];
+  for (const [version, inputs] of await readFeatures(log, model, window.start, window.end)) {
+    const reference = await referenceProfile(world, log, model, version, inputs);
+    const current = profileOf(inputs);
+    const features = new Map<string, ColumnDrift>();
+    for (const [name, before] of reference.columns) {
+      const after: Column = current.get(name) ?? emptyLike(before);
+      features.set(name, compareColumns(before, after));
+    }
+    found.push({ version, baseline: reference.baseline, features });
   }
-  return { version, baseline: reference.baseline, features };
+  return found;
 }
 
 const emptyLike = (column: Column): Column =>

@@ -10,7 +10,7 @@ import { requireRight } from '../../team/can.ts';
 import type { Alert } from '../alerts/alert-api.ts';
 import { openAlerts } from '../alerts/alert-store.ts';
 import { evaluateAlerts } from '../alerts/alerting.ts';
-import { saveDrift, type VersionDrift } from '../drift/drift-store.ts';
+import { saveDrift } from '../drift/drift-store.ts';
 import { evaluateDrift } from '../drift/window-drift.ts';
 import { listWindows, savePerformance, type SeriesPerformance } from '../performance/performance-store.ts';
 import { compareVersions, evaluateWindow } from '../performance/window-performance.ts';
@@ -128,8 +128,7 @@ async function evaluateOne(
   isNew: boolean,
 ): Promise<EvaluatedWindow> {
   const series = await evaluateWindow(log, model, plan, window);
-  const drift: VersionDrift[] = [];
-  for (const version of new Set(series.map((each) => each.version))) drift.push(await evaluateDrift(world, log, model, version, window));
+  const drift = await evaluateDrift(world, log, model, window);
   const now = world.clock.now();
   await world.database.write(async (tx) => {
     await savePerformance(tx, model, plan.granularity, window, series, now);

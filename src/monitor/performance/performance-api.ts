@@ -17,6 +17,8 @@ export const performancePoint = z.object({
   windowStart: z.number(),
   windowEnd: z.number(),
   state: z.enum(['known', 'not yet known']),
+  /** its rows cover only a part of the window: shown, but not judged */
+  isPartial: z.boolean(),
   /** null while it is not yet known, or where the metric can't be computed */
   value: z.number().nullable(),
   low: z.number().nullable(),

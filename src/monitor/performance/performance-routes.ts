@@ -41,10 +41,11 @@ export function performanceRoutes(world: World): Api {
           version: group[0]?.version ?? 0,
           variant: group[0]?.variant ?? '',
           runId: group[0]?.runId ?? null,
-          points: group.map(({ windowStart, windowEnd, state, value, low, high, rowCount, labelledCount }) => ({
+          points: group.map(({ windowStart, windowEnd, state, isPartial, value, low, high, rowCount, labelledCount }) => ({
             windowStart,
             windowEnd,
             state,
+            isPartial,
             value,
             low,
             high,

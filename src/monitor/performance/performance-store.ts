@@ -13,6 +13,7 @@ interface PerformanceWindowTable {
   granularity: string;
   run_id: string | null;
   state: 'known' | 'not yet known';
+  is_partial: number;
   row_count: number;
   labelled_count: number;
   calibration: string;
@@ -69,6 +70,7 @@ export const performanceMigrations: Migrations = {
         .addColumn('granularity', 'text', (column) => column.notNull())
         .addColumn('run_id', 'text')
         .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('is_partial', 'integer', (column) => column.notNull())
         .addColumn('row_count', 'integer', (column) => column.notNull())
         .addColumn('labelled_count', 'integer', (column) => column.notNull())
         .addColumn('calibration', 'text', (column) => column.notNull())
@@ -123,6 +125,8 @@ export interface SeriesPerformance {
   readonly rowCount: number;
   readonly labelledCount: number;
   readonly state: 'known' | 'not yet known';
+  /** its rows cover only a part of the window's time */
+  readonly isPartial: boolean;
   readonly measures: readonly Measure[];
   readonly calibration: readonly CalibrationBin[];
 }
@@ -153,6 +157,7 @@ export async function savePerformance(
         ...common,
         run_id: each.runId,
         state: each.state,
+        is_partial: each.isPartial ? 1 : 0,
         row_count: each.rowCount,
         labelled_count: each.labelledCount,
         calibration: JSON.stringify(each.calibration),
@@ -196,6 +201,7 @@ export interface RecordedPoint {
   readonly windowStart: number;
   readonly windowEnd: number;
   readonly state: 'known' | 'not yet known';
+  readonly isPartial: boolean;
   readonly rowCount: number;
   readonly labelledCount: number;
   readonly value: number | null;
@@ -219,7 +225,7 @@ export async function listPoints(read: Reader, model: string, filter: RecordFilt
         .on('r.column', '=', '')
         .on('r.metric', '=', filter.metric),
     )
-    .select(['w.version', 'w.variant', 'w.run_id', 'w.window_start', 'w.window_end', 'w.state', 'w.row_count', 'w.labelled_count'])
+    .select(['w.version', 'w.variant', 'w.run_id', 'w.window_start', 'w.window_end', 'w.state', 'w.is_partial', 'w.row_count', 'w.labelled_count'])
     .select(['r.value', 'r.ci_low', 'r.ci_high', 'r.standard_error'])
     .where('w.model', '=', model)
     .where('w.granularity', '=', filter.granularity)
@@ -235,6 +241,7 @@ export async function listPoints(read: Reader, model: string, filter: RecordFilt
     windowStart: row.window_start,
     windowEnd: row.window_end,
     state: row.state,
+    isPartial: row.is_partial === 1,
     rowCount: row.row_count,
     labelledCount: row.labelled_count,
     value: row.value,

@@ -1,6 +1,6 @@
 import { readAnswers, readTruth, type AnsweredRows, type LogReader } from '../predictions/prediction-log-reader.ts';
 import type { MonitoringPlan } from '../windows/monitoring-plan.ts';
-import type { Window } from '../windows/window.ts';
+import { isPartly, type Window } from '../windows/window.ts';
 import type { VersionComparison } from './performance-api.ts';
 import { averaged, compare, isPositive, measure, type Measure } from './performance.ts';
 import type { SeriesPerformance } from './performance-store.ts';
@@ -11,13 +11,14 @@ const confidence = 0.95;
 export async function evaluateWindow(log: LogReader, model: string, plan: MonitoringPlan, window: Window): Promise<SeriesPerformance[]> {
   const series: SeriesPerformance[] = [];
   for (const answers of await readAnswers(log, model, window.start, window.end)) {
-    series.push(performanceOf(answers, await readTruth(log, model, answers), plan));
+    const isPartial = isPartly(window, answers.firstAt, answers.lastAt);
+    series.push({ ...performanceOf(answers, await readTruth(log, model, answers), plan), isPartial });
   }
   return series;
 }
 
 /** @param truth label of each row, null where it is not yet known */
-export function performanceOf(answers: AnsweredRows, truth: readonly (string | null)[], plan: MonitoringPlan): SeriesPerformance {
+export function performanceOf(answers: AnsweredRows, truth: readonly (string | null)[], plan: MonitoringPlan): Omit<SeriesPerformance, 'isPartial'> {
   const { version, variant, runId } = answers;
   const rowCount = truth.length;
   const positive = answers.classes.at(-1) ?? '1';

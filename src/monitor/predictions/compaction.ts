@@ -210,8 +210,7 @@ export class Compaction {
         make_timestamp((r.event_ms * 1000)::BIGINT) AS event_ts, r.key, c.model, c.version, c.endpoint, c.variant, c.run_id,
         c.schema_hash, ${own.map((column) => `${column}, `).join('')} c.latency_us, c.status, c.error, c.caller, c.trace_id,
         strftime(coalesce(event_ts, ts), '%Y-%m-%d') AS day
-      FROM compact_row r JOIN compact_record c ON c.record = r.record
-      ORDER BY coalesce(event_ts, ts), c.record, r.row`);
+      FROM compact_row r JOIN compact_record c ON c.record = r.record`);
     const days = await analytics.rows(`SELECT day, count(*)::DOUBLE, ${timeRange} FROM compact_part GROUP BY day ORDER BY day`);
     const parts: Part[] = [];
     for (const line of days) {

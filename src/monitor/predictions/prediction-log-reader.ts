@@ -26,6 +26,9 @@ export interface AnsweredRows {
   /** probability of the positive class, the last of `classes`; NaN where the model gave none */
   readonly scores: Float64Array;
   readonly classes: readonly string[];
+  /** when the first and the last of the rows happened, ms since the epoch */
+  readonly firstAt: number;
+  readonly lastAt: number;
 }
 
 const happened = 'coalesce(event_ts, ts)';
@@ -41,7 +44,7 @@ export async function readAnswers(log: LogReader, model: string, from: number, t
     const positive = classes.at(-1);
     const score = positive === undefined ? 'NULL' : identifier(probabilityColumn(positive));
     const columns = await log.analytics.columns(`
-      SELECT version, variant, run_id, key, request_id, row, prediction::VARCHAR, ${score}::DOUBLE
+      SELECT version, variant, run_id, key, request_id, row, prediction::VARCHAR, ${score}::DOUBLE, epoch_ms(${happened})::DOUBLE
       FROM ${parquetFiles(group.map((part) => log.compaction.pathOf(part)))}
       WHERE status = 'ok' AND ${within(from, to)}
       ORDER BY ${happened}, request_id, row`);
@@ -51,7 +54,7 @@ export async function readAnswers(log: LogReader, model: string, from: number, t
 }
 
 function splitAnswers(columns: readonly Cell[][], classes: readonly string[]): AnsweredRows[] {
-  const [versions = [], variants = [], runs = [], keys = [], requests = [], rows = [], predictions = [], scores = []] = columns;
+  const [versions = [], variants = [], runs = [], keys = [], requests = [], rows = [], predictions = [], scores = [], times = []] = columns;
   const groups = new Map<string, number[]>();
   for (let index = 0; index < versions.length; index++) {
     const name = `${String(versions[index])} ${String(variants[index])}`;
@@ -71,6 +74,9 @@ function splitAnswers(columns: readonly Cell[][], classes: readonly string[]): A
       predictions: group.map((index) => String(predictions[index])),
       scores: Float64Array.from(group, (index) => (scores[index] as number | null) ?? Number.NaN),
       classes,
+      // rows come in the order in which they happened
+      firstAt: Number(times[first]),
+      lastAt: Number(times[group.at(-1) ?? first]),
     };
   });
 }
@@ -89,30 +95,30 @@ export interface FeatureValues {
   readonly values: readonly (string | number | boolean | null)[];
 }
 
-/** Inputs that a version answered in [from, to), column by column. */
-export async function readFeatures(
-  log: LogReader,
-  model: string,
-  version: number,
-  from: number,
-  to: number,
-  variants: readonly string[] = ['champion', 'canary', 'shadow'],
-): Promise<FeatureValues[]> {
+/** Inputs that each version answered in [from, to), column by column: one scan for all versions. */
+export async function readFeatures(log: LogReader, model: string, from: number, to: number): Promise<Map<number, FeatureValues[]>> {
   const parts = await listParts(log.read, { model, from, to });
   const layouts = await layoutsOf(log.read, model);
-  const gathered = new Map<string, Cell[]>();
+  const gathered = new Map<number, Map<string, Cell[]>>();
   for (const [schemaHash, group] of Map.groupBy(parts, (part) => part.schemaHash)) {
     const names = Object.keys(layouts.get(schemaHash)?.features ?? {});
     if (names.length === 0) continue;
-    const columns = await log.analytics.columns(`
-      SELECT ${names.map((name) => identifier(featureColumn(name))).join(', ')}
+    const [versions = [], ...columns] = await log.analytics.columns(`
+      SELECT version, ${names.map((name) => identifier(featureColumn(name))).join(', ')}
       FROM ${parquetFiles(group.map((part) => log.compaction.pathOf(part)))}
-      WHERE status = 'ok' AND version = ${version} AND variant IN (${variants.map(literal).join(', ')}) AND ${within(from, to)}`);
-    for (const [index, name] of names.entries()) {
-      gathered.set(name, (gathered.get(name) ?? []).concat(columns[index] ?? []));
+      WHERE status = 'ok' AND ${within(from, to)}`);
+    const rowsOf = Map.groupBy(versions.keys(), (row) => Number(versions[row]));
+    for (const [version, rows] of rowsOf) {
+      const known = gathered.get(version) ?? new Map<string, Cell[]>();
+      gathered.set(version, known);
+      for (const [index, name] of names.entries()) {
+        const column = columns[index] ?? [];
+        const values = rows.map((row) => column[row] ?? null);
+        known.set(name, (known.get(name) ?? []).concat(values));
+      }
     }
   }
-  return [...gathered].map(([name, values]) => ({ name, values: values as FeatureValues['values'] }));
+  return new Map([...gathered].map(([version, known]) => [version, [...known].map(([name, values]) => ({ name, values: values as FeatureValues['values'] }))]));
 }
 
 /** How many days of parts are looked through at once; labels are mostly of the newest. */

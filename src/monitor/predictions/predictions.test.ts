@@ -71,8 +71,8 @@ test('each prediction is in the log exactly once, also when a request is repeate
   const [champion] = await readAnswers(log, 'late flights', march, march + 100 * hourMs);
   assert.deepEqual(champion?.keys, Array.from({ length: 30 }, (_, row) => `one/${row}`));
   assert.equal(champion?.scores[7], 0.07);
-  const features = await readFeatures(log, 'late flights', 1, march, march + 3 * hourMs);
-  assert.deepEqual(features, [
+  const features = await readFeatures(log, 'late flights', march, march + 3 * hourMs);
+  assert.deepEqual(features.get(1), [
     { name: 'distance', values: [100, null, 102] },
     { name: 'carrier', values: ['UA', "O'Hare", 'Ü'] },
   ]);

@@ -39,4 +39,11 @@ export function windowsBetween(granularity: Granularity, from: Instant, to: Inst
 }
 
 /** `2013-03-04`, in UTC. */
+/** Share of a window that may lie before its first or after its last row, so that it still counts as whole. */
+const mostUnseen = 0.25;
+
+/** Did the rows, in time, cover only a part of the window? Such a window is shown but not judged. */
+export const isPartly = (window: Window, firstAt: Instant, lastAt: Instant): boolean =>
+  Math.max(firstAt - window.start, window.end - lastAt) > mostUnseen * (window.end - window.start);
+
 export const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
