@@ -32,7 +32,7 @@ export const addCardCommands: AddCommands = (program) => {
         writeFileSync(flags.out, card.markdown);
         print(flags, { file: flags.out, ...card }, (each) => `The card of ${each.model} version ${each.version} is in ${each.file}.`);
       }
-      for (const each of card.missing) note(each);
-      if (card.staleBecause !== null) note(card.staleBecause);
+      for (const each of card.missing) note(`not said yet: ${each}`);
+      if (card.staleBecause !== null) note(`${card.staleBecause}.`);
     });
 };

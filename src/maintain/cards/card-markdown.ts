@@ -66,7 +66,7 @@ export function writeCard(facts: CardFacts, card: ComposedCard, digest: string):
     `---\n${stringify(frontMatter, { lineWidth: 0 })}---`,
     `# Model card: ${model}`,
     `Version ${version}. Computed from what was recorded; lines with a bold word are what a person says, in MODEL_CARD.md. Write it again with \`tilth model card ${model} ${version} --out MODEL_CARD.md\`.`,
-    ...(card.staleBecause === null ? [] : [`> **Not up to date.** ${card.staleBecause}`]),
+    ...(card.staleBecause === null ? [] : [`> **Not up to date.** ${card.staleBecause}.`]),
   ];
   return `${[...head, ...card.parts.map(writePart)].join('\n\n')}\n`;
 }
@@ -75,7 +75,7 @@ const writePart = ({ title, facts }: CardPart): string =>
   [
     `## ${title}\n`,
     ...facts.map(({ label, text, evidence }) =>
-      label === null ? `- ${text}${evidence === null ? '' : ` <sub>${evidenceText(evidence)}</sub>`}` : `- **${label}**: ${text.startsWith(notSaid) ? `_${text}_` : text}`,
+      label === null ? `- ${text}${evidence === null ? '' : ` *(${evidenceText(evidence)})*`}` : `- **${label}**: ${text.startsWith(notSaid) ? `_${text}_` : text}`,
     ),
   ].join('\n');
 

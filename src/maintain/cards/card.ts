@@ -28,7 +28,7 @@ export function composeCard(facts: CardFacts): ComposedCard {
     const known = measured[title];
     return { title, facts: known.length + said.length === 0 ? [stated('Nothing is on record.', null)] : [...said, ...known] };
   });
-  const missing = questions.filter(({ label }) => !facts.words.has(label)).map(({ label, asks }) => `${notSaid}: ${label} (${asks})`);
+  const missing = questions.filter(({ label }) => !facts.words.has(label)).map(({ label, asks }) => `${label}: ${asks}`);
   const staleBecause = staleness(facts.windows);
   return { parts, missing, isStale: staleBecause !== null, staleBecause };
 }
@@ -40,7 +40,7 @@ export function staleness(windows: readonly WindowPerformance[]): string | null 
   const known = windows.findLast((window) => window.state === 'known');
   if (known !== undefined && known.windowStart >= newest.windowStart) return null;
   const since = known === undefined ? 'No window is known yet' : `The numbers end with the window of ${day(known.windowStart)}`;
-  return `${since}; the version also answered in the window of ${day(newest.windowStart)}, where ${share(newest.coverage)} of the truth is known.`;
+  return `${since}; the version also answered in the window of ${day(newest.windowStart)}, where ${share(newest.coverage)} of the truth is known`;
 }
 
 function details({ version, modelDescription, declared, run, stays, simulated }: CardFacts): CardFact[] {

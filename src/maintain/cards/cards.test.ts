@@ -60,6 +60,7 @@ const answered = (day: string, auc: number | null): Promise<void> =>
           runId,
           rowCount: 2000,
           labelledCount: auc === null ? 300 : 1950,
+          isPartial: false,
           state: auc === null ? 'not yet known' : 'known',
           measures: auc === null ? [] : [{ metric: 'auc', method: 'delong', estimate: { value: auc, low: auc - 0.02, high: auc + 0.02, standardError: 0.01 }, n: 1950 }],
           calibration: [],
@@ -93,7 +94,7 @@ describe('a model card', () => {
 
   it('asks for what only a person can say, until it is in MODEL_CARD.md', async () => {
     const before = await cardOf(registry.world, 'late', '1');
-    assert.ok(before.missing.some((each) => each.startsWith('not said yet: Intended use')));
+    assert.ok(before.missing.some((each) => each.startsWith('Intended use: ')));
     const root = (await listProjects(registry.world.database.read))[0]?.root ?? '';
     writeFileSync(join(root, 'MODEL_CARD.md'), '# Model card: late\n\n- **Intended use**: plan the gates of the evening.\n- **Licence**: Apache-2.0\n');
     const said = await cardOf(registry.world, 'late', '1');
