@@ -31,7 +31,9 @@ models:
   late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, gate: ${gate} }
 `;
 
-export async function createTestRegistry(options: { gate?: string; hasTeam?: boolean; clock?: Clock } = {}): Promise<TestRegistry> {
+export async function createTestRegistry(
+  options: { gate?: string; hasTeam?: boolean; clock?: Clock } = {},
+): Promise<TestRegistry> {
   const world = await createTestWorld(options.clock === undefined ? {} : { clock: options.clock });
   const project = mkdtempSync(join(tmpdir(), 'tilth project '));
   writeFileSync(join(project, 'tilth.yaml'), declaration(options.gate ?? '[]'));
@@ -40,8 +42,16 @@ export async function createTestRegistry(options: { gate?: string; hasTeam?: boo
   const ben: Actor = { id: 'ben', kind: 'person', name: 'Ben', roles: ['reviewer', 'operator'] };
   if (options.hasTeam !== false) {
     for (const { id, name } of [ana, ben]) {
-      const roles = id === 'ana' ? (['contributor', 'maintainer'] as const) : (['reviewer', 'operator'] as const);
-      await addPerson(world, localActor, { id, name, email: null, title: 'data scientist', roles: [...roles], isSimulated: false });
+      const roles =
+        id === 'ana' ? (['contributor', 'maintainer'] as const) : (['reviewer', 'operator'] as const);
+      await addPerson(world, localActor, {
+        id,
+        name,
+        email: null,
+        title: 'data scientist',
+        roles: [...roles],
+        isSimulated: false,
+      });
     }
   }
   await registerProject(world, localActor, project);
@@ -51,7 +61,11 @@ export async function createTestRegistry(options: { gate?: string; hasTeam?: boo
     ben,
     addVersion: async (by = ana) => {
       // kept elsewhere, so that nothing is converted; the outcome of a conversion is written below
-      const { version } = await registerVersion(world, by, { model: 'late', source: 's3://bucket/model', createsModel: true });
+      const { version } = await registerVersion(world, by, {
+        model: 'late',
+        source: 's3://bucket/model',
+        createsModel: true,
+      });
       const digest = String(version).padStart(64, '0');
       await world.database.write((tx) =>
         updateVersionRow(tx, 'late', version, {

@@ -22,8 +22,12 @@ import { evaluateGate, setChampionComparison } from '../../src/deploy/registry/g
 import { championOf, getVersion } from '../../src/deploy/registry/registry-store.ts';
 
 const python = process.env['TILTH_TEST_PYTHON'];
-if (python === undefined && process.env['CI'] !== undefined) throw new Error('TILTH_TEST_PYTHON is missing; the test set-up provides it');
-const skip = python === undefined ? 'needs TILTH_TEST_PYTHON: a Python with mlflow-skinny, scikit-learn and skl2onnx' : false;
+if (python === undefined && process.env['CI'] !== undefined)
+  throw new Error('TILTH_TEST_PYTHON is missing; the test set-up provides it');
+const skip =
+  python === undefined
+    ? 'needs TILTH_TEST_PYTHON: a Python with mlflow-skinny, scikit-learn and skl2onnx'
+    : false;
 
 const dataVersion = '0123456789abcdef0123456789abcdef.dir';
 const declaration = `
@@ -79,16 +83,28 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
     const { conversionJob } = await getVersion(server.world.database.read, 'late', version);
     await server.world.jobs.wait(conversionJob ?? '');
   };
-  const refusedWith = (code: string) => (thrown: unknown) => thrown instanceof TilthError && thrown.code === code;
+  const refusedWith = (code: string) => (thrown: unknown) =>
+    thrown instanceof TilthError && thrown.code === code;
 
   before(async () => {
     process.env['TILTH_PYTHON'] = python;
     server = await startServer({ home, port: 0 });
     writeFileSync(join(project, 'tilth.yaml'), declaration);
     const { world } = server;
-    const roles = { ana: ['contributor', 'maintainer'], ben: ['reviewer', 'operator'], eve: ['contributor'] } as const;
+    const roles = {
+      ana: ['contributor', 'maintainer'],
+      ben: ['reviewer', 'operator'],
+      eve: ['contributor'],
+    } as const;
     for (const [id, has] of Object.entries(roles)) {
-      await addPerson(world, localActor, { id, name: id, email: null, title: 'data scientist', roles: [...has], isSimulated: false });
+      await addPerson(world, localActor, {
+        id,
+        name: id,
+        email: null,
+        title: 'data scientist',
+        roles: [...has],
+        isSimulated: false,
+      });
       tokens[id] = (await issueToken(world, localActor, id, 1)).token;
       people[id] = await actorOfToken(world.database.read, tokens[id], Date.now());
     }
@@ -97,7 +113,15 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
       world,
       systemActor,
       'flights',
-      newDatasetVersion.parse({ md5: dataVersion, project: 'flights', path: 'data/raw', size: 1, fileCount: 1, contractState: 'passed', contractHash: 'c' }),
+      newDatasetVersion.parse({
+        md5: dataVersion,
+        project: 'flights',
+        path: 'data/raw',
+        size: 1,
+        fileCount: 1,
+        contractState: 'passed',
+        contractHash: 'c',
+      }),
     );
     candidates = (await script('registry_log.py', ['late', dataVersion])) as Record<string, Candidate>;
     await converted(1);
@@ -121,7 +145,11 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
       assert.match(found.parity?.runtime ?? '', /^onnxruntime-node \d/);
       assert.deepEqual(
         found.schema?.inputs.map((input) => [input.name, input.datatype]),
-        [['hour', 'FP32'], ['distance', 'FP32'], ['carrier', 'BYTES']],
+        [
+          ['hour', 'FP32'],
+          ['distance', 'FP32'],
+          ['carrier', 'BYTES'],
+        ],
       );
       assert.deepEqual(found.schema?.classes, [0, 1]);
       const graph = await fetch(`${server.address}/api/v1/blobs/${found.onnxDigest}`);
@@ -131,7 +159,10 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
   });
 
   it('can’t put a version into production by any of its calls before someone approved it', async () => {
-    const answer = (await script('registry_use.py', ['back-doors', 'late'])) as Record<string, { code: string; message: string } | null>;
+    const answer = (await script('registry_use.py', ['back-doors', 'late'])) as Record<
+      string,
+      { code: string; message: string } | null
+    >;
     for (const door of ['alias', 'stage'] as const) {
       assert.equal(answer[door]?.code, 'PERMISSION_DENIED');
       assert.match(answer[door]?.message ?? '', /tilth model request late 1/);
@@ -144,7 +175,13 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
     const report = await evaluateGate(server.world, people['ana'] as Actor, 'late', 1);
     assert.deepEqual(
       report.results.map((result) => [result.id, result.passed]),
-      [['floor', true], ['baseline', true], ['parity', true], ['contract', true], ['champion', true]],
+      [
+        ['floor', true],
+        ['baseline', true],
+        ['parity', true],
+        ['contract', true],
+        ['champion', true],
+      ],
     );
     assert.equal(report.results[0]?.measured, candidates['linear']?.auc);
     assert.equal(report.results[1]?.evidence.comparedWith, candidates['baseline']?.run);
@@ -161,7 +198,10 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
     const waiting = await requestApproval(world, ana, asked);
     assert.equal((await requestApproval(world, ana, asked)).id, waiting.id);
     await assert.rejects(approve(world, eve, asked), refusedWith('NOT_ALLOWED'));
-    await assert.rejects(approve(world, localActor, { ...asked, reason: 'I am alone' }), refusedWith('NOT_ALLOWED'));
+    await assert.rejects(
+      approve(world, localActor, { ...asked, reason: 'I am alone' }),
+      refusedWith('NOT_ALLOWED'),
+    );
     const both = { ...ana, roles: [...ana.roles, 'reviewer'] };
     await assert.rejects(approve(world, both, asked), refusedWith('FOUR_EYES'));
     const granted = await approve(world, ben, asked);
@@ -175,7 +215,11 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
 
   it('loads the champion by its alias and answers as the model that was logged', async () => {
     const linear = candidates['linear'];
-    const answer = (await script('registry_use.py', ['load', 'late', JSON.stringify(linear?.example)])) as Record<string, unknown>;
+    const answer = (await script('registry_use.py', [
+      'load',
+      'late',
+      JSON.stringify(linear?.example),
+    ])) as Record<string, unknown>;
     assert.deepEqual(answer['labels'], linear?.labels);
     assert.equal(answer['version'], '1');
     for (const door of ['deleteAlias', 'deleteVersion', 'deleteModel', 'rename']) {
@@ -191,13 +235,25 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
       assert.match(thrown.message, /champion: .*Not yet known/);
       return true;
     });
-    await assert.rejects(routeEndpoint(world, people['ben'] as Actor, 'late', { champion: 2 }), refusedWith('APPROVAL_MISSING'));
+    await assert.rejects(
+      routeEndpoint(world, people['ben'] as Actor, 'late', { champion: 2 }),
+      refusedWith('APPROVAL_MISSING'),
+    );
     await assert.rejects(
       routeEndpoint(world, people['ben'] as Actor, 'late', { canary: { version: 2, share: 0.1 } }),
       refusedWith('APPROVAL_MISSING'),
     );
     await routeEndpoint(world, people['ben'] as Actor, 'late', { shadows: [2] });
-    const comparison = { candidate: 0.7, champion: 0.69, difference: 0.01, ciLow: -0.01, ciHigh: 0.03, rowCount: 900, from: 1, to: 2 };
+    const comparison = {
+      candidate: 0.7,
+      champion: 0.69,
+      difference: 0.01,
+      ciLow: -0.01,
+      ciHigh: 0.03,
+      rowCount: 900,
+      from: 1,
+      to: 2,
+    };
     setChampionComparison((model, candidate, champion) => {
       assert.deepEqual([model, candidate, champion], ['late', 2, 1]);
       return Promise.resolve({ auc: comparison });
@@ -211,11 +267,17 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
     const { world } = server;
     const { read } = world.database;
     const before = await servingConfigOf(read);
-    const told = awaitServingConfig(world, { after: before.revision, waitMs: 20_000, signal: new AbortController().signal });
+    const told = awaitServingConfig(world, {
+      after: before.revision,
+      waitMs: 20_000,
+      signal: new AbortController().signal,
+    });
     await requestApproval(world, people['ana'] as Actor, { model: 'late', version: 2 });
     await approve(world, people['ben'] as Actor, { model: 'late', version: 2 });
     const champions = async (): Promise<number[]> =>
-      (await servingConfigOf(read)).endpoints.flatMap(({ targets }) => targets.filter((each) => each.variant === 'champion').map((each) => each.version));
+      (await servingConfigOf(read)).endpoints.flatMap(({ targets }) =>
+        targets.filter((each) => each.variant === 'champion').map((each) => each.version),
+      );
     assert.deepEqual((await told).endpoints[0]?.targets, [{ version: 2, variant: 'champion', weight: 1 }]);
     await rollbackEndpoint(world, people['ben'] as Actor, 'late', 'too slow');
     assert.deepEqual(await champions(), [1]);
@@ -223,7 +285,11 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
     await rollbackEndpoint(world, people['ben'] as Actor, 'late', undefined);
     assert.deepEqual(await champions(), [2]);
     const graph = await lineageOf(read, { kind: 'dataset-version', id: `flights@${dataVersion}` });
-    for (const kind of ['run', 'model-version', 'endpoint']) assert.ok(graph.nodes.some((node) => node.kind === kind), `${kind} in the lineage`);
+    for (const kind of ['run', 'model-version', 'endpoint'])
+      assert.ok(
+        graph.nodes.some((node) => node.kind === kind),
+        `${kind} in the lineage`,
+      );
   });
 
   it('arranges an undeclared model freely, in MLflow’s words', async () => {

@@ -33,7 +33,12 @@ export interface Parity extends Omit<Comparison, 'worst'> {
 }
 
 export type Conversion =
-  | { readonly engine: 'onnx'; readonly onnxFile: string; readonly schema: ServedSchema; readonly parity: Parity }
+  | {
+      readonly engine: 'onnx';
+      readonly onnxFile: string;
+      readonly schema: ServedSchema;
+      readonly parity: Parity;
+    }
   | { readonly engine: 'python'; readonly code: string; readonly reason: string };
 
 const converter = join(import.meta.dirname, '..', '..', '..', 'python', 'convert', 'convert.py');
@@ -50,14 +55,31 @@ export const runtimeName = `onnxruntime-node ${
  *
  * @throws when the converter itself fails; a model without a faithful graph is an answer, not a failure
  */
-export async function convertModel(input: ConversionInput, job: Pick<JobContext, 'run' | 'progress'>): Promise<Conversion> {
+export async function convertModel(
+  input: ConversionInput,
+  job: Pick<JobContext, 'run' | 'progress'>,
+): Promise<Conversion> {
   await job.progress('converting in the model’s own Python');
   await job.run(
     input.python,
-    [converter, input.modelFolder, input.outFolder, '--rows', input.rowsFile, '--max-rows', String(input.maxRows)],
+    [
+      converter,
+      input.modelFolder,
+      input.outFolder,
+      '--rows',
+      input.rowsFile,
+      '--max-rows',
+      String(input.maxRows),
+    ],
     {
       accept: [0, exitNotConvertible],
-      env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1', PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' },
+      env: {
+        ...process.env,
+        OMP_NUM_THREADS: '1',
+        OPENBLAS_NUM_THREADS: '1',
+        PYTHONDONTWRITEBYTECODE: '1',
+        PYTHONWARNINGS: 'ignore',
+      },
     },
   );
   const failure = join(input.outFolder, 'failure.json');
@@ -76,7 +98,8 @@ export async function convertModel(input: ConversionInput, job: Pick<JobContext,
   const served = await askGraph(onnxFile, schema, expected);
   const isClassifier = schema.task.endsWith('classification');
   const { worst, ...comparison } = compareAnswers(original, served, { isClassifier, parts: expected.parts });
-  const answerOf = (answers: typeof served, row: number): unknown => answers.probabilities?.[row] ?? answers.labels[row];
+  const answerOf = (answers: typeof served, row: number): unknown =>
+    answers.probabilities?.[row] ?? answers.labels[row];
   return {
     engine: 'onnx',
     onnxFile,
@@ -88,7 +111,9 @@ export async function convertModel(input: ConversionInput, job: Pick<JobContext,
           ? null
           : {
               ...worst,
-              row: Object.fromEntries(Object.entries(expected.columns).map(([name, cells]) => [name, cells[worst.index]])),
+              row: Object.fromEntries(
+                Object.entries(expected.columns).map(([name, cells]) => [name, cells[worst.index]]),
+              ),
               python: answerOf(original, worst.index),
               onnx: answerOf(served, worst.index),
             },
@@ -103,4 +128,5 @@ export async function convertModel(input: ConversionInput, job: Pick<JobContext,
 const scalarOf = (value: unknown): string | number | boolean =>
   Array.isArray(value) ? scalarOf(value[0]) : (value as string | number | boolean);
 
-const readJson = async (file: string): Promise<unknown> => JSON.parse(await readFile(file, 'utf8')) as unknown;
+const readJson = async (file: string): Promise<unknown> =>
+  JSON.parse(await readFile(file, 'utf8')) as unknown;

@@ -41,7 +41,12 @@ export const expectedFile = z.object({
 });
 export type ExpectedFile = z.infer<typeof expectedFile>;
 
-export const failureFile = z.object({ format: z.literal(1), code: z.string(), reason: z.string(), detail: z.string() });
+export const failureFile = z.object({
+  format: z.literal(1),
+  code: z.string(),
+  reason: z.string(),
+  detail: z.string(),
+});
 export type FailureFile = z.infer<typeof failureFile>;
 
 const fractions = new Set(['double', 'float']);
@@ -52,7 +57,9 @@ const fractions = new Set(['double', 'float']);
  */
 export function servedSchemaOf(file: SchemaFile, expected: ExpectedFile): ServedSchema {
   const isMissingTried = expected.parts.some((part) => part.kind === 'missing');
-  const refused = new Set(expected.skipped.filter((skip) => skip.kind === 'missing').map((skip) => skip.column));
+  const refused = new Set(
+    expected.skipped.filter((skip) => skip.kind === 'missing').map((skip) => skip.column),
+  );
   return {
     inputs: file.inputs.map((input) => ({
       name: input.name,

@@ -33,7 +33,8 @@ export async function askGraph(file: string, schema: SchemaFile, expected: Expec
       if (hasProbabilities) {
         const flat = valuesOf(answers[probabilityOutput.name], probabilityOutput.name) as number[];
         const width = flat.length / (to - from);
-        for (let row = 0; row < to - from; row += 1) probabilities.push(flat.slice(row * width, (row + 1) * width));
+        for (let row = 0; row < to - from; row += 1)
+          probabilities.push(flat.slice(row * width, (row + 1) * width));
       }
     }
     return { labels, probabilities: hasProbabilities ? probabilities : null };
@@ -42,7 +43,13 @@ export async function askGraph(file: string, schema: SchemaFile, expected: Expec
   }
 }
 
-function feedOf(TensorOf: typeof Tensor, schema: SchemaFile, expected: ExpectedFile, from: number, to: number): Record<string, Tensor> {
+function feedOf(
+  TensorOf: typeof Tensor,
+  schema: SchemaFile,
+  expected: ExpectedFile,
+  from: number,
+  to: number,
+): Record<string, Tensor> {
   return Object.fromEntries(
     schema.inputs.map((input) => {
       const columns = input.columns.map((column) => cellsOf(expected, column.name));
@@ -56,7 +63,8 @@ function feedOf(TensorOf: typeof Tensor, schema: SchemaFile, expected: ExpectedF
       for (const [place, cells] of columns.entries()) {
         for (let row = from; row < to; row += 1) {
           const value = cells[row];
-          numbers[(row - from) * columns.length + place] = value === null || value === undefined ? NaN : Number(value);
+          numbers[(row - from) * columns.length + place] =
+            value === null || value === undefined ? NaN : Number(value);
         }
       }
       return [input.name, new TensorOf('float32', numbers, shape)];

@@ -65,7 +65,7 @@ export function compareAnswers(
     let expected = row;
     const partner = partnerOf.get(row);
     errors[row] = errorAgainst(row, row);
-    if (partner !== undefined) {
+    if (partner !== undefined && (errors[row] ?? 0) > roundingError) {
       const other = errorAgainst(partner, row);
       if (other < (errors[row] ?? 0)) {
         errors[row] = other;
@@ -83,14 +83,19 @@ export function compareAnswers(
   const worst = worstOf(errors, isEqual, options.isClassifier);
   return {
     ...slice(0, rowCount),
-    parts: options.parts.filter((part) => part.to > part.from).map((part) => ({
-      kind: part.kind,
-      ...slice(part.from, part.to),
-      flippedCount: isFlipped.subarray(part.from, part.to).reduce((sum, flag) => sum + flag, 0),
-    })),
+    parts: options.parts
+      .filter((part) => part.to > part.from)
+      .map((part) => ({
+        kind: part.kind,
+        ...slice(part.from, part.to),
+        flippedCount: isFlipped.subarray(part.from, part.to).reduce((sum, flag) => sum + flag, 0),
+      })),
     worst: worst < 0 ? null : { index: worst, error: errors[worst] ?? 0 },
   };
 }
+
+/** A difference below this is float32, not the other side of a jump. */
+const roundingError = 1e-6;
 
 /** Rows on the two sides of a jump, each by the other. */
 function jumpPartners(parts: readonly Part[]): Map<number, number> {
@@ -98,7 +103,8 @@ function jumpPartners(parts: readonly Part[]): Map<number, number> {
   for (const part of parts) {
     if (part.kind !== 'threshold') continue;
     const half = Math.floor((part.to - part.from) / 2);
-    for (let row = part.from; row < part.from + half; row += 1) partners.set(row, row + half).set(row + half, row);
+    for (let row = part.from; row < part.from + half; row += 1)
+      partners.set(row, row + half).set(row + half, row);
   }
   return partners;
 }
@@ -107,9 +113,13 @@ function probabilityError(original: Answers, served: Answers, expectedRow: numbe
   const expected = original.probabilities?.[expectedRow];
   if (expected === undefined) return 0;
   const got = served.probabilities?.[row] ?? [];
-  if (got.length !== expected.length) throw new Error(`row ${row} has ${expected.length} classes in the original and ${got.length} in the graph`);
+  if (got.length !== expected.length)
+    throw new Error(
+      `row ${row} has ${expected.length} classes in the original and ${got.length} in the graph`,
+    );
   let error = 0;
-  for (const [index, value] of expected.entries()) error = Math.max(error, difference(value, got[index] ?? NaN));
+  for (const [index, value] of expected.entries())
+    error = Math.max(error, difference(value, got[index] ?? NaN));
   return error;
 }
 

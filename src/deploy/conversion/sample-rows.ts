@@ -14,7 +14,10 @@ const mlmodelFile = z.object({
   saved_input_example_info: z.object({ artifact_path: z.string() }).nullish(),
 });
 const signatureInputs = z.array(z.object({ type: z.string(), name: z.string().optional() }));
-const splitExample = z.object({ columns: z.array(z.string()).optional(), data: z.array(z.array(z.unknown())) });
+const splitExample = z.object({
+  columns: z.array(z.string()).optional(),
+  data: z.array(z.array(z.unknown())),
+});
 
 /**
  * Writes the rows that a model is compared on: its own input example, then rows of the first of `sources` that has
@@ -57,7 +60,10 @@ function columnsOf(inputs: string | undefined): string[] | undefined {
   return names.length === parsed.length && parsed[0]?.type !== 'tensor' ? names : undefined;
 }
 
-async function readExample(folder: string, name: string | undefined): Promise<z.infer<typeof splitExample> | undefined> {
+async function readExample(
+  folder: string,
+  name: string | undefined,
+): Promise<z.infer<typeof splitExample> | undefined> {
   const file = join(folder, name ?? 'input_example.json');
   if (!isBelow(folder, file) || !existsSync(file)) return undefined;
   const content: unknown = JSON.parse(await readFile(file, 'utf8'));
@@ -75,7 +81,11 @@ function rowsOfExample(example: z.infer<typeof splitExample>, columns: readonly 
   return example.data.map((row) => places.map((place) => cellOf(row[place])));
 }
 
-async function sampleOf(source: string, columns: readonly string[], limit: number): Promise<Cell[][] | undefined> {
+async function sampleOf(
+  source: string,
+  columns: readonly string[],
+  limit: number,
+): Promise<Cell[][] | undefined> {
   if (!existsSync(source) || limit <= 0) return undefined;
   const files = statSync(source).isDirectory() ? join(source, '*.parquet') : source;
   if (!files.endsWith('.parquet')) return undefined;

@@ -17,24 +17,46 @@ export function askRoutes(world: World): Api {
     const plane = (await listPlanes(world)).find((each) => each.isAlive);
     if (plane === undefined) throw noDataPlane();
     const authorization = context.req.header('authorization');
-    const url = new URL(`/endpoints/${encodeURIComponent(context.req.param('name'))}/invocations`, plane.address);
+    const url = new URL(
+      `/endpoints/${encodeURIComponent(context.req.param('name'))}/invocations`,
+      plane.address,
+    );
     const answer = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) },
+      headers: {
+        'content-type': 'application/json',
+        ...(authorization === undefined ? {} : { authorization }),
+      },
       body: await context.req.text(),
       signal: AbortSignal.timeout(longestAnswerMs),
     }).catch((cause: unknown) => {
-      throw new TilthError('NO_DATA_PLANE', 503, `The data plane at ${plane.address} does not answer (${messageOf(cause)}).`, 'Start one: tilth serve', { cause });
+      throw new TilthError(
+        'NO_DATA_PLANE',
+        503,
+        `The data plane at ${plane.address} does not answer (${messageOf(cause)}).`,
+        'Start one: tilth serve',
+        { cause },
+      );
     });
     const body = await answer.text();
-    if (!answer.ok) throw new TilthError('PREDICTION_REFUSED', answer.status, `The endpoint answered ${answer.status}: ${reasonIn(body)}`);
+    if (!answer.ok)
+      throw new TilthError(
+        'PREDICTION_REFUSED',
+        answer.status,
+        `The endpoint answered ${answer.status}: ${reasonIn(body)}`,
+      );
     return context.body(body, 200, { 'content-type': 'application/json' });
   });
   return api;
 }
 
 const noDataPlane = (): TilthError =>
-  new TilthError('NO_DATA_PLANE', 503, 'No data plane has said anything for 5 seconds.', 'Start one: tilth serve, or both at once: tilth up');
+  new TilthError(
+    'NO_DATA_PLANE',
+    503,
+    'No data plane has said anything for 5 seconds.',
+    'Start one: tilth serve, or both at once: tilth up',
+  );
 
 function reasonIn(body: string): string {
   try {

@@ -20,24 +20,46 @@ interface PredictFlags extends CommonFlags {
 const pathOf = (name: string): string => `/api/v1/endpoints/${encodeURIComponent(name)}`;
 
 const describe = (endpoint: Endpoint): string[] => {
-  const route = endpoint.targets.map(({ version, variant, weight }) => `${variant} ${version}${variant === 'shadow' ? '' : ` (${Number((weight * 100).toFixed(2))} %)`}`);
-  const state = endpoint.isStopped ? 'stopped' : route.length === 0 ? 'waits for a first champion' : route.join(', ');
+  const route = endpoint.targets.map(
+    ({ version, variant, weight }) =>
+      `${variant} ${version}${variant === 'shadow' ? '' : ` (${Number((weight * 100).toFixed(2))} %)`}`,
+  );
+  const state = endpoint.isStopped
+    ? 'stopped'
+    : route.length === 0
+      ? 'waits for a first champion'
+      : route.join(', ');
   return [
     `${endpoint.name} serves ${endpoint.model}, revision ${endpoint.revision}: ${state}`,
-    ...endpoint.live.map((live) => `  ${live.address}: ${live.requestCount} requests, ${live.failedCount} failed, ${live.requestsPerSecond.toFixed(1)} per second, p50 ${live.p50Us} µs, p99 ${live.p99Us} µs`),
+    ...endpoint.live.map(
+      (live) =>
+        `  ${live.address}: ${live.requestCount} requests, ${live.failedCount} failed, ${live.requestsPerSecond.toFixed(1)} per second, p50 ${live.p50Us} µs, p99 ${live.p99Us} µs`,
+    ),
   ];
 };
 
 export const addEndpointCommands: AddCommands = (program) => {
-  const endpoint = program.command('endpoint').description('stable addresses for predictions, and who answers there');
+  const endpoint = program
+    .command('endpoint')
+    .description('stable addresses for predictions, and who answers there');
 
-  withCommonFlags(endpoint.command('create <name>').description('make an endpoint, or bring a stopped one back'))
+  withCommonFlags(
+    endpoint.command('create <name>').description('make an endpoint, or bring a stopped one back'),
+  )
     .requiredOption('--model <model>')
     .action(async (name: string, flags: CommonFlags & { model: string }) => {
-      print(flags, await call<Endpoint>(flags, 'POST', '/api/v1/endpoints', { name, model: flags.model }), describe);
+      print(
+        flags,
+        await call<Endpoint>(flags, 'POST', '/api/v1/endpoints', { name, model: flags.model }),
+        describe,
+      );
     });
 
-  withCommonFlags(endpoint.command('route <name>').description('say which versions answer; canary and shadows that are not named end'))
+  withCommonFlags(
+    endpoint
+      .command('route <name>')
+      .description('say which versions answer; canary and shadows that are not named end'),
+  )
     .option('--champion <version>', 'stays what it is unless given')
     .option('--canary <version:percent>', 'for example 3:10')
     .option('--shadow <versions...>', 'see every request and answer nobody')
@@ -58,51 +80,72 @@ export const addEndpointCommands: AddCommands = (program) => {
   withCommonFlags(endpoint.command('rollback <name>').description('back to the previous champion, at once'))
     .option('--reason <text>')
     .action(async (name: string, flags: RouteFlags) => {
-      print(flags, await call<Endpoint>(flags, 'POST', `${pathOf(name)}/rollback`, { reason: flags.reason }), describe);
+      print(
+        flags,
+        await call<Endpoint>(flags, 'POST', `${pathOf(name)}/rollback`, { reason: flags.reason }),
+        describe,
+      );
     });
 
   withCommonFlags(endpoint.command('stop <name>').description('take an endpoint out of service'))
     .option('--reason <text>')
     .action(async (name: string, flags: RouteFlags) => {
-      print(flags, await call<Endpoint>(flags, 'POST', `${pathOf(name)}/stop`, { reason: flags.reason }), describe);
+      print(
+        flags,
+        await call<Endpoint>(flags, 'POST', `${pathOf(name)}/stop`, { reason: flags.reason }),
+        describe,
+      );
     });
 
-  withCommonFlags(endpoint.command('show <name>').description('route and live numbers')).action(async (name: string, flags: CommonFlags) => {
-    print(flags, await call<Endpoint>(flags, 'GET', pathOf(name)), describe);
-  });
+  withCommonFlags(endpoint.command('show <name>').description('route and live numbers')).action(
+    async (name: string, flags: CommonFlags) => {
+      print(flags, await call<Endpoint>(flags, 'GET', pathOf(name)), describe);
+    },
+  );
 
-  withCommonFlags(endpoint.command('list').description('all endpoints')).action(async (flags: CommonFlags) => {
-    const endpoints = await call<Endpoint[]>(flags, 'GET', '/api/v1/endpoints');
-    print(flags, endpoints, (rows) =>
-      rows.length === 0
-        ? 'No endpoint yet. Make one with: tilth endpoint create NAME --model MODEL'
-        : table(
-            ['endpoint', 'model', 'champion', 'canary', 'shadows', 'requests', 'failed'],
-            rows.map((row) => {
-              const versions = (variant: string): string => row.targets.filter((target) => target.variant === variant).map((target) => target.version).join(' ');
-              const sum = (numbers: readonly number[]): string => String(numbers.reduce((a, b) => a + b, 0));
-              return [
-                row.name,
-                row.model,
-                row.isStopped ? 'stopped' : versions('champion'),
-                versions('canary'),
-                versions('shadow'),
-                sum(row.live.map((live) => live.requestCount)),
-                sum(row.live.map((live) => live.failedCount)),
-              ];
-            }),
-          ),
-    );
-  });
+  withCommonFlags(endpoint.command('list').description('all endpoints')).action(
+    async (flags: CommonFlags) => {
+      const endpoints = await call<Endpoint[]>(flags, 'GET', '/api/v1/endpoints');
+      print(flags, endpoints, (rows) =>
+        rows.length === 0
+          ? 'No endpoint yet. Make one with: tilth endpoint create NAME --model MODEL'
+          : table(
+              ['endpoint', 'model', 'champion', 'canary', 'shadows', 'requests', 'failed'],
+              rows.map((row) => {
+                const versions = (variant: string): string =>
+                  row.targets
+                    .filter((target) => target.variant === variant)
+                    .map((target) => target.version)
+                    .join(' ');
+                const sum = (numbers: readonly number[]): string =>
+                  String(numbers.reduce((a, b) => a + b, 0));
+                return [
+                  row.name,
+                  row.model,
+                  row.isStopped ? 'stopped' : versions('champion'),
+                  versions('canary'),
+                  versions('shadow'),
+                  sum(row.live.map((live) => live.requestCount)),
+                  sum(row.live.map((live) => live.failedCount)),
+                ];
+              }),
+            ),
+      );
+    },
+  );
 
-  withCommonFlags(program.command('predict <endpoint>').description('ask an endpoint, through the data plane'))
+  withCommonFlags(
+    program.command('predict <endpoint>').description('ask an endpoint, through the data plane'),
+  )
     .requiredOption('--row <json...>', 'one row as a JSON object; give several for several rows')
     .option('--plane <url>', 'address of the data plane; else one that the control plane knows')
     .action(async (name: string, flags: PredictFlags) => {
       const rows = flags.row.map(parseRow);
       const address = flags.plane ?? (await planeAddress(flags));
       const answer = await invoke(address, name, rows);
-      print(flags, answer, (value) => JSON.stringify((value as { predictions?: unknown }).predictions ?? value));
+      print(flags, answer, (value) =>
+        JSON.stringify((value as { predictions?: unknown }).predictions ?? value),
+      );
     });
 };
 
@@ -120,25 +163,47 @@ async function planeAddress(flags: CommonFlags): Promise<string> {
   const planes = await call<Plane[]>(flags, 'GET', '/api/v1/serving/planes');
   const alive = planes.find((plane) => plane.isAlive);
   if (alive !== undefined) return alive.address;
-  throw new TilthError('NO_DATA_PLANE', 503, 'No data plane has said anything for 5 seconds.', 'Start one: tilth serve, or both at once: tilth up');
+  throw new TilthError(
+    'NO_DATA_PLANE',
+    503,
+    'No data plane has said anything for 5 seconds.',
+    'Start one: tilth serve, or both at once: tilth up',
+  );
 }
 
-async function invoke(address: string, name: string, rows: readonly Record<string, unknown>[]): Promise<unknown> {
+async function invoke(
+  address: string,
+  name: string,
+  rows: readonly Record<string, unknown>[],
+): Promise<unknown> {
   const url = `${address.replace(/\/$/, '')}/endpoints/${encodeURIComponent(name)}/invocations`;
   const token = process.env['TILTH_TOKEN'];
   let response: Response;
   try {
     response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }) },
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }),
+      },
       body: JSON.stringify({ dataframe_records: rows }),
     });
   } catch (cause) {
-    throw new TilthError('SERVER_NOT_REACHABLE', 503, `No data plane answers at ${address} (${messageOf(cause)}).`, 'Start one with: tilth serve', { cause });
+    throw new TilthError(
+      'SERVER_NOT_REACHABLE',
+      503,
+      `No data plane answers at ${address} (${messageOf(cause)}).`,
+      'Start one with: tilth serve',
+      { cause },
+    );
   }
   const text = await response.text();
   if (response.ok) return JSON.parse(text) as unknown;
-  throw new TilthError('PREDICTION_REFUSED', response.status, `The endpoint answered ${response.status}: ${messageIn(text)}`);
+  throw new TilthError(
+    'PREDICTION_REFUSED',
+    response.status,
+    `The endpoint answered ${response.status}: ${messageIn(text)}`,
+  );
 }
 
 function messageIn(text: string): string {

@@ -17,7 +17,11 @@ export function endpointRoutes(world: World): Api {
   const { read } = world.database;
 
   api.openapi(
-    createRoute({ method: 'get', path: '/api/v1/endpoints', responses: answers(z.array(endpoint), 'Endpoints with route and live numbers') }),
+    createRoute({
+      method: 'get',
+      path: '/api/v1/endpoints',
+      responses: answers(z.array(endpoint), 'Endpoints with route and live numbers'),
+    }),
     async (context) => {
       requireRight(context.var.actor, 'read');
       return context.json(await listEndpoints(world), 200);
@@ -110,12 +114,18 @@ export function endpointRoutes(world: World): Api {
           waitMs: z.coerce.number().int().min(0).max(longestWaitMs).default(0),
         }),
       },
-      responses: answers(servingConfig, 'What data planes serve; answered when it is another than `after`, or after waitMs'),
+      responses: answers(
+        servingConfig,
+        'What data planes serve; answered when it is another than `after`, or after waitMs',
+      ),
     }),
     async (context) => {
       requireRight(context.var.actor, 'read');
       const { after, waitMs } = context.req.valid('query');
-      return context.json(await awaitServingConfig(world, { after, waitMs, signal: context.req.raw.signal }), 200);
+      return context.json(
+        await awaitServingConfig(world, { after, waitMs, signal: context.req.raw.signal }),
+        200,
+      );
     },
   );
   api.openapi(
@@ -132,7 +142,11 @@ export function endpointRoutes(world: World): Api {
     },
   );
   api.openapi(
-    createRoute({ method: 'get', path: '/api/v1/serving/planes', responses: answers(z.array(plane), 'Data planes, the last heard first') }),
+    createRoute({
+      method: 'get',
+      path: '/api/v1/serving/planes',
+      responses: answers(z.array(plane), 'Data planes, the last heard first'),
+    }),
     async (context) => {
       requireRight(context.var.actor, 'read');
       return context.json(await listPlanes(world), 200);

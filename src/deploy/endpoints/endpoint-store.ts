@@ -68,7 +68,11 @@ export const endpointMigrations: Migrations = {
         .addColumn('by', 'text', (column) => column.notNull())
         .addColumn('reason', 'text', (column) => column.notNull())
         .execute();
-      await db.schema.createIndex('endpoint_route_of').on('endpoint_route').columns(['endpoint', 'revision']).execute();
+      await db.schema
+        .createIndex('endpoint_route_of')
+        .on('endpoint_route')
+        .columns(['endpoint', 'revision'])
+        .execute();
       await db.schema
         .createTable('serving_report')
         .addColumn('plane', 'text', (column) => column.primaryKey())
@@ -111,7 +115,15 @@ export async function getEndpointRow(read: Reader, name: string): Promise<Endpoi
 /** The endpoint with its new targets, and the revision that remembers them. */
 export async function writeRoute(
   tx: Transaction,
-  change: { name: string; model: string; targets: readonly RouteTarget[]; isStopped: boolean; at: number; by: string; reason: string },
+  change: {
+    name: string;
+    model: string;
+    targets: readonly RouteTarget[];
+    isStopped: boolean;
+    at: number;
+    by: string;
+    reason: string;
+  },
 ): Promise<number> {
   const { name, model, at, by, reason } = change;
   const targets = JSON.stringify(change.targets);
@@ -120,24 +132,41 @@ export async function writeRoute(
     .insertInto('endpoint')
     .values({ name, model, is_stopped, revision: 1, targets, created_by: by, created_at: at, changed_at: at })
     .onConflict((conflict) =>
-      conflict.column('name').doUpdateSet({ is_stopped, targets, changed_at: at, revision: sql`endpoint.revision + 1` }),
+      conflict
+        .column('name')
+        .doUpdateSet({ is_stopped, targets, changed_at: at, revision: sql`endpoint.revision + 1` }),
     )
     .returning('revision')
     .executeTakeFirstOrThrow();
-  await tx.insertInto('endpoint_route').values({ endpoint: name, model, revision, targets, at, by, reason }).execute();
+  await tx
+    .insertInto('endpoint_route')
+    .values({ endpoint: name, model, revision, targets, at, by, reason })
+    .execute();
   return revision;
 }
 
 /** Routes of an endpoint, newest first; with `at` only the one that held then. */
 export async function routeHistory(read: Reader, name: string, at?: number): Promise<RouteRevision[]> {
-  let query = read.selectFrom('endpoint_route').selectAll().where('endpoint', '=', name).orderBy('seq', 'desc');
+  let query = read
+    .selectFrom('endpoint_route')
+    .selectAll()
+    .where('endpoint', '=', name)
+    .orderBy('seq', 'desc');
   if (at !== undefined) query = query.where('at', '<=', at).limit(1);
-  return (await query.execute()).map(({ seq: _seq, targets, ...row }) => ({ ...row, targets: JSON.parse(targets) as RouteTarget[] }));
+  return (await query.execute()).map(({ seq: _seq, targets, ...row }) => ({
+    ...row,
+    targets: JSON.parse(targets) as RouteTarget[],
+  }));
 }
 
 /** Revision of the whole configuration; 0 before the first endpoint. */
 export const configRevision = async (read: Reader): Promise<number> =>
-  (await read.selectFrom('endpoint_route').select(sql<number | null>`max(seq)`.as('revision')).executeTakeFirst())?.revision ?? 0;
+  (
+    await read
+      .selectFrom('endpoint_route')
+      .select(sql<number | null>`max(seq)`.as('revision'))
+      .executeTakeFirst()
+  )?.revision ?? 0;
 
 export const putReport = (tx: Transaction, plane: string, at: number, report: string): Promise<unknown> =>
   tx

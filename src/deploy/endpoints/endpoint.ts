@@ -53,6 +53,7 @@ export function withChampion(route: Route | undefined, champion: number): Route 
 /** `3:10` is version 3 with 10 % of the requests. @throws ROUTE_REFUSED */
 export function parseCanary(text: string): { version: number; share: number } {
   const found = /^(\d+):(\d+(?:\.\d+)?)%?$/.exec(text);
-  if (found === null) throw routeRefused(`${JSON.stringify(text)} is no canary; write VERSION:PERCENT, for example 3:10.`);
+  if (found === null)
+    throw routeRefused(`${JSON.stringify(text)} is no canary; write VERSION:PERCENT, for example 3:10.`);
   return { version: Number(found[1]), share: Number(found[2]) / 100 };
 }

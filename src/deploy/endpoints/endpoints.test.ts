@@ -20,21 +20,33 @@ const code = (wanted: string) => (thrown: unknown) => {
 describe('a route', () => {
   it('gives champion and canary the weight 1 together, and comes back from its targets', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0.001, max: 0.999, noNaN: true }), fc.uniqueArray(fc.integer({ min: 1, max: 50 }), { minLength: 2, maxLength: 6 }), (share, versions) => {
-        const [champion = 1, version = 2, ...shadows] = versions;
-        const route = { champion, canary: { version, share }, shadows };
-        const targets = targetsOf(route);
-        const weight = targets.filter((target) => target.variant !== 'shadow').reduce((sum, target) => sum + target.weight, 0);
-        assert.ok(Math.abs(weight - 1) < 1e-12);
-        assert.deepEqual(routeOf(targets), route);
-        assert.equal(routeOf(targetsOf(withChampion(route, version)))?.canary, null);
-      }),
+      fc.property(
+        fc.double({ min: 0.001, max: 0.999, noNaN: true }),
+        fc.uniqueArray(fc.integer({ min: 1, max: 50 }), { minLength: 2, maxLength: 6 }),
+        (share, versions) => {
+          const [champion = 1, version = 2, ...shadows] = versions;
+          const route = { champion, canary: { version, share }, shadows };
+          const targets = targetsOf(route);
+          const weight = targets
+            .filter((target) => target.variant !== 'shadow')
+            .reduce((sum, target) => sum + target.weight, 0);
+          assert.ok(Math.abs(weight - 1) < 1e-12);
+          assert.deepEqual(routeOf(targets), route);
+          assert.equal(routeOf(targetsOf(withChampion(route, version)))?.canary, null);
+        },
+      ),
     );
   });
 
   it('refuses two parts for one version, and a share that is none', () => {
-    assert.throws(() => targetsOf({ champion: 1, canary: { version: 1, share: 0.1 }, shadows: [] }), code('ROUTE_REFUSED'));
-    assert.throws(() => targetsOf({ champion: 1, canary: { version: 2, share: 1 }, shadows: [] }), code('ROUTE_REFUSED'));
+    assert.throws(
+      () => targetsOf({ champion: 1, canary: { version: 1, share: 0.1 }, shadows: [] }),
+      code('ROUTE_REFUSED'),
+    );
+    assert.throws(
+      () => targetsOf({ champion: 1, canary: { version: 2, share: 1 }, shadows: [] }),
+      code('ROUTE_REFUSED'),
+    );
     assert.deepEqual(parseCanary('3:10'), { version: 3, share: 0.1 });
     assert.throws(() => parseCanary('3'), code('ROUTE_REFUSED'));
   });
@@ -61,9 +73,11 @@ describe('an endpoint', () => {
           const granted = new Set<number>();
           const run = {
             champion: (version: number) => routeEndpoint(world, ben, 'late', { champion: version }),
-            canary: (version: number) => routeEndpoint(world, ben, 'late', { canary: { version, share: 0.2 } }),
+            canary: (version: number) =>
+              routeEndpoint(world, ben, 'late', { canary: { version, share: 0.2 } }),
             shadow: (version: number) => routeEndpoint(world, ben, 'late', { shadows: [version] }),
-            alias: (version: number) => moveAlias(world, ana, { model: 'late', alias: 'champion', version, reason: null }),
+            alias: (version: number) =>
+              moveAlias(world, ana, { model: 'late', alias: 'champion', version, reason: null }),
             rollback: () => rollbackEndpoint(world, ben, 'late', undefined),
             approve: async (version: number) => {
               await requestApproval(world, ana, { model: 'late', version });
@@ -72,11 +86,16 @@ describe('an endpoint', () => {
             },
           };
           for (const { do: what, version } of actions) {
-            await run[what](version).catch((thrown: unknown) => assert.ok(thrown instanceof TilthError, String(thrown)));
+            await run[what](version).catch((thrown: unknown) =>
+              assert.ok(thrown instanceof TilthError, String(thrown)),
+            );
             const [served] = (await servingConfigOf(read)).endpoints;
             for (const target of served?.targets ?? []) {
               if (target.variant === 'shadow') continue;
-              assert.ok(granted.has(target.version), `version ${target.version} answers as ${target.variant}`);
+              assert.ok(
+                granted.has(target.version),
+                `version ${target.version} answers as ${target.variant}`,
+              );
               assert.ok(await isApproved(read, 'late', target.version, ['champion']));
             }
             const champion = served?.targets.find((target) => target.variant === 'champion')?.version;
@@ -94,7 +113,13 @@ describe('an endpoint', () => {
     const { world, ana, ben, addVersion, close } = await createTestRegistry();
     try {
       const [first, second] = [await addVersion(), await addVersion()];
-      await world.database.write((tx) => updateVersionRow(tx, 'late', second, { engine: 'python', reason: 'SplineTransformer has no converter', onnx_digest: null }));
+      await world.database.write((tx) =>
+        updateVersionRow(tx, 'late', second, {
+          engine: 'python',
+          reason: 'SplineTransformer has no converter',
+          onnx_digest: null,
+        }),
+      );
       await requestApproval(world, ana, { model: 'late', version: first });
       await approve(world, ben, { model: 'late', version: first });
       await createEndpoint(world, ben, { name: 'late', model: 'late' });
@@ -104,7 +129,10 @@ describe('an endpoint', () => {
         return true;
       });
       await requestApproval(world, ana, { model: 'late', version: second });
-      await assert.rejects(approve(world, ben, { model: 'late', version: second }), code('VERSION_NOT_SERVABLE'));
+      await assert.rejects(
+        approve(world, ben, { model: 'late', version: second }),
+        code('VERSION_NOT_SERVABLE'),
+      );
       assert.equal(await findAlias(world.database.read, 'late', 'champion'), first);
     } finally {
       await close();
@@ -117,7 +145,10 @@ describe('an endpoint', () => {
       for (let version = 1; version <= 3; version += 1) await addVersion();
       await createEndpoint(world, ben, { name: 'late', model: 'late' });
       await assert.rejects(rollbackEndpoint(world, ben, 'late', undefined), code('NO_VERSION_BEFORE'));
-      await assert.rejects(routeEndpoint(world, ben, 'late', { shadows: [3] }), code('ENDPOINT_WITHOUT_CHAMPION'));
+      await assert.rejects(
+        routeEndpoint(world, ben, 'late', { shadows: [3] }),
+        code('ENDPOINT_WITHOUT_CHAMPION'),
+      );
       for (const version of [1, 2]) {
         await requestApproval(world, ana, { model: 'late', version });
         await approve(world, ben, { model: 'late', version });
@@ -126,13 +157,25 @@ describe('an endpoint', () => {
       const back = await rollbackEndpoint(world, ben, 'late', 'auc fell');
       assert.deepEqual(routeOf(back.targets), { champion: 1, canary: null, shadows: [3] });
       const history = await routeHistory(world.database.read, 'late');
-      assert.deepEqual(history.map((each) => [each.revision, routeOf(each.targets)?.champion]), [[5, 1], [4, 2], [3, 2], [2, 1], [1, undefined]]);
+      assert.deepEqual(
+        history.map((each) => [each.revision, routeOf(each.targets)?.champion]),
+        [
+          [5, 1],
+          [4, 2],
+          [3, 2],
+          [2, 1],
+          [1, undefined],
+        ],
+      );
       assert.match(history[0]?.reason ?? '', /auc fell/);
       const stopped = await stopEndpoint(world, ben, 'late', undefined);
       assert.equal(stopped.isStopped, true);
       assert.deepEqual((await servingConfigOf(world.database.read)).endpoints, []);
       await assert.rejects(routeEndpoint(world, ben, 'late', { champion: 1 }), code('ENDPOINT_STOPPED'));
-      assert.equal(routeOf((await createEndpoint(world, ben, { name: 'late', model: 'late' })).targets)?.champion, 1);
+      assert.equal(
+        routeOf((await createEndpoint(world, ben, { name: 'late', model: 'late' })).targets)?.champion,
+        1,
+      );
     } finally {
       await close();
     }
@@ -160,8 +203,22 @@ describe('an endpoint', () => {
     try {
       await addVersion();
       await createEndpoint(world, ben, { name: 'late', model: 'late' });
-      const numbers = { name: 'late', requestCount: 7, rowCount: 9, failedCount: 0, p50Us: 80, p99Us: 200, requestsPerSecond: 3 };
-      await hearReport(world, { plane: 'a', address: 'http://127.0.0.1:1', revision: 1, startedAt: 0, endpoints: [numbers] });
+      const numbers = {
+        name: 'late',
+        requestCount: 7,
+        rowCount: 9,
+        failedCount: 0,
+        p50Us: 80,
+        p99Us: 200,
+        requestsPerSecond: 3,
+      };
+      await hearReport(world, {
+        plane: 'a',
+        address: 'http://127.0.0.1:1',
+        revision: 1,
+        startedAt: 0,
+        endpoints: [numbers],
+      });
       assert.equal((await listEndpoints(world))[0]?.live[0]?.requestCount, 7);
       now += 10_000;
       assert.deepEqual((await listEndpoints(world))[0]?.live, []);

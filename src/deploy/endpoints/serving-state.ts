@@ -1,20 +1,43 @@
 import type { Reader } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import { getVersionRow, type VersionRow } from '../registry/registry-store.ts';
-import { servedSchema, type ServedVersion, type ServingConfig, type ServingReport } from '../serving/serving-api.ts';
+import {
+  servedSchema,
+  type ServedVersion,
+  type ServingConfig,
+  type ServingReport,
+} from '../serving/serving-api.ts';
 import type { Endpoint, Plane } from './endpoint-api.ts';
-import { configRevision, getEndpointRow, listEndpointRows, putReport, type EndpointRow } from './endpoint-store.ts';
+import {
+  configRevision,
+  getEndpointRow,
+  listEndpointRows,
+  putReport,
+  type EndpointRow,
+} from './endpoint-store.ts';
 
 /** All that data planes need: endpoints that answer, and the versions they name. */
 export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
   const revision = await configRevision(read);
-  const endpoints = (await listEndpointRows(read)).filter((endpoint) => !endpoint.isStopped && endpoint.targets.length > 0);
-  const wanted = new Map(endpoints.flatMap(({ model, targets }) => targets.map(({ version }) => [`${model}/${version}`, { model, version }])));
+  const endpoints = (await listEndpointRows(read)).filter(
+    (endpoint) => !endpoint.isStopped && endpoint.targets.length > 0,
+  );
+  const wanted = new Map(
+    endpoints.flatMap(({ model, targets }) =>
+      targets.map(({ version }) => [`${model}/${version}`, { model, version }]),
+    ),
+  );
   const versions: ServedVersion[] = [];
-  for (const { model, version } of wanted.values()) versions.push(servedVersionOf(await getVersionRow(read, model, version)));
+  for (const { model, version } of wanted.values())
+    versions.push(servedVersionOf(await getVersionRow(read, model, version)));
   return {
     revision,
-    endpoints: endpoints.map(({ name, model, revision: own, targets }) => ({ name, model, revision: own, targets })),
+    endpoints: endpoints.map(({ name, model, revision: own, targets }) => ({
+      name,
+      model,
+      revision: own,
+      targets,
+    })),
     versions,
   };
 }
@@ -50,7 +73,8 @@ export async function awaitServingConfig(
         wake = resolve;
       });
       const leftMs = deadline - Date.now();
-      if ((await configRevision(read)) !== options.after || leftMs <= 0 || signal.aborted) return await servingConfigOf(read);
+      if ((await configRevision(read)) !== options.after || leftMs <= 0 || signal.aborted)
+        return await servingConfigOf(read);
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, leftMs).unref();
@@ -79,7 +103,10 @@ export async function hearReport(world: World, report: ServingReport): Promise<v
   const at = world.clock.now();
   const heard = await memoryOf(world);
   const before = heard.get(report.plane);
-  const isDue = before === undefined || before.report.revision !== report.revision || at - before.storedAt >= storeEveryMs;
+  const isDue =
+    before === undefined ||
+    before.report.revision !== report.revision ||
+    at - before.storedAt >= storeEveryMs;
   heard.set(report.plane, { at, report, storedAt: isDue ? at : before.storedAt });
   if (isDue) await world.database.write((tx) => putReport(tx, report.plane, at, JSON.stringify(report)));
 }
@@ -88,7 +115,12 @@ async function memoryOf(world: World): Promise<Map<string, Heard>> {
   const known = heardBy.get(world);
   if (known !== undefined) return known;
   const rows = await world.database.read.selectFrom('serving_report').selectAll().execute();
-  const heard = new Map(rows.map((row) => [row.plane, { at: row.at, report: JSON.parse(row.report) as ServingReport, storedAt: row.at }]));
+  const heard = new Map(
+    rows.map((row) => [
+      row.plane,
+      { at: row.at, report: JSON.parse(row.report) as ServingReport, storedAt: row.at },
+    ]),
+  );
   const other = heardBy.get(world);
   if (other !== undefined) return other;
   heardBy.set(world, heard);
@@ -103,7 +135,8 @@ export async function listPlanes(world: World): Promise<Plane[]> {
     .sort((a, b) => b.at - a.at);
 }
 
-export const listEndpoints = async (world: World): Promise<Endpoint[]> => withLive(world, await listEndpointRows(world.database.read));
+export const listEndpoints = async (world: World): Promise<Endpoint[]> =>
+  withLive(world, await listEndpointRows(world.database.read));
 
 /** @throws ENDPOINT_UNKNOWN */
 export async function getEndpoint(world: World, name: string): Promise<Endpoint> {
@@ -127,7 +160,15 @@ async function withLive(world: World, rows: readonly EndpointRow[]): Promise<End
       const numbers = plane.endpoints.find((each) => each.name === row.name);
       if (numbers === undefined || !plane.isAlive) return [];
       const { name: _name, ...rest } = numbers;
-      return [{ plane: plane.plane, address: plane.address, revision: plane.revision, ageMs: now - plane.at, ...rest }];
+      return [
+        {
+          plane: plane.plane,
+          address: plane.address,
+          revision: plane.revision,
+          ageMs: now - plane.at,
+          ...rest,
+        },
+      ];
     }),
   }));
 }

@@ -5,7 +5,14 @@ import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { champion, checkAlias } from './registry.ts';
 import { aliasNotFound, aliasProtected, approvalMissing } from './registry-errors.ts';
-import { findAlias, getModelRow, getVersionRow, isApproved, touchModel, writeAlias } from './registry-store.ts';
+import {
+  findAlias,
+  getModelRow,
+  getVersionRow,
+  isApproved,
+  touchModel,
+  writeAlias,
+} from './registry-store.ts';
 
 export interface AliasMove {
   readonly model: string;
@@ -40,13 +47,24 @@ export async function moveAlias(world: World, actor: Actor, move: AliasMove): Pr
   checkAlias(move.alias);
   await perform(
     world,
-    { actor, verb: 'model.alias', kind: 'model', thing: move.model, data: { alias: move.alias, version: move.version } },
+    {
+      actor,
+      verb: 'model.alias',
+      kind: 'model',
+      thing: move.model,
+      data: { alias: move.alias, version: move.version },
+    },
     (tx) => moveAliasIn(world, tx, actor, move),
   );
 }
 
 /** The move inside a write that is under way; the caller has checked the right and records the event. */
-export async function moveAliasIn(world: World, tx: Transaction, actor: Actor, move: AliasMove): Promise<void> {
+export async function moveAliasIn(
+  world: World,
+  tx: Transaction,
+  actor: Actor,
+  move: AliasMove,
+): Promise<void> {
   const { model, alias, version } = move;
   await getModelRow(tx, model);
   if (version === null) {
@@ -63,14 +81,23 @@ export async function moveAliasIn(world: World, tx: Transaction, actor: Actor, m
 }
 
 /** As `moveAliasIn`, with an audit event of its own; for writes whose own event is about something else. */
-export async function moveAliasAndRecord(world: World, tx: Transaction, actor: Actor, move: AliasMove): Promise<void> {
+export async function moveAliasAndRecord(
+  world: World,
+  tx: Transaction,
+  actor: Actor,
+  move: AliasMove,
+): Promise<void> {
   await moveAliasIn(world, tx, actor, move);
   await recordEvent(world, tx, {
     actor,
     verb: 'model.alias',
     kind: 'model',
     thing: move.model,
-    data: { alias: move.alias, version: move.version, ...(move.reason === null ? {} : { reason: move.reason }) },
+    data: {
+      alias: move.alias,
+      version: move.version,
+      ...(move.reason === null ? {} : { reason: move.reason }),
+    },
   });
 }
 
@@ -79,7 +106,12 @@ export const isProtected = async (read: Reader, model: string, alias: string): P
   alias === champion && (await declarationOf(read, model)) !== undefined;
 
 /** @throws APPROVAL_MISSING where the alias is protected and nobody approved the version for it */
-export async function requireApproval(read: Reader, model: string, version: number, alias: string): Promise<void> {
+export async function requireApproval(
+  read: Reader,
+  model: string,
+  version: number,
+  alias: string,
+): Promise<void> {
   if (!(await isProtected(read, model, alias))) return;
   if (!(await isApproved(read, model, version, [alias]))) throw approvalMissing(model, version, alias);
 }
@@ -91,4 +123,3 @@ export async function resolveAlias(read: Reader, model: string, alias: string): 
   if (version === undefined) throw aliasNotFound(model, alias);
   return version;
 }
-

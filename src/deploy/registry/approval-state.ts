@@ -8,21 +8,40 @@ import { noRequest } from './registry-errors.ts';
 import { approvalRows, getVersionRow, type ApprovalRow, type VersionRow } from './registry-store.ts';
 
 /** Voids what waits, and what was granted on another model or other data, after a version changed. */
-export async function voidChanged(world: World, tx: Transaction, model: string, version: number): Promise<void> {
+export async function voidChanged(
+  world: World,
+  tx: Transaction,
+  model: string,
+  version: number,
+): Promise<void> {
   const row = await getVersionRow(tx, model, version);
   for (const each of await approvalRows(tx, model, version)) {
     if (each.state !== 'waiting' && each.state !== 'granted') continue;
     const asked = JSON.parse(each.bundle) as Bundle;
     // a later look at the gate is no change of what was granted
-    const now = { ...storedBundle(row, each.alias), ...(each.state === 'granted' ? { gateHash: asked.gateHash } : {}) };
+    const now = {
+      ...storedBundle(row, each.alias),
+      ...(each.state === 'granted' ? { gateHash: asked.gateHash } : {}),
+    };
     const changes = changesOf(asked, now);
     if (changes.length > 0) await voidApproval(world, tx, each, changes);
   }
 }
 
-export async function voidApproval(world: World, tx: Transaction, row: ApprovalRow, changes: readonly string[]): Promise<void> {
+export async function voidApproval(
+  world: World,
+  tx: Transaction,
+  row: ApprovalRow,
+  changes: readonly string[],
+): Promise<void> {
   const reason = `changed since it was asked for: ${changes.join(', ')}`;
-  await decide(tx, row, { state: 'void', by: systemActor.id, at: world.clock.now(), reason, isSingleEye: false });
+  await decide(tx, row, {
+    state: 'void',
+    by: systemActor.id,
+    at: world.clock.now(),
+    reason,
+    isSingleEye: false,
+  });
   await recordEvent(world, tx, {
     actor: systemActor,
     verb: 'model.gate',

@@ -16,7 +16,10 @@ const code = (wanted: string) => (thrown: unknown) => {
   return true;
 };
 
-async function inRegistry(work: (registry: TestRegistry) => Promise<void>, options: Parameters<typeof createTestRegistry>[0] = {}): Promise<void> {
+async function inRegistry(
+  work: (registry: TestRegistry) => Promise<void>,
+  options: Parameters<typeof createTestRegistry>[0] = {},
+): Promise<void> {
   const registry = await createTestRegistry(options);
   try {
     await work(registry);
@@ -30,11 +33,14 @@ describe('approval', () => {
     inRegistry(
       async ({ world, ana, addVersion }) => {
         const version = await addVersion();
-        await assert.rejects(requestApproval(world, ana, { model: 'late', version }), (thrown: TilthError) => {
-          assert.equal(thrown.code, 'GATE_NOT_PASSED');
-          assert.match(thrown.message, /floor: asks auc at least 0.7; The run has no metric auc/);
-          return true;
-        });
+        await assert.rejects(
+          requestApproval(world, ana, { model: 'late', version }),
+          (thrown: TilthError) => {
+            assert.equal(thrown.code, 'GATE_NOT_PASSED');
+            assert.match(thrown.message, /floor: asks auc at least 0.7; The run has no metric auc/);
+            return true;
+          },
+        );
       },
       { gate: '[{ id: floor, kind: metric-floor, metric: auc, min: 0.7 }]' },
     ));
@@ -53,7 +59,9 @@ describe('approval', () => {
     inRegistry(async ({ world, ana, ben, addVersion }) => {
       const version = await addVersion();
       await requestApproval(world, ana, { model: 'late', version });
-      await world.database.write((tx) => updateVersionRow(tx, 'late', version, { onnx_digest: 'f'.repeat(64) }));
+      await world.database.write((tx) =>
+        updateVersionRow(tx, 'late', version, { onnx_digest: 'f'.repeat(64) }),
+      );
       await assert.rejects(approve(world, ben, { model: 'late', version }), code('APPROVAL_VOID'));
       const { approvals } = await getVersion(world.database.read, 'late', version);
       assert.equal(approvals[0]?.state, 'void');
@@ -77,7 +85,10 @@ describe('approval', () => {
     inRegistry(async ({ world, ana, ben, addVersion }) => {
       const version = await addVersion();
       await requestApproval(world, ana, { model: 'late', version });
-      assert.equal((await reject(world, ben, { model: 'late', version, reason: 'too early' })).state, 'refused');
+      assert.equal(
+        (await reject(world, ben, { model: 'late', version, reason: 'too early' })).state,
+        'refused',
+      );
       assert.equal(await championOf(world.database.read, 'late'), undefined);
       assert.equal((await requestApproval(world, ana, { model: 'late', version })).state, 'waiting');
     }));
@@ -101,7 +112,10 @@ describe('approval', () => {
       const version = await addVersion();
       const move = { model: 'late', alias: 'champion', version, reason: null };
       await assert.rejects(moveAlias(world, ana, move), code('APPROVAL_MISSING'));
-      await assert.rejects(setStage(world, ana, { model: 'late', version, stage: 'Production', archivesOthers: false }), code('APPROVAL_MISSING'));
+      await assert.rejects(
+        setStage(world, ana, { model: 'late', version, stage: 'Production', archivesOthers: false }),
+        code('APPROVAL_MISSING'),
+      );
       await requestApproval(world, ana, { model: 'late', version });
       await approve(world, ben, { model: 'late', version });
       await assert.rejects(moveAlias(world, ana, { ...move, version: null }), code('ALIAS_PROTECTED'));
@@ -121,10 +135,18 @@ describe('the history of an alias', () => {
           await approve(world, ben, { model: 'late', version });
         }
         const { read } = world.database;
-        const champions = await Promise.all([1500, 2000, 2999, 3000, undefined].map((at) => championOf(read, 'late', at)));
+        const champions = await Promise.all(
+          [1500, 2000, 2999, 3000, undefined].map((at) => championOf(read, 'late', at)),
+        );
         assert.deepEqual(champions, [undefined, 1, 1, 2, 2]);
         const stays = await aliasHistory(read, { model: 'late', alias: 'champion' });
-        assert.deepEqual(stays.map((stay) => [stay.version, stay.fromAt, stay.toAt, stay.by]), [[2, 3000, null, 'ben'], [1, 2000, 3000, 'ben']]);
+        assert.deepEqual(
+          stays.map((stay) => [stay.version, stay.fromAt, stay.toAt, stay.by]),
+          [
+            [2, 3000, null, 'ben'],
+            [1, 2000, 3000, 'ben'],
+          ],
+        );
       },
       { clock: { now: () => now } },
     );

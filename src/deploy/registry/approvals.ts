@@ -43,14 +43,19 @@ export async function requestApproval(world: World, actor: Actor, asked: Asked):
   const { model, version } = asked;
   const alias = asked.alias ?? champion;
   checkAlias(alias);
-  if ((await getVersionRow(read, model, version)).engine === 'pending') throw conversionPending(model, version);
+  if ((await getVersionRow(read, model, version)).engine === 'pending')
+    throw conversionPending(model, version);
   const before = await approvalRows(read, model, version);
-  if (before.some((row) => row.alias === alias && row.state === 'granted')) throw alreadyApproved(model, version, alias);
+  if (before.some((row) => row.alias === alias && row.state === 'granted'))
+    throw alreadyApproved(model, version, alias);
   const report = await evaluateGate(world, actor, model, version);
-  if (!report.passed) throw gateNotPassed(model, version, report.results.filter((each) => !each.passed).map(failureLine));
+  if (!report.passed)
+    throw gateNotPassed(model, version, report.results.filter((each) => !each.passed).map(failureLine));
   const bundle = storedBundle(await getVersionRow(read, model, version), alias);
   const hash = bundleHash(bundle);
-  const waiting = before.find((row) => row.alias === alias && row.state === 'waiting' && row.bundle_hash === hash);
+  const waiting = before.find(
+    (row) => row.alias === alias && row.state === 'waiting' && row.bundle_hash === hash,
+  );
   if (waiting !== undefined) return approvalOf(waiting);
   const row: ApprovalRow = {
     id: newUlid(),
@@ -70,7 +75,13 @@ export async function requestApproval(world: World, actor: Actor, asked: Asked):
   };
   await perform(
     world,
-    { actor, verb: 'model.request', kind: 'model-version', thing: `${model}/${version}`, data: { approval: row.id, alias, bundle: hash } },
+    {
+      actor,
+      verb: 'model.request',
+      kind: 'model-version',
+      thing: `${model}/${version}`,
+      data: { approval: row.id, alias, bundle: hash },
+    },
     (tx) => tx.insertInto('approval').values(row).execute(),
   );
   return approvalOf(row);
@@ -83,7 +94,11 @@ export async function requestApproval(world: World, actor: Actor, asked: Asked):
  * @param decision a reason is needed where nobody else is in the team
  * @throws FOUR_EYES, APPROVER_ROLE_MISSING, NOT_ALLOWED, REASON_MISSING, APPROVAL_NOT_REQUESTED, APPROVAL_VOID
  */
-export async function approve(world: World, actor: Actor, asked: Asked & { reason?: string | undefined }): Promise<Approval> {
+export async function approve(
+  world: World,
+  actor: Actor,
+  asked: Asked & { reason?: string | undefined },
+): Promise<Approval> {
   const { read } = world.database;
   const row = await waitingOf(read, asked);
   const { model, version, alias } = row;
@@ -92,9 +107,27 @@ export async function approve(world: World, actor: Actor, asked: Asked & { reaso
   const at = world.clock.now();
   await perform(
     world,
-    { actor, verb, kind: 'model-version', thing: `${model}/${version}`, data: { approval: row.id, alias, bundle: row.bundle_hash, isSingleEye, ...(asked.reason === undefined ? {} : { reason: asked.reason }) } },
+    {
+      actor,
+      verb,
+      kind: 'model-version',
+      thing: `${model}/${version}`,
+      data: {
+        approval: row.id,
+        alias,
+        bundle: row.bundle_hash,
+        isSingleEye,
+        ...(asked.reason === undefined ? {} : { reason: asked.reason }),
+      },
+    },
     async (tx) => {
-      await decide(tx, row, { state: 'granted', by: actor.id, at, reason: asked.reason ?? null, isSingleEye });
+      await decide(tx, row, {
+        state: 'granted',
+        by: actor.id,
+        at,
+        reason: asked.reason ?? null,
+        isSingleEye,
+      });
       await moveAliasAndRecord(world, tx, actor, { model, alias, version, reason: `approval ${row.id}` });
     },
   );
@@ -102,12 +135,31 @@ export async function approve(world: World, actor: Actor, asked: Asked & { reaso
 }
 
 /** @throws FOUR_EYES never: whoever may approve may refuse, also their own. APPROVAL_NOT_REQUESTED, NOT_ALLOWED */
-export async function reject(world: World, actor: Actor, asked: Asked & { reason: string }): Promise<Approval> {
+export async function reject(
+  world: World,
+  actor: Actor,
+  asked: Asked & { reason: string },
+): Promise<Approval> {
   const { read } = world.database;
   const row = await waitingOf(read, asked);
   const thing = `${row.model}/${row.version}`;
-  await perform(world, { actor, verb: 'model.reject', kind: 'model-version', thing, data: { approval: row.id, reason: asked.reason } }, (tx) =>
-    decide(tx, row, { state: 'refused', by: actor.id, at: world.clock.now(), reason: asked.reason, isSingleEye: false }),
+  await perform(
+    world,
+    {
+      actor,
+      verb: 'model.reject',
+      kind: 'model-version',
+      thing,
+      data: { approval: row.id, reason: asked.reason },
+    },
+    (tx) =>
+      decide(tx, row, {
+        state: 'refused',
+        by: actor.id,
+        at: world.clock.now(),
+        reason: asked.reason,
+        isSingleEye: false,
+      }),
   );
   return getApproval(read, row.id);
 }
@@ -142,7 +194,10 @@ async function requireUnchanged(world: World, row: ApprovalRow): Promise<void> {
   const version = await getVersionRow(read, row.model, row.version);
   if (version.gate_hash === null) throw notGatedYet(row.model, row.version);
   const dataset = (await declarationOf(read, row.model))?.model.dataset;
-  const now = { ...storedBundle(version, row.alias), dataVersion: await dataVersionOf(read, version, dataset) };
+  const now = {
+    ...storedBundle(version, row.alias),
+    dataVersion: await dataVersionOf(read, version, dataset),
+  };
   const changes = changesOf(JSON.parse(row.bundle) as Bundle, now);
   if (changes.length === 0) return;
   await world.database.write((tx) => voidApproval(world, tx, row, changes));
@@ -152,11 +207,15 @@ async function requireUnchanged(world: World, row: ApprovalRow): Promise<void> {
 async function waitingOf(read: Reader, asked: Asked): Promise<ApprovalRow> {
   await getVersionRow(read, asked.model, asked.version);
   const rows = await approvalRows(read, asked.model, asked.version);
-  const row = rows.find((each) => each.state === 'waiting' && (asked.alias === undefined || each.alias === asked.alias));
+  const row = rows.find(
+    (each) => each.state === 'waiting' && (asked.alias === undefined || each.alias === asked.alias),
+  );
   if (row === undefined) throw noRequest(asked.model, asked.version);
   return row;
 }
 
 async function getApproval(read: Reader, id: string): Promise<Approval> {
-  return approvalOf(await read.selectFrom('approval').selectAll().where('id', '=', id).executeTakeFirstOrThrow());
+  return approvalOf(
+    await read.selectFrom('approval').selectAll().where('id', '=', id).executeTakeFirstOrThrow(),
+  );
 }

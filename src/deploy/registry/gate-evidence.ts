@@ -8,7 +8,13 @@ import { searchRuns } from '../../develop/tracking/run-search.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
 import { datasetTagPrefix, type Run } from '../../develop/tracking/tracking.ts';
 import { voidChanged } from './approval-state.ts';
-import { betterOf, evaluateConditions, type ChampionComparison, type GateFacts, type RunMetric } from './gate.ts';
+import {
+  betterOf,
+  evaluateConditions,
+  type ChampionComparison,
+  type GateFacts,
+  type RunMetric,
+} from './gate.ts';
 import type { GateReport, Parity } from './registry-api.ts';
 import { champion } from './registry.ts';
 import { findAlias, getVersionRow, isApproved, updateVersionRow, type VersionRow } from './registry-store.ts';
@@ -33,7 +39,12 @@ export const setChampionComparison = (provider: ChampionComparisonProvider): voi
  *
  * @throws MODEL_VERSION_NOT_FOUND
  */
-export async function evaluateGate(world: World, actor: Actor, model: string, version: number): Promise<GateReport> {
+export async function evaluateGate(
+  world: World,
+  actor: Actor,
+  model: string,
+  version: number,
+): Promise<GateReport> {
   const { read } = world.database;
   const row = await getVersionRow(read, model, version);
   const declared = await declarationOf(read, model);
@@ -46,7 +57,11 @@ export async function evaluateGate(world: World, actor: Actor, model: string, ve
       verb: 'model.gate',
       kind: 'model-version',
       thing: `${model}/${version}`,
-      data: { passed: report.passed, hash: report.hash, failing: report.results.filter((each) => !each.passed).map((each) => each.id) },
+      data: {
+        passed: report.passed,
+        hash: report.hash,
+        failing: report.results.filter((each) => !each.passed).map((each) => each.id),
+      },
     },
     async (tx) => {
       if (await isApproved(tx, model, version, [champion])) return;
@@ -57,7 +72,12 @@ export async function evaluateGate(world: World, actor: Actor, model: string, ve
   return report;
 }
 
-const storeReport = (tx: Transaction, row: VersionRow, report: GateReport, dataVersion: string | null): Promise<unknown> =>
+const storeReport = (
+  tx: Transaction,
+  row: VersionRow,
+  report: GateReport,
+  dataVersion: string | null,
+): Promise<unknown> =>
   updateVersionRow(tx, row.model, row.version, {
     gate_report: JSON.stringify(report),
     gate_hash: report.hash,
@@ -65,15 +85,27 @@ const storeReport = (tx: Transaction, row: VersionRow, report: GateReport, dataV
   });
 
 /** The verdict of the contract over a dataset version; null when it was never checked. */
-async function contractVerdict(read: Reader, dataset: string, dataVersion: string): Promise<GateFacts['contract']> {
+async function contractVerdict(
+  read: Reader,
+  dataset: string,
+  dataVersion: string,
+): Promise<GateFacts['contract']> {
   const found = await contractStateOf(read, dataset, dataVersion);
   if (found === undefined || found.state === 'none') return null;
   const isPassed = found.state === 'passed';
-  return { isPassed, at: found.checkedAt, summary: `The contract is broken by data version ${dataVersion.slice(0, 8)}.` };
+  return {
+    isPassed,
+    at: found.checkedAt,
+    summary: `The contract is broken by data version ${dataVersion.slice(0, 8)}.`,
+  };
 }
 
 /** The dataset version that the version's run says it used. */
-export async function dataVersionOf(read: Reader, row: VersionRow, dataset: string | undefined): Promise<string | null> {
+export async function dataVersionOf(
+  read: Reader,
+  row: VersionRow,
+  dataset: string | undefined,
+): Promise<string | null> {
   if (row.run_id === null) return null;
   const run = await getRun(read, row.run_id).catch(() => undefined);
   return run === undefined ? null : dataVersionOfRun(run, dataset);
@@ -85,14 +117,19 @@ function dataVersionOfRun(run: Run, dataset: string | undefined): string | null 
   return wanted?.value ?? null;
 }
 
-async function collectFacts(world: World, row: VersionRow, declared: DeclaredModel | undefined): Promise<GateFacts> {
+async function collectFacts(
+  world: World,
+  row: VersionRow,
+  declared: DeclaredModel | undefined,
+): Promise<GateFacts> {
   const { read } = world.database;
   const dataset = declared?.model.dataset;
   const run = row.run_id === null ? undefined : await getRun(read, row.run_id).catch(() => undefined);
   const dataVersion = run === undefined ? null : dataVersionOfRun(run, dataset);
   const inProduction = await findAlias(read, row.model, champion);
   const rival = inProduction === undefined || inProduction === row.version ? null : inProduction;
-  const needsComparison = declared?.model.gate.some((condition) => condition.kind.endsWith('-champion')) === true;
+  const needsComparison =
+    declared?.model.gate.some((condition) => condition.kind.endsWith('-champion')) === true;
   return {
     model: row.model,
     version: row.version,
@@ -105,15 +142,26 @@ async function collectFacts(world: World, row: VersionRow, declared: DeclaredMod
     engine: row.engine,
     engineReason: row.reason,
     parity: row.parity === null ? null : (JSON.parse(row.parity) as Parity),
-    contract: dataset === undefined || dataVersion === null ? null : await contractVerdict(read, dataset, dataVersion),
+    contract:
+      dataset === undefined || dataVersion === null
+        ? null
+        : await contractVerdict(read, dataset, dataVersion),
     champion: rival,
-    comparison: rival !== null && needsComparison ? ((await compareWithChampion(row.model, row.version, rival)) ?? null) : null,
+    comparison:
+      rival !== null && needsComparison
+        ? ((await compareWithChampion(row.model, row.version, rival)) ?? null)
+        : null,
   };
 }
 
 const metricsOf = (run: Run, dataset: string | undefined): Map<string, RunMetric> => {
   const dataVersion = dataVersionOfRun(run, dataset);
-  return new Map(run.metrics.map(({ key, value, timestamp }) => [key, { runId: run.id, value, at: timestamp, dataVersion }]));
+  return new Map(
+    run.metrics.map(({ key, value, timestamp }) => [
+      key,
+      { runId: run.id, value, at: timestamp, dataVersion },
+    ]),
+  );
 };
 
 const baselineLimit = 200;
@@ -126,8 +174,18 @@ async function baselinesOf(
   dataVersion: string | null,
 ): Promise<Map<string, RunMetric>> {
   const found = new Map<string, Run>();
-  for (const filter of ["tags.candidate = 'baseline'", "tags.`tilth.candidate` = 'baseline'", "attributes.run_name = 'baseline'"]) {
-    const { runs } = await searchRuns(read, { experimentIds: [run.experimentId], filter, orderBy: [], view: 'ACTIVE_ONLY', limit: baselineLimit });
+  for (const filter of [
+    "tags.candidate = 'baseline'",
+    "tags.`tilth.candidate` = 'baseline'",
+    "attributes.run_name = 'baseline'",
+  ]) {
+    const { runs } = await searchRuns(read, {
+      experimentIds: [run.experimentId],
+      filter,
+      orderBy: [],
+      view: 'ACTIVE_ONLY',
+      limit: baselineLimit,
+    });
     for (const each of runs) if (each.id !== run.id && each.status === 'FINISHED') found.set(each.id, each);
   }
   const all = [...found.values()];

@@ -43,7 +43,11 @@ export interface GateFacts {
   readonly engineReason: string | null;
   readonly parity: Parity | null;
   /** verdict of the contract over the data version; null when it is not known */
-  readonly contract: { readonly isPassed: boolean; readonly at: Instant | null; readonly summary: string } | null;
+  readonly contract: {
+    readonly isPassed: boolean;
+    readonly at: Instant | null;
+    readonly summary: string;
+  } | null;
   /** the version in production now; null when there is none, or it is this one */
   readonly champion: number | null;
   /** from the traffic that both answered; null while there is not enough */
@@ -51,11 +55,13 @@ export interface GateFacts {
 }
 
 /** Metrics where less is better; all others are read as more is better. */
-const lowerIsBetter = /^(brier|log_?loss|loss|rmse|mae|mse|mape|error|ece|.*_(loss|error|brier|rmse|mae|mse))$/i;
+const lowerIsBetter =
+  /^(brier|log_?loss|loss|rmse|mae|mse|mape|error|ece|.*_(loss|error|brier|rmse|mae|mse))$/i;
 export const isLowerBetter = (metric: string): boolean => lowerIsBetter.test(metric);
 
 /** Positive when `a` is better than `b`. */
-export const gainOf = (metric: string, a: number, b: number): number => (isLowerBetter(metric) ? b - a : a - b);
+export const gainOf = (metric: string, a: number, b: number): number =>
+  isLowerBetter(metric) ? b - a : a - b;
 
 /** The better of two runs' metrics. */
 export const betterOf = (metric: string, a: RunMetric | undefined, b: RunMetric): RunMetric =>
@@ -66,16 +72,26 @@ export const betterOf = (metric: string, a: RunMetric | undefined, b: RunMetric)
  *
  * @param conditions of the model's declaration; null when no tilth.yaml declares the model
  */
-export function evaluateConditions(conditions: readonly GateCondition[] | null, facts: GateFacts): GateReport {
+export function evaluateConditions(
+  conditions: readonly GateCondition[] | null,
+  facts: GateFacts,
+): GateReport {
   const results = (conditions ?? []).map((condition) => evaluateCondition(condition, facts));
   return {
     model: facts.model,
     version: facts.version,
     passed: results.every((result) => result.passed),
-    hash: hashOf(results.map(({ id, kind, passed, required, measured }) => ({ id, kind, passed, required, measured }))),
+    hash: hashOf(
+      results.map(({ id, kind, passed, required, measured }) => ({ id, kind, passed, required, measured })),
+    ),
     evaluatedAt: facts.now,
     results,
-    note: conditions === null ? 'No tilth.yaml declares this model, so its gate has no conditions.' : conditions.length === 0 ? 'The gate declares no conditions.' : null,
+    note:
+      conditions === null
+        ? 'No tilth.yaml declares this model, so its gate has no conditions.'
+        : conditions.length === 0
+          ? 'The gate declares no conditions.'
+          : null,
   };
 }
 
@@ -126,10 +142,16 @@ function betterThanBaseline(metric: string, facts: GateFacts): Verdict {
   const baseline = facts.baselines.get(metric);
   const isSameData = baseline !== undefined && baseline.dataVersion === facts.dataVersion;
   return {
-    required: baseline === undefined ? `${metric} better than a baseline's` : `${metric} better than the baseline's ${short(baseline.value)}`,
+    required:
+      baseline === undefined
+        ? `${metric} better than a baseline's`
+        : `${metric} better than the baseline's ${short(baseline.value)}`,
     measured: found?.value ?? null,
     passed: found !== undefined && baseline !== undefined && gainOf(metric, found.value, baseline.value) > 0,
-    evidence: { ...evidenceOf(facts, found), ...(baseline === undefined ? {} : { comparedWith: baseline.runId }) },
+    evidence: {
+      ...evidenceOf(facts, found),
+      ...(baseline === undefined ? {} : { comparedWith: baseline.runId }),
+    },
     note:
       found === undefined
         ? `The run has no metric ${metric}.`
@@ -196,11 +218,21 @@ function contractPassed(facts: GateFacts): Verdict {
 function againstChampion(
   metric: string,
   facts: GateFacts,
-  rule: { required: string; confidence: number | null; holds: (gain: { estimate: number; low: number }) => boolean },
+  rule: {
+    required: string;
+    confidence: number | null;
+    holds: (gain: { estimate: number; low: number }) => boolean;
+  },
 ): Verdict {
   const { required } = rule;
   if (facts.champion === null) {
-    return { required, measured: null, passed: true, evidence: {}, note: 'There is no champion to compare with yet.' };
+    return {
+      required,
+      measured: null,
+      passed: true,
+      evidence: {},
+      note: 'There is no champion to compare with yet.',
+    };
   }
   const found = facts.comparison?.[metric];
   if (found === undefined) {
@@ -213,7 +245,10 @@ function againstChampion(
     };
   }
   const isLess = isLowerBetter(metric);
-  const gain = { estimate: gainOf(metric, found.candidate, found.champion), low: isLess ? -found.ciHigh : found.ciLow };
+  const gain = {
+    estimate: gainOf(metric, found.candidate, found.champion),
+    low: isLess ? -found.ciHigh : found.ciLow,
+  };
   return {
     required,
     measured: found.difference,
@@ -222,7 +257,9 @@ function againstChampion(
       comparedWith: `version ${facts.champion}`,
       rowCount: found.rowCount,
       window: { from: found.from, to: found.to },
-      ...(rule.confidence === null ? {} : { interval: { low: found.ciLow, high: found.ciHigh, confidence: rule.confidence } }),
+      ...(rule.confidence === null
+        ? {}
+        : { interval: { low: found.ciLow, high: found.ciHigh, confidence: rule.confidence } }),
     },
     note: `${metric} ${short(found.candidate)} against ${short(found.champion)} on the same ${found.rowCount} labelled rows.`,
   };
@@ -242,4 +279,4 @@ const short = (value: number): string => String(Number(value.toPrecision(5)));
 
 /** A failing condition in one line. */
 export const failureLine = (result: GateResult): string =>
-  `${result.id}: asks ${result.required}; ${result.measured === null ? (result.note ?? 'not yet known') : `found ${typeof result.measured === 'number' ? short(result.measured) : result.measured}`}`;
+  `${result.id}: asks ${result.required}; ${result.measured === null ? (result.note ?? 'not yet known').replace(/\.$/, '') : `found ${typeof result.measured === 'number' ? short(result.measured) : result.measured}`}`;

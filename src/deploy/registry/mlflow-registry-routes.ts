@@ -18,13 +18,35 @@ import {
   text,
   type MlflowCall,
 } from '../../develop/tracking/mlflow-wire.ts';
-import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from '../../develop/tracking/keyset.ts';
-import { conditionsOf, parseFilter, parseOrder, type Comparison, type SearchGrammar } from '../../develop/tracking/search-filter.ts';
+import {
+  afterPosition,
+  orderSql,
+  positionOf,
+  sortSelection,
+  type Position,
+  type SortColumn,
+} from '../../develop/tracking/keyset.ts';
+import {
+  conditionsOf,
+  parseFilter,
+  parseOrder,
+  type Comparison,
+  type SearchGrammar,
+} from '../../develop/tracking/search-filter.ts';
 import { all, comparisonSql } from '../../develop/tracking/search-sql.ts';
 import { moveAlias, resolveAlias } from './aliases.ts';
 import { parseVersion } from './registry.ts';
 import type { ModelVersion } from './registry-api.ts';
-import { findAlias, getModelRow, getVersion, getVersionRow, listAliases, listVersions, tagsOf, type Tags } from './registry-store.ts';
+import {
+  findAlias,
+  getModelRow,
+  getVersion,
+  getVersionRow,
+  listAliases,
+  listVersions,
+  tagsOf,
+  type Tags,
+} from './registry-store.ts';
 import {
   createModel,
   deleteModel,
@@ -59,7 +81,10 @@ const tagsFrom = (tags: readonly { key: string; value?: string | undefined }[]):
 
 const stageOf = (name: string): Stage => {
   const stage = stages.find((each) => each.toLowerCase() === name.toLowerCase());
-  if (stage === undefined) throw invalidParameter(`Invalid Model Version stage: ${name}. Value must be one of ${stages.join(', ')}.`);
+  if (stage === undefined)
+    throw invalidParameter(
+      `Invalid Model Version stage: ${name}. Value must be one of ${stages.join(', ')}.`,
+    );
   return stage;
 };
 
@@ -109,7 +134,9 @@ const calls: readonly MlflowCall[] = [
     path: 'registered-models/get',
     right: 'read',
     takes: named,
-    answer: async (world, _actor, { name }) => ({ registered_model: await wireModel(world.database.read, name) }),
+    answer: async (world, _actor, { name }) => ({
+      registered_model: await wireModel(world.database.read, name),
+    }),
   }),
   mlflowCall({
     method: 'get',
@@ -136,7 +163,11 @@ const calls: readonly MlflowCall[] = [
         await getModelRow(world.database.read, name);
         const latest = latestPerStage(await listVersions(world.database.read, name));
         const asked = new Set(wanted.map(stageOf));
-        return message({ model_versions: latest.filter((each) => asked.size === 0 || asked.has(each.stage as Stage)).map(wireVersion) });
+        return message({
+          model_versions: latest
+            .filter((each) => asked.size === 0 || asked.has(each.stage as Stage))
+            .map(wireVersion),
+        });
       },
     }),
   ),
@@ -191,7 +222,9 @@ const calls: readonly MlflowCall[] = [
     takes: named.extend({ alias: filledText }),
     async answer(world, _actor, { name, alias }) {
       const { read } = world.database;
-      return { model_version: wireVersion(await getVersion(read, name, await resolveAlias(read, name, alias))) };
+      return {
+        model_version: wireVersion(await getVersion(read, name, await resolveAlias(read, name, alias))),
+      };
     },
   }),
   mlflowCall({
@@ -235,7 +268,12 @@ const calls: readonly MlflowCall[] = [
     right: 'model.alias',
     takes: versioned.extend({ stage: filledText, archive_existing_versions: absent(bool) }),
     async answer(world, actor, { name, version, stage, archive_existing_versions }) {
-      await setStage(world, actor, { model: name, version, stage: stageOf(stage), archivesOthers: archive_existing_versions === true });
+      await setStage(world, actor, {
+        model: name,
+        version,
+        stage: stageOf(stage),
+        archivesOthers: archive_existing_versions === true,
+      });
       return { model_version: wireVersion(await getVersion(world.database.read, name, version)) };
     },
   }),
@@ -269,7 +307,10 @@ const calls: readonly MlflowCall[] = [
       page_token: absent(text),
     }),
     async answer(world, _actor, input) {
-      const page = await searchVersions(world.database.read, { ...input, limit: input.max_results ?? 10_000 });
+      const page = await searchVersions(world.database.read, {
+        ...input,
+        limit: input.max_results ?? 10_000,
+      });
       return message({ model_versions: page.found, next_page_token: page.token });
     },
   }),
@@ -307,7 +348,8 @@ const calls: readonly MlflowCall[] = [
 // ---------------------------------------------------------------------------------------------------------------------
 // what goes out
 
-const wireTags = (tags: Tags): { key: string; value: string }[] => Object.entries(tags).map(([key, value]) => ({ key, value }));
+const wireTags = (tags: Tags): { key: string; value: string }[] =>
+  Object.entries(tags).map(([key, value]) => ({ key, value }));
 
 const wireVersion = (version: ModelVersion): object =>
   message({
@@ -341,7 +383,10 @@ interface NamedRow {
 
 async function wireModels(read: Reader, rows: readonly NamedRow[]): Promise<object[]> {
   const names = rows.map((row) => row.name);
-  const tags = await tagsOf(read, names.map((model) => ({ model, version: 0 })));
+  const tags = await tagsOf(
+    read,
+    names.map((model) => ({ model, version: 0 })),
+  );
   const aliases = await listAliases(read, names);
   return Promise.all(
     rows.map(async (row) =>
@@ -352,7 +397,9 @@ async function wireModels(read: Reader, rows: readonly NamedRow[]): Promise<obje
         description: row.description ?? '',
         latest_versions: latestPerStage(await listVersions(read, row.name)).map(wireVersion),
         tags: wireTags(tags.get(`${row.name}/0`) ?? {}),
-        aliases: aliases.filter((alias) => alias.model === row.name).map((alias) => ({ alias: alias.name, version: String(alias.version) })),
+        aliases: aliases
+          .filter((alias) => alias.model === row.name)
+          .map((alias) => ({ alias: alias.name, version: String(alias.version) })),
       }),
     ),
   );
@@ -368,7 +415,13 @@ function latestPerStage(versions: readonly ModelVersion[]): ModelVersion[] {
 // ---------------------------------------------------------------------------------------------------------------------
 // search
 
-const families = { attribute: 'attribute', attributes: 'attribute', attr: 'attribute', tag: 'tag', tags: 'tag' } as const;
+const families = {
+  attribute: 'attribute',
+  attributes: 'attribute',
+  attr: 'attribute',
+  tag: 'tag',
+  tags: 'tag',
+} as const;
 
 const modelGrammar: SearchGrammar = { families, attributes: { name: { name: 'name', type: 'text' } } };
 const modelOrderGrammar: SearchGrammar = {
@@ -422,7 +475,11 @@ const orderColumns = (table: string, orders: readonly string[], grammar: SearchG
 const promptTag = 'mlflow.prompt.is_prompt';
 
 /** MLflow keeps prompts as models with a tag; a search shows them only when it names the tag. */
-function conditionsSql(table: string, comparisons: readonly Comparison[], tagOwner: RawBuilder<boolean>): RawBuilder<boolean> {
+function conditionsSql(
+  table: string,
+  comparisons: readonly Comparison[],
+  tagOwner: RawBuilder<boolean>,
+): RawBuilder<boolean> {
   const hasTag = (comparison: Comparison): RawBuilder<boolean> =>
     sql`EXISTS (SELECT 1 FROM registry_tag WHERE ${tagOwner} AND registry_tag.key = ${comparison.key}
                 AND ${comparisonSql(sql.ref('registry_tag.value'), comparison)})`;
@@ -431,13 +488,18 @@ function conditionsSql(table: string, comparisons: readonly Comparison[], tagOwn
   const others = comparisons.filter((each) => each.key !== promptTag);
   return all([
     asksForPrompts ? isPrompt : sql`NOT ${isPrompt}`,
-    ...others.map((each) => (each.family === 'tag' ? hasTag(each) : comparisonSql(sql.ref(`${table}.${each.key}`), each))),
+    ...others.map((each) =>
+      each.family === 'tag' ? hasTag(each) : comparisonSql(sql.ref(`${table}.${each.key}`), each),
+    ),
   ]);
 }
 
 async function searchModels(read: Reader, search: Search): Promise<Page> {
   const query = [search.filter ?? '', search.order_by];
-  const columns = [...orderColumns('model', search.order_by, modelOrderGrammar), { sql: sql.ref('model.name'), isAscending: true }];
+  const columns = [
+    ...orderColumns('model', search.order_by, modelOrderGrammar),
+    { sql: sql.ref('model.name'), isAscending: true },
+  ];
   const owner = sql<boolean>`registry_tag.model = model.name AND registry_tag.version = 0`;
   const where = conditionsSql('model', conditionsOf(parseFilter(search.filter, modelGrammar)), owner);
   const after = readPageToken<Position>(position, search.page_token, query);
@@ -445,16 +507,26 @@ async function searchModels(read: Reader, search: Search): Promise<Page> {
     SELECT model.*, ${sortSelection(columns)} FROM model
     WHERE lifecycle = 'active' AND ${where} AND ${afterPosition(columns, after)}
     ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
-  return { found: await wireModels(read, rows.slice(0, search.limit)), token: tokenAfter(rows, columns, search.limit, query) };
+  return {
+    found: await wireModels(read, rows.slice(0, search.limit)),
+    token: tokenAfter(rows, columns, search.limit, query),
+  };
 }
 
 async function searchVersions(read: Reader, search: Search): Promise<Page> {
   const query = [search.filter ?? '', search.order_by];
   const columns = orderColumns('model_version', search.order_by, versionOrderGrammar);
   if (columns.length === 0) columns.push({ sql: sql.ref('model_version.updated_at'), isAscending: false });
-  columns.push({ sql: sql.ref('model_version.model'), isAscending: true }, { sql: sql.ref('model_version.version'), isAscending: false });
+  columns.push(
+    { sql: sql.ref('model_version.model'), isAscending: true },
+    { sql: sql.ref('model_version.version'), isAscending: false },
+  );
   const owner = sql<boolean>`registry_tag.model = model_version.model AND registry_tag.version = model_version.version`;
-  const where = conditionsSql('model_version', conditionsOf(parseFilter(search.filter, versionGrammar)), owner);
+  const where = conditionsSql(
+    'model_version',
+    conditionsOf(parseFilter(search.filter, versionGrammar)),
+    owner,
+  );
   const after = readPageToken<Position>(position, search.page_token, query);
   const { rows } = await sql<{ model: string; version: number } & Record<string, unknown>>`
     SELECT model_version.model, model_version.version, ${sortSelection(columns)} FROM model_version

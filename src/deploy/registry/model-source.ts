@@ -39,9 +39,14 @@ export async function resolveSource(read: Reader, source: string, claims: Claims
 
 async function resolveModels(read: Reader, source: string, claims: Claims): Promise<ModelSource> {
   const path = source.slice('models:'.length);
-  if (path.startsWith('//')) throw sourceRefused(source, 'Only models of this server are known: write models:/NAME/VERSION.');
+  if (path.startsWith('//'))
+    throw sourceRefused(source, 'Only models of this server are known: write models:/NAME/VERSION.');
   const [name = '', version, rest] = path.replace(/^\//, '').split('/').map(decodeURIComponent);
-  if (rest !== undefined || name === '') throw sourceRefused(source, 'It is written models:/MODEL_ID, models:/NAME/VERSION or models:/NAME@ALIAS.');
+  if (rest !== undefined || name === '')
+    throw sourceRefused(
+      source,
+      'It is written models:/MODEL_ID, models:/NAME/VERSION or models:/NAME@ALIAS.',
+    );
   if (version !== undefined) return ofVersion(read, name, parseVersion(version));
   const at = name.lastIndexOf('@');
   if (at > 0) {
@@ -51,7 +56,10 @@ async function resolveModels(read: Reader, source: string, claims: Claims): Prom
   }
   const logged = await getLoggedModel(read, name);
   if (claims.loggedModelId !== undefined && claims.loggedModelId !== name) {
-    throw sourceRefused(source, 'The model_id request parameter must identify the resource that contains the source.');
+    throw sourceRefused(
+      source,
+      'The model_id request parameter must identify the resource that contains the source.',
+    );
   }
   return { location: logged.artifactUri, runId: claims.runId ?? logged.sourceRunId, loggedModelId: name };
 }
@@ -64,9 +72,13 @@ async function ofVersion(read: Reader, model: string, version: number): Promise<
 /** `runs:/ID/PATH` names a logged model by its name since MLflow 3, a folder of the run's artifacts before. */
 async function resolveRuns(read: Reader, source: string, claims: Claims): Promise<ModelSource> {
   const [runId = '', ...segments] = source.slice('runs:'.length).replace(/^\//, '').split('/');
-  if (runId === '' || source.startsWith('runs://')) throw sourceRefused(source, 'It is written runs:/RUN_ID/PATH.');
+  if (runId === '' || source.startsWith('runs://'))
+    throw sourceRefused(source, 'It is written runs:/RUN_ID/PATH.');
   if (claims.runId !== undefined && claims.runId !== runId) {
-    throw sourceRefused(source, 'The run_id request parameter must identify the resource that contains the source.');
+    throw sourceRefused(
+      source,
+      'The run_id request parameter must identify the resource that contains the source.',
+    );
   }
   const run = await getRun(read, runId);
   const path = segments.join('/');
@@ -85,16 +97,25 @@ async function resolveRuns(read: Reader, source: string, claims: Claims): Promis
 async function resolveOurs(read: Reader, source: string, claims: Claims): Promise<ModelSource> {
   const key = artifactKeyOf(source);
   const run = claims.runId === undefined ? undefined : await getRun(read, claims.runId);
-  const logged = claims.loggedModelId === undefined ? undefined : await getLoggedModel(read, claims.loggedModelId);
+  const logged =
+    claims.loggedModelId === undefined ? undefined : await getLoggedModel(read, claims.loggedModelId);
   for (const root of [logged?.artifactUri, run?.artifactUri]) {
     if (root === undefined || !isOurs(root)) continue;
     const rootKey = artifactKeyOf(root);
     if (key === rootKey || key.startsWith(`${rootKey}/`)) {
-      return { location: source, runId: claims.runId ?? logged?.sourceRunId ?? null, loggedModelId: claims.loggedModelId ?? null };
+      return {
+        location: source,
+        runId: claims.runId ?? logged?.sourceRunId ?? null,
+        loggedModelId: claims.loggedModelId ?? null,
+      };
     }
   }
-  throw sourceRefused(source, 'The run_id request parameter must identify the resource that contains the source.');
+  throw sourceRefused(
+    source,
+    'The run_id request parameter must identify the resource that contains the source.',
+  );
 }
 
 /** The folder of blobs that holds the files; undefined when they are kept elsewhere. */
-export const blobFolderOf = (location: string): string | undefined => (isOurs(location) ? artifactKeyOf(location) : undefined);
+export const blobFolderOf = (location: string): string | undefined =>
+  isOurs(location) ? artifactKeyOf(location) : undefined;

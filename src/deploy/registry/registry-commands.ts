@@ -22,7 +22,9 @@ const pathOf = (model: string, version?: string): string =>
   `/api/v1/models/${encodeURIComponent(model)}${version === undefined ? '' : `/versions/${encodeURIComponent(version)}`}`;
 
 export const addModelCommands: AddCommands = (program) => {
-  const model = program.command('model').description('registered models: versions, gates, approvals, aliases');
+  const model = program
+    .command('model')
+    .description('registered models: versions, gates, approvals, aliases');
   addRegister(model);
   addReading(model);
   addGate(model);
@@ -31,20 +33,29 @@ export const addModelCommands: AddCommands = (program) => {
 };
 
 function addRegister(model: Command): void {
-  withCommonFlags(model.command('register <model>').description('register what a run logged as a new version, and convert it'))
+  withCommonFlags(
+    model
+      .command('register <model>')
+      .description('register what a run logged as a new version, and convert it'),
+  )
     .option('--run <id>', 'the run that logged it')
     .option('--uri <uri>', 'runs:/RUN_ID/model, models:/MODEL_ID or models:/NAME/VERSION')
     .option('--description <text>')
     .option('--wait', 'until it is converted')
     .action(async (name: string, flags: RegisterFlags) => {
-      if (flags.run === undefined && flags.uri === undefined) throw usage('Say what to register: --run RUN_ID or --uri URI.', 'See runs: tilth run list');
+      if (flags.run === undefined && flags.uri === undefined)
+        throw usage('Say what to register: --run RUN_ID or --uri URI.', 'See runs: tilth run list');
       const body = { model: name, runId: flags.run, modelUri: flags.uri, description: flags.description };
       let version = await call<ModelVersion>(flags, 'POST', '/api/v1/models', body);
       if (flags.wait === true) version = await waitForConversion(flags, version);
       print(flags, version, describeVersion);
     });
 
-  withCommonFlags(model.command('convert <model> <version>').description('convert a version again, after its environment was repaired'))
+  withCommonFlags(
+    model
+      .command('convert <model> <version>')
+      .description('convert a version again, after its environment was repaired'),
+  )
     .option('--wait', 'until it is converted')
     .action(async (name: string, version: string, flags: CommonFlags & { wait?: boolean }) => {
       await call<{ job: string }>(flags, 'POST', `${pathOf(name, version)}/convert`);
@@ -74,7 +85,9 @@ function addReading(model: Command): void {
             rows.map((row) => [
               row.name,
               String(row.versionCount),
-              Object.entries(row.aliases).map(([alias, version]) => `${alias}=${version}`).join(' '),
+              Object.entries(row.aliases)
+                .map(([alias, version]) => `${alias}=${version}`)
+                .join(' '),
               row.isDeclared ? 'yes' : 'no',
               at(row.updatedAt),
             ]),
@@ -82,7 +95,9 @@ function addReading(model: Command): void {
     );
   });
 
-  withCommonFlags(model.command('show <model> [version]').description('the versions of a model, or all about one of them'))
+  withCommonFlags(
+    model.command('show <model> [version]').description('the versions of a model, or all about one of them'),
+  )
     .option('--wait', 'until it is converted')
     .action(async (name: string, version: string | undefined, flags: CommonFlags & { wait?: boolean }) => {
       if (version === undefined) {
@@ -97,50 +112,85 @@ function addReading(model: Command): void {
 }
 
 function addGate(model: Command): void {
-  withCommonFlags(model.command('gate <model> <version>').description('evaluate the gate and show the evidence; exit code 1 when it does not pass')).action(
-    async (name: string, version: string, flags: CommonFlags) => {
-      const report = await call<GateReport>(flags, 'POST', `${pathOf(name, version)}/gate`);
-      print(flags, report, describeGate);
-      if (!report.passed) process.exitCode = 1;
-    },
-  );
+  withCommonFlags(
+    model
+      .command('gate <model> <version>')
+      .description('evaluate the gate and show the evidence; exit code 1 when it does not pass'),
+  ).action(async (name: string, version: string, flags: CommonFlags) => {
+    const report = await call<GateReport>(flags, 'POST', `${pathOf(name, version)}/gate`);
+    print(flags, report, describeGate);
+    if (!report.passed) process.exitCode = 1;
+  });
 }
 
 function addDecisions(model: Command): void {
-  withCommonFlags(model.command('request <model> <version>').description('ask that a version may go to production'))
+  withCommonFlags(
+    model.command('request <model> <version>').description('ask that a version may go to production'),
+  )
     .option('--alias <name>', 'champion, or challenger for a canary', 'champion')
     .action(async (name: string, version: string, flags: DecisionFlags) => {
-      const asked = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/request`, { alias: flags.alias });
-      print(flags, asked, (each) => `Version ${each.version} of ${each.model} waits for approval as ${each.alias}. A second person grants it: tilth model approve ${each.model} ${each.version}`);
+      const asked = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/request`, {
+        alias: flags.alias,
+      });
+      print(
+        flags,
+        asked,
+        (each) =>
+          `Version ${each.version} of ${each.model} waits for approval as ${each.alias}. A second person grants it: tilth model approve ${each.model} ${each.version}`,
+      );
     });
 
-  withCommonFlags(model.command('approve <model> <version>').description('grant what waits, as a second person'))
+  withCommonFlags(
+    model.command('approve <model> <version>').description('grant what waits, as a second person'),
+  )
     .option('--alias <name>')
     .option('--reason <text>', 'needed where nobody else is in the team')
     .action(async (name: string, version: string, flags: DecisionFlags) => {
-      const granted = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/approve`, { alias: flags.alias, reason: flags.reason });
-      print(flags, granted, (each) => `Version ${each.version} of ${each.model} is approved and now ${each.alias}${each.isSingleEye ? ' (approved by one person alone)' : ''}.`);
+      const granted = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/approve`, {
+        alias: flags.alias,
+        reason: flags.reason,
+      });
+      print(
+        flags,
+        granted,
+        (each) =>
+          `Version ${each.version} of ${each.model} is approved and now ${each.alias}${each.isSingleEye ? ' (approved by one person alone)' : ''}.`,
+      );
     });
 
   withCommonFlags(model.command('reject <model> <version>').description('refuse what waits'))
     .option('--alias <name>')
     .requiredOption('--reason <text>')
     .action(async (name: string, version: string, flags: DecisionFlags) => {
-      const refused = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/reject`, { alias: flags.alias, reason: flags.reason });
+      const refused = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/reject`, {
+        alias: flags.alias,
+        reason: flags.reason,
+      });
       print(flags, refused, (each) => `Version ${each.version} of ${each.model} was refused: ${each.reason}`);
     });
 }
 
 function addAliases(model: Command): void {
-  withCommonFlags(model.command('alias <model> <alias> [version]').description('give an alias to a version, or take it away'))
+  withCommonFlags(
+    model
+      .command('alias <model> <alias> [version]')
+      .description('give an alias to a version, or take it away'),
+  )
     .option('--remove', 'take it away')
     .option('--reason <text>')
-    .action(async (name: string, alias: string, version: string | undefined, flags: DecisionFlags & { remove?: boolean }) => {
-      if ((version === undefined) !== (flags.remove === true)) throw usage('Give a version, or --remove.');
-      const body = { alias, version: version === undefined ? null : Number(version), reason: flags.reason };
-      const stays = await call<AliasStay[]>(flags, 'PUT', `${pathOf(name)}/alias`, body);
-      print(flags, stays, historyTable);
-    });
+    .action(
+      async (
+        name: string,
+        alias: string,
+        version: string | undefined,
+        flags: DecisionFlags & { remove?: boolean },
+      ) => {
+        if ((version === undefined) !== (flags.remove === true)) throw usage('Give a version, or --remove.');
+        const body = { alias, version: version === undefined ? null : Number(version), reason: flags.reason };
+        const stays = await call<AliasStay[]>(flags, 'PUT', `${pathOf(name)}/alias`, body);
+        print(flags, stays, historyTable);
+      },
+    );
 
   withCommonFlags(model.command('history <model>').description('which version had which alias when'))
     .option('--alias <name>')
@@ -156,7 +206,8 @@ function addAliases(model: Command): void {
 
 function timeOf(text: string): number {
   const time = Date.parse(text);
-  if (Number.isNaN(time)) throw usage(`${JSON.stringify(text)} is no time.`, 'Write 2013-05-01 or 2013-05-01T12:00:00Z');
+  if (Number.isNaN(time))
+    throw usage(`${JSON.stringify(text)} is no time.`, 'Write 2013-05-01 or 2013-05-01T12:00:00Z');
   return time;
 }
 
@@ -165,7 +216,14 @@ const historyTable = (stays: readonly AliasStay[]): string =>
     ? 'No alias was ever set.'
     : table(
         ['alias', 'version', 'from', 'to', 'by', 'why'],
-        stays.map((stay) => [stay.alias, String(stay.version), at(stay.fromAt), stay.toAt === null ? 'now' : at(stay.toAt), stay.by, stay.reason ?? '']),
+        stays.map((stay) => [
+          stay.alias,
+          String(stay.version),
+          at(stay.fromAt),
+          stay.toAt === null ? 'now' : at(stay.toAt),
+          stay.by,
+          stay.reason ?? '',
+        ]),
       );
 
 const versionTable = (versions: readonly ModelVersion[]): string =>
@@ -187,18 +245,28 @@ const versionTable = (versions: readonly ModelVersion[]): string =>
       );
 
 function describeVersion(version: ModelVersion): string[] {
-  const lines = [`${version.model} version ${version.version}${version.aliases.length > 0 ? ` (${version.aliases.join(', ')})` : ''}`];
-  lines.push(`  registered by ${version.createdBy} at ${at(version.createdAt)} from ${version.source}${version.runId === null ? '' : `, run ${version.runId}`}`);
-  if (version.engine === 'pending') lines.push(`  being converted; wait with: tilth model show ${version.model} ${version.version} --wait`);
+  const lines = [
+    `${version.model} version ${version.version}${version.aliases.length > 0 ? ` (${version.aliases.join(', ')})` : ''}`,
+  ];
+  lines.push(
+    `  registered by ${version.createdBy} at ${at(version.createdAt)} from ${version.source}${version.runId === null ? '' : `, run ${version.runId}`}`,
+  );
+  if (version.engine === 'pending')
+    lines.push(`  being converted; wait with: tilth model show ${version.model} ${version.version} --wait`);
   if (version.engine === 'python') lines.push(`  not converted: ${version.reason}`);
   const { parity } = version;
   if (parity !== null) {
-    const labels = parity.labelsEqual === null ? '' : `labels equal in ${(parity.labelsEqual * 100).toFixed(3)} %, `;
-    lines.push(`  ONNX ${version.onnxDigest?.slice(0, 12)}, ${version.onnxByteCount} bytes; parity on ${parity.rowCount} rows with ${parity.runtime}: ${labels}largest difference ${parity.maxError.toExponential(1)}`);
+    const labels =
+      parity.labelsEqual === null ? '' : `labels equal in ${(parity.labelsEqual * 100).toFixed(3)} %, `;
+    lines.push(
+      `  ONNX ${version.onnxDigest?.slice(0, 12)}, ${version.onnxByteCount} bytes; parity on ${parity.rowCount} rows with ${parity.runtime}: ${labels}largest difference ${parity.maxError.toExponential(1)}`,
+    );
   }
   if (version.gate !== null) lines.push(...describeGate(version.gate).map((line) => `  ${line}`));
   for (const each of version.approvals) {
-    lines.push(`  approval as ${each.alias}: ${each.state}, asked by ${each.requestedBy}${each.by === null ? '' : `, decided by ${each.by}`}${each.reason === null ? '' : ` (${each.reason})`}`);
+    lines.push(
+      `  approval as ${each.alias}: ${each.state}, asked by ${each.requestedBy}${each.by === null ? '' : `, decided by ${each.by}`}${each.reason === null ? '' : ` (${each.reason})`}`,
+    );
   }
   return lines;
 }
@@ -206,7 +274,10 @@ function describeVersion(version: ModelVersion): string[] {
 const describeGate = (report: GateReport): string[] => [
   `gate of version ${report.version} of ${report.model}: ${report.passed ? 'passed' : 'not passed'} at ${at(report.evaluatedAt)}${report.note === null ? '' : ` (${report.note})`}`,
   ...report.results.map((result) => {
-    const found = result.measured === null ? (result.note ?? 'not yet known') : `found ${result.measured}${result.note === null ? '' : `; ${result.note}`}`;
+    const found =
+      result.measured === null
+        ? (result.note ?? 'not yet known')
+        : `found ${result.measured}${result.note === null ? '' : `; ${result.note}`}`;
     return `  ${result.passed ? '✓' : '✗'} ${result.id}: ${result.required}: ${found}`;
   }),
 ];

@@ -1,10 +1,20 @@
 import { TilthError } from '../../platform/errors.ts';
 
 export const modelNotFound = (name: string): TilthError =>
-  new TilthError('MODEL_NOT_FOUND', 404, `Registered Model with name=${name} not found.`, 'See what there is: tilth model list');
+  new TilthError(
+    'MODEL_NOT_FOUND',
+    404,
+    `Registered Model with name=${name} not found.`,
+    'See what there is: tilth model list',
+  );
 
 export const modelExists = (name: string): TilthError =>
-  new TilthError('MODEL_ALREADY_EXISTS', 400, `Registered Model (name=${name}) already exists.`, `See it with: tilth model show ${name}`);
+  new TilthError(
+    'MODEL_ALREADY_EXISTS',
+    400,
+    `Registered Model (name=${name}) already exists.`,
+    `See it with: tilth model show ${name}`,
+  );
 
 export const versionNotFound = (model: string, version: number | string): TilthError =>
   new TilthError(
@@ -23,7 +33,11 @@ export const aliasNotFound = (model: string, alias: string): TilthError =>
   );
 
 export const nameRefused = (what: string, name: string, rule: string): TilthError =>
-  new TilthError('INVALID_PARAMETER_VALUE', 400, `${JSON.stringify(name)} is no name for a ${what}: ${rule}.`);
+  new TilthError(
+    'INVALID_PARAMETER_VALUE',
+    400,
+    `${JSON.stringify(name)} is no name for a ${what}: ${rule}.`,
+  );
 
 export const sourceRefused = (source: string, rule: string): TilthError =>
   new TilthError(
@@ -72,7 +86,7 @@ export const conversionPending = (model: string, version: number): TilthError =>
     'CONVERSION_PENDING',
     409,
     `Version ${version} of ${model} is still being converted.`,
-    `Wait for it: tilth model show ${model} --version ${version} --wait`,
+    `Wait for it: tilth model show ${model} ${version} --wait`,
   );
 
 export const ownRequest = (who: string, what: string): TilthError =>

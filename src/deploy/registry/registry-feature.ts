@@ -11,7 +11,9 @@ export const registryFeature: Feature = {
   migrations: registryMigrations,
   routes: registryRoutes,
   start(world) {
-    world.jobs.handle(convertJobKind, (input: ConvertJobInput, context) => convertVersion(world, input, context));
+    world.jobs.handle(convertJobKind, (input: ConvertJobInput, context) =>
+      convertVersion(world, input, context),
+    );
   },
 };
 

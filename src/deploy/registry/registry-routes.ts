@@ -6,9 +6,24 @@ import { requireRight } from '../../team/can.ts';
 import { moveAlias } from './aliases.ts';
 import { approve, reject, requestApproval } from './approvals.ts';
 import { evaluateGate } from './gate-evidence.ts';
-import { aliasChange, aliasStay, approval, gateReport, modelVersion, registeredModel, registration } from './registry-api.ts';
+import {
+  aliasChange,
+  aliasStay,
+  approval,
+  gateReport,
+  modelVersion,
+  registeredModel,
+  registration,
+} from './registry-api.ts';
 import { badRequest } from '../../platform/errors.ts';
-import { aliasHistory, getModelRow, getVersion, listApprovals, listModels, listVersions } from './registry-store.ts';
+import {
+  aliasHistory,
+  getModelRow,
+  getVersion,
+  listApprovals,
+  listModels,
+  listVersions,
+} from './registry-store.ts';
 import { graphKeyOf } from './version-conversion.ts';
 import { convertAgain, registerVersion } from './versions.ts';
 
@@ -22,12 +37,21 @@ export function registryRoutes(world: World): Api {
   const { read } = world.database;
 
   api.openapi(
-    createRoute({ method: 'get', path: '/api/v1/models', responses: answers(z.array(registeredModel), 'Registered models') }),
+    createRoute({
+      method: 'get',
+      path: '/api/v1/models',
+      responses: answers(z.array(registeredModel), 'Registered models'),
+    }),
     async (context) => {
       requireRight(context.var.actor, 'read');
       const models = await listModels(read);
-      const declared = new Set((await listProjects(read)).flatMap((project) => Object.keys(project.declaration.models)));
-      return context.json(models.map((each) => ({ ...each, isDeclared: declared.has(each.name) })), 200);
+      const declared = new Set(
+        (await listProjects(read)).flatMap((project) => Object.keys(project.declaration.models)),
+      );
+      return context.json(
+        models.map((each) => ({ ...each, isDeclared: declared.has(each.name) })),
+        200,
+      );
     },
   );
   api.openapi(
@@ -40,8 +64,19 @@ export function registryRoutes(world: World): Api {
     async (context) => {
       const { model, runId, modelUri, description, tags } = context.req.valid('json');
       const source = modelUri ?? (runId === undefined ? undefined : `runs:/${runId}/`);
-      if (source === undefined) throw badRequest('Say which model to register: runId or modelUri.', 'tilth model register MODEL --run RUN_ID');
-      const version = await registerVersion(world, context.var.actor, { model, source, runId, description, tags, createsModel: true });
+      if (source === undefined)
+        throw badRequest(
+          'Say which model to register: runId or modelUri.',
+          'tilth model register MODEL --run RUN_ID',
+        );
+      const version = await registerVersion(world, context.var.actor, {
+        model,
+        source,
+        runId,
+        description,
+        tags,
+        createsModel: true,
+      });
       return context.json(version, 200);
     },
   );

@@ -2,7 +2,14 @@ import { sql } from 'kysely';
 import type { Instant } from '../../platform/clock.ts';
 import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
 import { newUlid } from '../../platform/ids.ts';
-import type { AliasStay, Approval, GateReport, ModelVersion, Parity, RegisteredModel } from './registry-api.ts';
+import type {
+  AliasStay,
+  Approval,
+  GateReport,
+  ModelVersion,
+  Parity,
+  RegisteredModel,
+} from './registry-api.ts';
 import type { ServedSchema } from '../serving/serving-api.ts';
 import type { Engine } from './registry.ts';
 import { modelNotFound, versionNotFound } from './registry-errors.ts';
@@ -181,7 +188,11 @@ export const registryMigrations: Migrations = {
         .addColumn('by', 'text', (column) => column.notNull())
         .addColumn('reason', 'text')
         .execute();
-      await db.schema.createIndex('alias_history_at').on('alias_history').columns(['model', 'name', 'from_at']).execute();
+      await db.schema
+        .createIndex('alias_history_at')
+        .on('alias_history')
+        .columns(['model', 'name', 'from_at'])
+        .execute();
       await db.schema
         .createTable('approval')
         .addColumn('id', 'text', (column) => column.primaryKey())
@@ -199,7 +210,11 @@ export const registryMigrations: Migrations = {
         .addColumn('reason', 'text')
         .addColumn('is_single_eye', 'integer', (column) => column.notNull())
         .execute();
-      await db.schema.createIndex('approval_of').on('approval').columns(['model', 'version', 'alias']).execute();
+      await db.schema
+        .createIndex('approval_of')
+        .on('approval')
+        .columns(['model', 'version', 'alias'])
+        .execute();
     },
   },
 };
@@ -208,7 +223,12 @@ export const registryMigrations: Migrations = {
 // models
 
 export const findModelRow = (read: Reader, name: string): Promise<ModelRow | undefined> =>
-  read.selectFrom('model').selectAll().where('name', '=', name).where('lifecycle', '=', 'active').executeTakeFirst();
+  read
+    .selectFrom('model')
+    .selectAll()
+    .where('name', '=', name)
+    .where('lifecycle', '=', 'active')
+    .executeTakeFirst();
 
 /** @throws MODEL_NOT_FOUND */
 export async function getModelRow(read: Reader, name: string): Promise<ModelRow> {
@@ -251,7 +271,12 @@ export const touchModel = (tx: Transaction, model: string, at: Instant): Promise
   tx.updateTable('model').set({ updated_at: at }).where('name', '=', model).execute();
 
 /** Moves everything that bears the name. */
-export async function renameModelRows(tx: Transaction, name: string, newName: string, at: Instant): Promise<void> {
+export async function renameModelRows(
+  tx: Transaction,
+  name: string,
+  newName: string,
+  at: Instant,
+): Promise<void> {
   await tx.updateTable('model').set({ name: newName, updated_at: at }).where('name', '=', name).execute();
   for (const table of ['model_version', 'registry_tag', 'alias', 'alias_history', 'approval'] as const) {
     await tx.updateTable(table).set({ model: newName }).where('model', '=', name).execute();
@@ -261,7 +286,11 @@ export async function renameModelRows(tx: Transaction, name: string, newName: st
 // ---------------------------------------------------------------------------------------------------------------------
 // versions
 
-export const findVersionRow = (read: Reader, model: string, version: number): Promise<VersionRow | undefined> =>
+export const findVersionRow = (
+  read: Reader,
+  model: string,
+  version: number,
+): Promise<VersionRow | undefined> =>
   read
     .selectFrom('model_version')
     .selectAll()
@@ -292,7 +321,12 @@ export const updateVersionRow = (
   version: number,
   change: Partial<Omit<VersionRow, 'model' | 'version'>>,
 ): Promise<unknown> =>
-  tx.updateTable('model_version').set(change).where('model', '=', model).where('version', '=', version).execute();
+  tx
+    .updateTable('model_version')
+    .set(change)
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .execute();
 
 // ---------------------------------------------------------------------------------------------------------------------
 // tags
@@ -300,7 +334,10 @@ export const updateVersionRow = (
 export type Tags = Record<string, string>;
 
 /** Tags of several models or versions in one statement, by `model/version`; version 0 is the model. */
-export async function tagsOf(read: Reader, keys: readonly { model: string; version: number }[]): Promise<Map<string, Tags>> {
+export async function tagsOf(
+  read: Reader,
+  keys: readonly { model: string; version: number }[],
+): Promise<Map<string, Tags>> {
   const found = new Map<string, Tags>();
   if (keys.length === 0) return found;
   const rows = await read
@@ -318,7 +355,13 @@ export async function tagsOf(read: Reader, keys: readonly { model: string; versi
   return found;
 }
 
-export const putTag = (tx: Transaction, model: string, version: number, key: string, value: string): Promise<unknown> =>
+export const putTag = (
+  tx: Transaction,
+  model: string,
+  version: number,
+  key: string,
+  value: string,
+): Promise<unknown> =>
   tx
     .insertInto('registry_tag')
     .values({ model, version, key, value })
@@ -345,7 +388,12 @@ export interface AliasRow {
 export const listAliases = (read: Reader, models: readonly string[]): Promise<AliasRow[]> =>
   models.length === 0
     ? Promise.resolve([])
-    : read.selectFrom('alias').select(['model', 'name', 'version']).where('model', 'in', models).orderBy('name').execute();
+    : read
+        .selectFrom('alias')
+        .select(['model', 'name', 'version'])
+        .where('model', 'in', models)
+        .orderBy('name')
+        .execute();
 
 export const findAlias = async (read: Reader, model: string, name: string): Promise<number | undefined> =>
   (
@@ -360,7 +408,14 @@ export const findAlias = async (read: Reader, model: string, name: string): Prom
 /** Moves or takes away an alias and writes its history. */
 export async function writeAlias(
   tx: Transaction,
-  change: { model: string; name: string; version: number | null; at: Instant; by: string; reason: string | null },
+  change: {
+    model: string;
+    name: string;
+    version: number | null;
+    at: Instant;
+    by: string;
+    reason: string | null;
+  },
 ): Promise<void> {
   const { model, name, version, at } = change;
   await tx
@@ -381,7 +436,16 @@ export async function writeAlias(
     .execute();
   await tx
     .insertInto('alias_history')
-    .values({ id: newUlid(), model, name, version, from_at: at, to_at: null, by: change.by, reason: change.reason })
+    .values({
+      id: newUlid(),
+      model,
+      name,
+      version,
+      from_at: at,
+      to_at: null,
+      by: change.by,
+      reason: change.reason,
+    })
     .execute();
 }
 
@@ -399,7 +463,9 @@ export async function aliasHistory(
   if (filter.alias !== undefined) query = query.where('name', '=', filter.alias);
   const { at } = filter;
   if (at !== undefined) {
-    query = query.where('from_at', '<=', at).where((eb) => eb.or([eb('to_at', 'is', null), eb('to_at', '>', at)]));
+    query = query
+      .where('from_at', '<=', at)
+      .where((eb) => eb.or([eb('to_at', 'is', null), eb('to_at', '>', at)]));
   }
   return (await query.execute()).map((row) => ({
     model: row.model,
@@ -428,11 +494,18 @@ export const listApprovals = async (read: Reader, state?: Approval['state']): Pr
 };
 
 /** Was the version approved for this alias, and does the approval still stand? */
-export async function isApproved(read: Reader, model: string, version: number, aliases: readonly string[]): Promise<boolean> {
+export async function isApproved(
+  read: Reader,
+  model: string,
+  version: number,
+  aliases: readonly string[],
+): Promise<boolean> {
   const found = await read
     .selectFrom('approval')
     .innerJoin('model_version', (join) =>
-      join.onRef('model_version.model', '=', 'approval.model').onRef('model_version.version', '=', 'approval.version'),
+      join
+        .onRef('model_version.model', '=', 'approval.model')
+        .onRef('model_version.version', '=', 'approval.version'),
     )
     .select('approval.id')
     .where('approval.model', '=', model)
@@ -489,7 +562,15 @@ async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<Model
   const models = [...new Set(rows.map((row) => row.model))];
   const tags = await tagsOf(read, rows);
   const aliases = await listAliases(read, models);
-  const approvals = models.length === 0 ? [] : await read.selectFrom('approval').selectAll().where('model', 'in', models).orderBy('id', 'desc').execute();
+  const approvals =
+    models.length === 0
+      ? []
+      : await read
+          .selectFrom('approval')
+          .selectAll()
+          .where('model', 'in', models)
+          .orderBy('id', 'desc')
+          .execute();
   return rows.map((row) => ({
     model: row.model,
     version: row.version,
@@ -501,7 +582,9 @@ async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<Model
     stage: row.stage,
     description: row.description,
     tags: tags.get(`${row.model}/${row.version}`) ?? {},
-    aliases: aliases.filter((alias) => alias.model === row.model && alias.version === row.version).map((alias) => alias.name),
+    aliases: aliases
+      .filter((alias) => alias.model === row.model && alias.version === row.version)
+      .map((alias) => alias.name),
     createdBy: row.created_by,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -516,7 +599,9 @@ async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<Model
     dataVersion: row.data_version,
     gate: parsed<GateReport>(row.gate_report),
     conversionJob: row.conversion_job,
-    approvals: approvals.filter((each) => each.model === row.model && each.version === row.version).map(approvalOf),
+    approvals: approvals
+      .filter((each) => each.model === row.model && each.version === row.version)
+      .map(approvalOf),
   }));
 }
 
@@ -525,7 +610,12 @@ const parsed = <T>(text: string | null): T | null => (text === null ? null : (JS
 
 /** All models, by name. */
 export async function listModels(read: Reader): Promise<Omit<RegisteredModel, 'isDeclared'>[]> {
-  const rows = await read.selectFrom('model').selectAll().where('lifecycle', '=', 'active').orderBy('name').execute();
+  const rows = await read
+    .selectFrom('model')
+    .selectAll()
+    .where('lifecycle', '=', 'active')
+    .orderBy('name')
+    .execute();
   const counts = await read
     .selectFrom('model_version')
     .select(['model', sql<number>`count(*)`.as('count'), sql<number>`max(version)`.as('latest')])
@@ -533,7 +623,10 @@ export async function listModels(read: Reader): Promise<Omit<RegisteredModel, 'i
     .groupBy('model')
     .execute();
   const names = rows.map((row) => row.name);
-  const tags = await tagsOf(read, names.map((model) => ({ model, version: 0 })));
+  const tags = await tagsOf(
+    read,
+    names.map((model) => ({ model, version: 0 })),
+  );
   const aliases = await listAliases(read, names);
   return rows.map((row) => {
     const count = counts.find((each) => each.model === row.name);
@@ -544,7 +637,9 @@ export async function listModels(read: Reader): Promise<Omit<RegisteredModel, 'i
       createdBy: row.created_by,
       createdAt: row.created_at,
       updatedAt: row.updated_at,
-      aliases: Object.fromEntries(aliases.filter((each) => each.model === row.name).map((each) => [each.name, each.version])),
+      aliases: Object.fromEntries(
+        aliases.filter((each) => each.model === row.name).map((each) => [each.name, each.version]),
+      ),
       latestVersion: count?.latest ?? null,
       versionCount: count?.count ?? 0,
     };

@@ -25,13 +25,15 @@ export function checkModelName(name: string): void {
   if (/[/:\u0000-\u001f]/.test(name) || name === '.' || name === '..') {
     throw nameRefused('registered model', name, 'it may not hold / or :');
   }
-  if (name.length > longestName) throw nameRefused('registered model', name.slice(0, 40), `at most ${longestName} characters`);
+  if (name.length > longestName)
+    throw nameRefused('registered model', name.slice(0, 40), `at most ${longestName} characters`);
 }
 
 /** @throws INVALID_PARAMETER_VALUE for what a client would read as a version or as the newest one */
 export function checkAlias(alias: string): void {
   if (!/^[\w-]+$/.test(alias)) throw nameRefused('model alias', alias, 'letters, digits, _ and - only');
-  if (alias.length > longestAlias) throw nameRefused('model alias', alias.slice(0, 40), `at most ${longestAlias} characters`);
+  if (alias.length > longestAlias)
+    throw nameRefused('model alias', alias.slice(0, 40), `at most ${longestAlias} characters`);
   if (alias.toLowerCase() === 'latest' || /^v\d+$/i.test(alias)) {
     throw nameRefused('model alias', alias, 'latest and v1, v2, … are reserved');
   }
@@ -41,7 +43,11 @@ export function checkAlias(alias: string): void {
 export function parseVersion(text: string | number): number {
   const version = Number(text);
   if (Number.isSafeInteger(version) && version > 0) return version;
-  throw new TilthError('INVALID_PARAMETER_VALUE', 400, `Invalid model version ${JSON.stringify(text)}: it is a whole number from 1.`);
+  throw new TilthError(
+    'INVALID_PARAMETER_VALUE',
+    400,
+    `Invalid model version ${JSON.stringify(text)}: it is a whole number from 1.`,
+  );
 }
 
 /** What a person approves: all of it, by hash, so that a later change can't ride on the approval. */
@@ -58,13 +64,23 @@ export interface Bundle {
 
 export const bundleHash = (bundle: Bundle): string =>
   createHash('sha256')
-    .update(JSON.stringify([bundle.artifactDigest, bundle.onnxDigest, bundle.dataVersion, bundle.gateHash, bundle.alias]))
+    .update(
+      JSON.stringify([
+        bundle.artifactDigest,
+        bundle.onnxDigest,
+        bundle.dataVersion,
+        bundle.gateHash,
+        bundle.alias,
+      ]),
+    )
     .digest('hex');
 
 /** Names what differs between two bundles, in the user's words. */
 export function changesOf(before: Bundle, now: Bundle): string[] {
   return [
-    ...(before.artifactDigest === now.artifactDigest && before.onnxDigest === now.onnxDigest ? [] : ['the model']),
+    ...(before.artifactDigest === now.artifactDigest && before.onnxDigest === now.onnxDigest
+      ? []
+      : ['the model']),
     ...(before.dataVersion === now.dataVersion ? [] : ['its data version']),
     ...(before.gateHash === now.gateHash ? [] : ['the gate report']),
     ...(before.alias === now.alias ? [] : ['the alias']),
@@ -87,4 +103,5 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-export const hashOf = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');
+export const hashOf = (value: unknown): string =>
+  createHash('sha256').update(canonicalJson(value)).digest('hex');

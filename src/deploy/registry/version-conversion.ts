@@ -28,7 +28,11 @@ export const graphKeyOf = (digest: string): string => `models/${digest}.onnx`;
  * Converts a version's files and keeps graph, schema and parity on it, or the reason why there is none.
  * Whatever happens, the version does not stay pending.
  */
-export async function convertVersion(world: World, input: ConvertJobInput, job: JobContext): Promise<unknown> {
+export async function convertVersion(
+  world: World,
+  input: ConvertJobInput,
+  job: JobContext,
+): Promise<unknown> {
   const row = await getVersionRow(world.database.read, input.model, input.version);
   const folder = await mkdtemp(join(tmpdir(), 'tilth-convert-'));
   let artifactDigest: string | null = null;
@@ -38,9 +42,17 @@ export async function convertVersion(world: World, input: ConvertJobInput, job: 
     const declared = await declarationOf(world.database.read, row.model);
     const rowsFile = join(folder, 'rows.json');
     const sample = await writeSampleRows(modelFolder, await rowSources(world, row, declared), rowsFile);
-    await job.progress(`${sample.rowCount} rows to compare on, from ${sample.from.join(' and ') || 'nowhere'}`);
+    await job.progress(
+      `${sample.rowCount} rows to compare on, from ${sample.from.join(' and ') || 'nowhere'}`,
+    );
     const conversion = await convertModel(
-      { modelFolder, outFolder: join(folder, 'out'), rowsFile, maxRows: maxSampleRows, python: pythonOf(declared) },
+      {
+        modelFolder,
+        outFolder: join(folder, 'out'),
+        rowsFile,
+        maxRows: maxSampleRows,
+        python: pythonOf(declared),
+      },
       job,
     );
     await storeConversion(world, row, artifactDigest, conversion);
@@ -66,17 +78,29 @@ function pythonOf(declared: DeclaredModel | undefined): string {
     declared === undefined
       ? 'No project declares this model, so there is no environment to load it in.'
       : `The project ${declared.project.root} has no environment at .venv to load the model in.`,
-    declared === undefined ? 'Set TILTH_PYTHON for the server, or declare the model in tilth.yaml.' : 'Make it: poetry install',
+    declared === undefined
+      ? 'Set TILTH_PYTHON for the server, or declare the model in tilth.yaml.'
+      : 'Make it: poetry install',
   );
 }
 
 /** Copies the files from the store; their digest covers names and contents. */
 async function materialise(blobs: BlobStore, row: VersionRow, folder: string): Promise<string> {
   const root = blobFolderOf(row.location);
-  if (root === undefined) throw new TilthError('ARTIFACT_ELSEWHERE', 409, `The files of the version are kept elsewhere: ${row.location}`);
+  if (root === undefined)
+    throw new TilthError(
+      'ARTIFACT_ELSEWHERE',
+      409,
+      `The files of the version are kept elsewhere: ${row.location}`,
+    );
   const files = await filesBelow(blobs, root);
   if (!files.includes('MLmodel')) {
-    throw new TilthError('NOT_AN_MLFLOW_MODEL', 409, `${row.source} holds no MLflow model: there is no MLmodel in it.`, 'Log it with mlflow.<flavor>.log_model');
+    throw new TilthError(
+      'NOT_AN_MLFLOW_MODEL',
+      409,
+      `${row.source} holds no MLflow model: there is no MLmodel in it.`,
+      'Log it with mlflow.<flavor>.log_model',
+    );
   }
   const digest = createHash('sha256');
   for (const name of files) {
@@ -104,7 +128,11 @@ async function filesBelow(blobs: BlobStore, folder: string, prefix = ''): Promis
 const datasetSource = z.object({ uri: z.string() });
 
 /** Files of the project that may hold rows: what the run says it read, evaluation before training, then the dataset. */
-async function rowSources(world: World, row: VersionRow, declared: DeclaredModel | undefined): Promise<string[]> {
+async function rowSources(
+  world: World,
+  row: VersionRow,
+  declared: DeclaredModel | undefined,
+): Promise<string[]> {
   if (declared === undefined) return [];
   const logged: string[] = [];
   if (row.run_id !== null) {
@@ -117,7 +145,9 @@ async function rowSources(world: World, row: VersionRow, declared: DeclaredModel
     }
   }
   const dataset = declared.project.declaration.datasets[declared.model.dataset]?.path;
-  return [...logged, ...(dataset === undefined ? [] : [dataset])].flatMap((path) => insideOf(declared.project.root, path) ?? []);
+  return [...logged, ...(dataset === undefined ? [] : [dataset])].flatMap(
+    (path) => insideOf(declared.project.root, path) ?? [],
+  );
 }
 
 function parseJson(text: string): unknown {
@@ -128,14 +158,20 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function storeConversion(world: World, row: VersionRow, artifactDigest: string, conversion: Conversion): Promise<void> {
+async function storeConversion(
+  world: World,
+  row: VersionRow,
+  artifactDigest: string,
+  conversion: Conversion,
+): Promise<void> {
   if (conversion.engine === 'python') {
     await storeFailure(world, row, artifactDigest, conversion.reason);
     return;
   }
   const graph = await readFile(conversion.onnxFile);
   const digest = createHash('sha256').update(graph).digest('hex');
-  if ((await world.blobs.size(graphKeyOf(digest))) === undefined) await world.blobs.put(graphKeyOf(digest), graph);
+  if ((await world.blobs.size(graphKeyOf(digest))) === undefined)
+    await world.blobs.put(graphKeyOf(digest), graph);
   const measuredAt = world.clock.now();
   await store(world, row, {
     engine: 'onnx',
@@ -149,7 +185,12 @@ async function storeConversion(world: World, row: VersionRow, artifactDigest: st
   });
 }
 
-const storeFailure = (world: World, row: VersionRow, artifactDigest: string | null, reason: string): Promise<void> =>
+const storeFailure = (
+  world: World,
+  row: VersionRow,
+  artifactDigest: string | null,
+  reason: string,
+): Promise<void> =>
   store(world, row, {
     engine: 'python',
     reason,
@@ -163,12 +204,20 @@ const storeFailure = (world: World, row: VersionRow, artifactDigest: string | nu
 
 async function store(world: World, row: VersionRow, change: Partial<VersionRow>): Promise<void> {
   const thing = `${row.model}/${row.version}`;
-  const data = { engine: change.engine, digest: change.onnx_digest, ...(change.reason === null ? {} : { reason: change.reason }) };
-  await perform(world, { actor: systemActor, verb: 'model.convert', kind: 'model-version', thing, data }, async (tx) => {
-    await getVersionRow(tx, row.model, row.version);
-    await updateVersionRow(tx, row.model, row.version, { ...change, updated_at: world.clock.now() });
-    await voidChanged(world, tx, row.model, row.version);
-  });
+  const data = {
+    engine: change.engine,
+    digest: change.onnx_digest,
+    ...(change.reason === null ? {} : { reason: change.reason }),
+  };
+  await perform(
+    world,
+    { actor: systemActor, verb: 'model.convert', kind: 'model-version', thing, data },
+    async (tx) => {
+      await getVersionRow(tx, row.model, row.version);
+      await updateVersionRow(tx, row.model, row.version, { ...change, updated_at: world.clock.now() });
+      await voidChanged(world, tx, row.model, row.version);
+    },
+  );
 }
 
 const summaryOf = (conversion: Conversion): unknown =>

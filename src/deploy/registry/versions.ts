@@ -40,7 +40,11 @@ interface Describing {
 }
 
 /** @throws MODEL_ALREADY_EXISTS */
-export async function createModel(world: World, actor: Actor, wanted: Describing & { name: string }): Promise<void> {
+export async function createModel(
+  world: World,
+  actor: Actor,
+  wanted: Describing & { name: string },
+): Promise<void> {
   checkModelName(wanted.name);
   await perform(world, { actor, verb: 'model.register', kind: 'model', thing: wanted.name }, async (tx) => {
     if ((await findModelRow(tx, wanted.name)) !== undefined) throw modelExists(wanted.name);
@@ -48,7 +52,12 @@ export async function createModel(world: World, actor: Actor, wanted: Describing
   });
 }
 
-async function addModel(world: World, tx: Transaction, actor: Actor, wanted: Describing & { name: string }): Promise<void> {
+async function addModel(
+  world: World,
+  tx: Transaction,
+  actor: Actor,
+  wanted: Describing & { name: string },
+): Promise<void> {
   const at = world.clock.now();
   await insertModel(tx, { name: wanted.name, description: wanted.description ?? null, by: actor.id, at });
   for (const [key, value] of Object.entries(wanted.tags ?? {})) await putTag(tx, wanted.name, 0, key, value);
@@ -69,7 +78,11 @@ export interface Registration extends Describing {
  *
  * @throws MODEL_SOURCE_REFUSED, MODEL_NOT_FOUND
  */
-export async function registerVersion(world: World, actor: Actor, wanted: Registration): Promise<ModelVersion> {
+export async function registerVersion(
+  world: World,
+  actor: Actor,
+  wanted: Registration,
+): Promise<ModelVersion> {
   requireRight(actor, 'model.register');
   checkModelName(wanted.model);
   const { read } = world.database;
@@ -83,7 +96,9 @@ export async function registerVersion(world: World, actor: Actor, wanted: Regist
     await getModelRow(tx, wanted.model);
     const at = world.clock.now();
     const number = await nextVersion(tx, wanted.model, at);
-    const job = isStoredHere ? await queueConversion(world, tx, actor, { model: wanted.model, version: number }) : null;
+    const job = isStoredHere
+      ? await queueConversion(world, tx, actor, { model: wanted.model, version: number })
+      : null;
     await tx
       .insertInto('model_version')
       .values({
@@ -116,10 +131,17 @@ export async function registerVersion(world: World, actor: Actor, wanted: Regist
         lifecycle: 'active',
       })
       .execute();
-    for (const [key, value] of Object.entries(wanted.tags ?? {})) await putTag(tx, wanted.model, number, key, value);
+    for (const [key, value] of Object.entries(wanted.tags ?? {}))
+      await putTag(tx, wanted.model, number, key, value);
     if (runId !== null) {
       const from = { kind: 'run', id: runId } as const;
-      await linkLineage(tx, from, { kind: 'model-version', id: `${wanted.model}/${number}` }, 'registered as', at);
+      await linkLineage(
+        tx,
+        from,
+        { kind: 'model-version', id: `${wanted.model}/${number}` },
+        'registered as',
+        at,
+      );
     }
     await recordEvent(world, tx, {
       actor,
@@ -133,8 +155,18 @@ export async function registerVersion(world: World, actor: Actor, wanted: Regist
   return getVersion(read, wanted.model, version);
 }
 
-const queueConversion = (world: World, tx: Transaction, actor: Actor, input: ConvertJobInput): Promise<string> =>
-  world.jobs.enqueue(tx, { kind: convertJobKind, key: `${convertJobKind}:${input.model}/${input.version}`, input, requestedBy: actor.id });
+const queueConversion = (
+  world: World,
+  tx: Transaction,
+  actor: Actor,
+  input: ConvertJobInput,
+): Promise<string> =>
+  world.jobs.enqueue(tx, {
+    kind: convertJobKind,
+    key: `${convertJobKind}:${input.model}/${input.version}`,
+    input,
+    requestedBy: actor.id,
+  });
 
 /**
  * Converts a version again, for example after its project's environment was repaired.
@@ -142,14 +174,23 @@ const queueConversion = (world: World, tx: Transaction, actor: Actor, input: Con
  * @returns the id of the job
  * @throws MODEL_VERSION_IN_USE when it is approved: what was approved does not change
  */
-export async function convertAgain(world: World, actor: Actor, model: string, version: number): Promise<string> {
-  return perform(world, { actor, verb: 'model.convert', kind: 'model-version', thing: `${model}/${version}` }, async (tx) => {
-    await getVersionRow(tx, model, version);
-    await refuseApproved(tx, model, version);
-    const job = await queueConversion(world, tx, actor, { model, version });
-    await updateVersionRow(tx, model, version, { conversion_job: job, engine: 'pending', reason: null });
-    return job;
-  });
+export async function convertAgain(
+  world: World,
+  actor: Actor,
+  model: string,
+  version: number,
+): Promise<string> {
+  return perform(
+    world,
+    { actor, verb: 'model.convert', kind: 'model-version', thing: `${model}/${version}` },
+    async (tx) => {
+      await getVersionRow(tx, model, version);
+      await refuseApproved(tx, model, version);
+      const job = await queueConversion(world, tx, actor, { model, version });
+      await updateVersionRow(tx, model, version, { conversion_job: job, engine: 'pending', reason: null });
+      return job;
+    },
+  );
 }
 
 /** @throws MODEL_NOT_FOUND, MODEL_VERSION_NOT_FOUND */
@@ -157,27 +198,40 @@ export async function describe(
   world: World,
   actor: Actor,
   thing: { model: string; version?: number | undefined },
-  change: { description?: string | undefined; putTags?: Readonly<Record<string, string>>; removeTag?: string },
+  change: {
+    description?: string | undefined;
+    putTags?: Readonly<Record<string, string>>;
+    removeTag?: string;
+  },
 ): Promise<void> {
   const { model, version } = thing;
   const name = version === undefined ? model : `${model}/${version}`;
   const kind = version === undefined ? 'model' : 'model-version';
-  await perform(world, { actor, verb: 'model.describe', kind, thing: name, data: { ...change } }, async (tx) => {
-    const at = world.clock.now();
-    await getModelRow(tx, model);
-    if (version !== undefined) {
-      await getVersionRow(tx, model, version);
-      await updateVersionRow(tx, model, version, {
-        updated_at: at,
-        ...(change.description === undefined ? {} : { description: change.description }),
-      });
-    } else if (change.description !== undefined) {
-      await tx.updateTable('model').set({ description: change.description }).where('name', '=', model).execute();
-    }
-    for (const [key, value] of Object.entries(change.putTags ?? {})) await putTag(tx, model, version ?? 0, key, value);
-    if (change.removeTag !== undefined) await removeTag(tx, model, version ?? 0, change.removeTag);
-    await touchModel(tx, model, at);
-  });
+  await perform(
+    world,
+    { actor, verb: 'model.describe', kind, thing: name, data: { ...change } },
+    async (tx) => {
+      const at = world.clock.now();
+      await getModelRow(tx, model);
+      if (version !== undefined) {
+        await getVersionRow(tx, model, version);
+        await updateVersionRow(tx, model, version, {
+          updated_at: at,
+          ...(change.description === undefined ? {} : { description: change.description }),
+        });
+      } else if (change.description !== undefined) {
+        await tx
+          .updateTable('model')
+          .set({ description: change.description })
+          .where('name', '=', model)
+          .execute();
+      }
+      for (const [key, value] of Object.entries(change.putTags ?? {}))
+        await putTag(tx, model, version ?? 0, key, value);
+      if (change.removeTag !== undefined) await removeTag(tx, model, version ?? 0, change.removeTag);
+      await touchModel(tx, model, at);
+    },
+  );
 }
 
 export const stages = ['None', 'Staging', 'Production', 'Archived'] as const;
@@ -194,22 +248,26 @@ export async function setStage(
   change: { model: string; version: number; stage: Stage; archivesOthers: boolean },
 ): Promise<void> {
   const { model, version, stage } = change;
-  await perform(world, { actor, verb: 'model.alias', kind: 'model-version', thing: `${model}/${version}`, data: { stage } }, async (tx) => {
-    await getVersionRow(tx, model, version);
-    if (stage === 'Production') await requireApproval(tx, model, version, champion);
-    const at = world.clock.now();
-    if (change.archivesOthers) {
-      await tx
-        .updateTable('model_version')
-        .set({ stage: 'Archived', updated_at: at })
-        .where('model', '=', model)
-        .where('stage', '=', stage)
-        .where('version', '!=', version)
-        .execute();
-    }
-    await updateVersionRow(tx, model, version, { stage, updated_at: at });
-    await touchModel(tx, model, at);
-  });
+  await perform(
+    world,
+    { actor, verb: 'model.alias', kind: 'model-version', thing: `${model}/${version}`, data: { stage } },
+    async (tx) => {
+      await getVersionRow(tx, model, version);
+      if (stage === 'Production') await requireApproval(tx, model, version, champion);
+      const at = world.clock.now();
+      if (change.archivesOthers) {
+        await tx
+          .updateTable('model_version')
+          .set({ stage: 'Archived', updated_at: at })
+          .where('model', '=', model)
+          .where('stage', '=', stage)
+          .where('version', '!=', version)
+          .execute();
+      }
+      await updateVersionRow(tx, model, version, { stage, updated_at: at });
+      await touchModel(tx, model, at);
+    },
+  );
 }
 
 /**
@@ -217,23 +275,39 @@ export async function setStage(
  *
  * @throws MODEL_VERSION_IN_USE
  */
-export async function deleteVersion(world: World, actor: Actor, model: string, version: number): Promise<void> {
-  await perform(world, { actor, verb: 'model.delete', kind: 'model-version', thing: `${model}/${version}` }, async (tx) => {
-    await getVersionRow(tx, model, version);
-    await refuseApproved(tx, model, version);
-    const at = world.clock.now();
-    const held = await tx.selectFrom('alias').select('name').where('model', '=', model).where('version', '=', version).execute();
-    for (const { name } of held) await writeAlias(tx, { model, name, version: null, at, by: actor.id, reason: 'deleted' });
-    await forgetVersions(tx, model, version, actor.id, at);
-    await touchModel(tx, model, at);
-  });
+export async function deleteVersion(
+  world: World,
+  actor: Actor,
+  model: string,
+  version: number,
+): Promise<void> {
+  await perform(
+    world,
+    { actor, verb: 'model.delete', kind: 'model-version', thing: `${model}/${version}` },
+    async (tx) => {
+      await getVersionRow(tx, model, version);
+      await refuseApproved(tx, model, version);
+      const at = world.clock.now();
+      const held = await tx
+        .selectFrom('alias')
+        .select('name')
+        .where('model', '=', model)
+        .where('version', '=', version)
+        .execute();
+      for (const { name } of held)
+        await writeAlias(tx, { model, name, version: null, at, by: actor.id, reason: 'deleted' });
+      await forgetVersions(tx, model, version, actor.id, at);
+      await touchModel(tx, model, at);
+    },
+  );
 }
 
 /** Deletes a model with all its versions. @throws MODEL_VERSION_IN_USE, ALIAS_PROTECTED */
 export async function deleteModel(world: World, actor: Actor, model: string): Promise<void> {
   await perform(world, { actor, verb: 'model.delete', kind: 'model', thing: model }, async (tx) => {
     await getModelRow(tx, model);
-    for (const row of await approvalRows(tx, model)) if (row.state === 'granted') throw versionInUse(model, row.version);
+    for (const row of await approvalRows(tx, model))
+      if (row.state === 'granted') throw versionInUse(model, row.version);
     const at = world.clock.now();
     const held = await tx.selectFrom('alias').select('name').where('model', '=', model).execute();
     for (const { name } of held) {
@@ -242,12 +316,25 @@ export async function deleteModel(world: World, actor: Actor, model: string): Pr
     }
     await forgetVersions(tx, model, undefined, actor.id, at);
     await tx.deleteFrom('registry_tag').where('model', '=', model).execute();
-    await tx.updateTable('model').set({ lifecycle: 'deleted', updated_at: at }).where('name', '=', model).execute();
+    await tx
+      .updateTable('model')
+      .set({ lifecycle: 'deleted', updated_at: at })
+      .where('name', '=', model)
+      .execute();
   });
 }
 
-async function forgetVersions(tx: Transaction, model: string, version: number | undefined, by: string, at: number): Promise<void> {
-  let versions = tx.updateTable('model_version').set({ lifecycle: 'deleted', updated_at: at }).where('model', '=', model);
+async function forgetVersions(
+  tx: Transaction,
+  model: string,
+  version: number | undefined,
+  by: string,
+  at: number,
+): Promise<void> {
+  let versions = tx
+    .updateTable('model_version')
+    .set({ lifecycle: 'deleted', updated_at: at })
+    .where('model', '=', model);
   let approvals = tx
     .updateTable('approval')
     .set({ state: 'void', decided_by: by, decided_at: at, reason: 'the version was deleted' })
@@ -267,20 +354,26 @@ async function forgetVersions(tx: Transaction, model: string, version: number | 
 /** @throws MODEL_ALREADY_EXISTS, ALIAS_PROTECTED where a project or an approval knows the model by its name */
 export async function renameModel(world: World, actor: Actor, model: string, newName: string): Promise<void> {
   checkModelName(newName);
-  await perform(world, { actor, verb: 'model.describe', kind: 'model', thing: model, data: { newName } }, async (tx) => {
-    await getModelRow(tx, model);
-    const isTaken = (await tx.selectFrom('model').select('name').where('name', '=', newName).executeTakeFirst()) !== undefined;
-    if (isTaken) throw modelExists(newName);
-    const isKnown = ((await declarationOf(tx, model)) ?? (await declarationOf(tx, newName))) !== undefined;
-    const hasApprovals = (await approvalRows(tx, model)).length > 0;
-    if (isKnown || hasApprovals) throw aliasProtected(model, champion, 'Renaming the model');
-    await renameModelRows(tx, model, newName, world.clock.now());
-  });
+  await perform(
+    world,
+    { actor, verb: 'model.describe', kind: 'model', thing: model, data: { newName } },
+    async (tx) => {
+      await getModelRow(tx, model);
+      const isTaken =
+        (await tx.selectFrom('model').select('name').where('name', '=', newName).executeTakeFirst()) !==
+        undefined;
+      if (isTaken) throw modelExists(newName);
+      const isKnown = ((await declarationOf(tx, model)) ?? (await declarationOf(tx, newName))) !== undefined;
+      const hasApprovals = (await approvalRows(tx, model)).length > 0;
+      if (isKnown || hasApprovals) throw aliasProtected(model, champion, 'Renaming the model');
+      await renameModelRows(tx, model, newName, world.clock.now());
+    },
+  );
 }
 
 async function refuseApproved(tx: Transaction, model: string, version: number): Promise<void> {
   const granted = (await approvalRows(tx, model, version)).some((row) => row.state === 'granted');
-  const isChampion = (await findAlias(tx, model, champion)) === version && (await isProtected(tx, model, champion));
+  const isChampion =
+    (await findAlias(tx, model, champion)) === version && (await isProtected(tx, model, champion));
   if (granted || isChampion) throw versionInUse(model, version);
 }
-
