@@ -60,6 +60,8 @@ export const GateTable = ({ report }: { report: GateReport }) => (
   </div>
 );
 
+const isRunId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
+
 const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
   <ul className="flex flex-col gap-0.5 text-ink-2">
     {evidence.runId === undefined ? null : (
@@ -81,7 +83,7 @@ const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
         {evidence.dataVersion === undefined ? null : <Id text={evidence.dataVersion} />}
       </li>
     )}
-    {evidence.comparedWith === undefined ? null : <li>compared with {evidence.comparedWith}</li>}
+    {evidence.comparedWith === undefined ? null : <li>compared with {isRunId(evidence.comparedWith) ? <Link to={`/develop/runs/${evidence.comparedWith}`} className="link">run {evidence.comparedWith.slice(0, 8)}</Link> : evidence.comparedWith}</li>}
     {evidence.rowCount === undefined ? null : <li>{count(evidence.rowCount)} rows</li>}
     {evidence.window === undefined ? null : (
       <li>

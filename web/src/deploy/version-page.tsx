@@ -41,7 +41,7 @@ export function VersionPage() {
       actions={
         <>
           <Act path={`${path}/gate`} label="Evaluate the gate" />
-          {found === undefined || waiting !== undefined ? null : <Act path={`${path}/request`} label="Request approval" body={{}} />}
+          {found === undefined || found.approvals.some((each) => each.state === 'waiting' || each.state === 'granted') ? null : <Act path={`${path}/request`} label="Request approval" body={{}} />}
           {waiting === undefined ? null : (
             <>
               <button type="button" className="button button-danger" onClick={() => setDecision('reject')}>

@@ -94,8 +94,9 @@ export default function Graph({ nodes, edges, label }: { nodes: readonly GraphNo
       })),
     [edges],
   );
+  const lowest = Math.max(0, ...placed.map((node) => node.position.y)) + nodeHeight;
   return (
-    <div className="h-[60vh] min-h-[360px] w-full" role="group" aria-label={label}>
+    <div className="w-full" style={{ height: `clamp(260px, ${lowest + 160}px, 68vh)` }} role="group" aria-label={label}>
       <ReactFlow
         nodes={placed}
         edges={lines}

@@ -86,7 +86,7 @@ function Drawn({ graph }: { graph: LineageGraph }) {
     [graph],
   );
   return (
-    <Suspense fallback={<div className="h-[60vh]" />}>
+    <Suspense fallback={<div className="h-[260px]" />}>
       <Graph nodes={nodes} edges={edges} label={`Lineage of ${nodes.length} things`} />
     </Suspense>
   );

@@ -64,7 +64,7 @@ function Stages({ list }: { list: ExecutionList }) {
     };
   }, [list]);
   return (
-    <Suspense fallback={<div className="h-[60vh]" />}>
+    <Suspense fallback={<div className="h-[260px]" />}>
       <Graph nodes={nodes} edges={edges} label="Stages and what each needs" />
     </Suspense>
   );

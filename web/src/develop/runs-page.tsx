@@ -11,8 +11,8 @@ import { filterOf, useExperiments, useRuns, type Run } from './tracking.ts';
 
 const rowPx = 36;
 const typingMs = 250;
-const firstMetricCount = 4;
-const firstParamCount = 2;
+const firstMetricCount = 3;
+const firstParamCount = 1;
 
 export const statusTone: Readonly<Record<string, Tone>> = { finished: 'good', failed: 'bad', killed: 'bad', running: 'info', scheduled: 'plain' };
 
@@ -233,7 +233,7 @@ function Table({ runs, columns, order, onOrder, picked, onPick, onEnd }: TableSh
   const width = 40 + nameWidth + columns.reduce((sum, column) => sum + column.width, 0);
   const [key, way] = splitOrder(order);
   return (
-    <div ref={holder} role="table" aria-label="Runs" aria-rowcount={runs.length + 1} tabIndex={0} className="overflow-auto text-sm" style={{ maxHeight: 'calc(100dvh - 276px)', minHeight: 240 }}>
+    <div ref={holder} role="table" aria-label="Runs" aria-rowcount={runs.length + 1} tabIndex={0} className="overflow-auto text-sm" style={{ maxHeight: 'calc(100dvh - 276px)' }}>
       <div style={{ minWidth: width }}>
         <div role="row" className="sticky top-0 z-10 grid h-9 items-center border-b border-line bg-surface text-xs font-medium text-ink-3" style={{ gridTemplateColumns: template }}>
           <span role="columnheader" className="sr-only">

@@ -130,9 +130,9 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
           <Markdown text={card.markdown} />
         </Panel>
       ) : (
-        <div className="grid items-start gap-5 xl:grid-cols-2">
+        <div className="gap-5 xl:columns-2">
           {card.parts.map((part) => (
-            <Panel key={part.title} title={part.title} flush>
+            <Panel key={part.title} title={part.title} flush className="mb-5 break-inside-avoid">
               {part.facts.length === 0 ? (
                 <p className="px-4 py-4 text-sm text-ink-2">Nothing is known.</p>
               ) : (
@@ -140,7 +140,7 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
                   {part.facts.map((fact, index) => (
                     <li key={index} className="px-4 py-2.5">
                       {fact.label === null ? null : <span className="block text-xs text-ink-3">{fact.label}</span>}
-                      <span className="break-words whitespace-pre-line">{fact.text}</span>
+                      <span className={`block break-words ${fact.evidence === null ? 'whitespace-pre-line' : 'line-clamp-5'}`} title={fact.text}>{fact.text}</span>
                       {fact.evidence === null ? null : <EvidenceLine model={card.model} evidence={fact.evidence} />}
                     </li>
                   ))}

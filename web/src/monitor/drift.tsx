@@ -10,7 +10,7 @@ import type { TimeWindow } from './windows.ts';
 
 /** Both read the same way for numbers and categories, so that features can stand in one picture. */
 const methods = [
-  { value: 'psi', label: 'PSI', steps: [0.1, 0.25, 0.5, 1] },
+  { value: 'psi', label: 'PSI', steps: [0.1, 0.25, 1, 4] },
   { value: 'jensenshannon', label: 'Jensen–Shannon', steps: [0.1, 0.2, 0.3, 0.5] },
 ] as const;
 

@@ -1,6 +1,7 @@
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import type { RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
+import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
 import type { PerformanceHistory } from '../../../src/monitor/performance/performance-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { count, day, fixed, share, shellWord, shortDay } from '../platform/format.ts';
@@ -66,6 +67,7 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
   const [hover, setHover] = useState<number | null>(null);
   const gutter = useIsNarrow() ? narrowGutter : wideGutter;
   const history = useApi<PerformanceHistory>(`/api/v1/models/${segment(model)}/performance`, { metric });
+  const alerts = useApi<Alert[]>('/api/v1/alerts', { model });
   const windows = useMemo(() => windowsOf(history.data), [history.data]);
   const extent = useMemo((): readonly [number, number] | undefined => {
     const first = windows[0];
@@ -101,7 +103,7 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
             </Empty>
           }
         >
-          {(data) => <History history={data} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={setHover} />}
+          {(data) => <History history={data} alerts={alerts.data} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={setHover} />}
         </Answer>
       </Panel>
       <DriftPanel model={model} windows={windows} extent={extent} gutter={gutter} hover={hover} onHover={setHover} />
@@ -118,12 +120,21 @@ const markTone = { deploy: 'accent', promotion: 'accent', rollback: 'warn', aler
 const longestMarkWord = 26;
 
 interface HistoryShape {
+  readonly alerts?: readonly Alert[] | undefined;
   readonly gutter: number;
   readonly history: PerformanceHistory;
   readonly windows: readonly TimeWindow[];
   readonly extent: readonly [number, number] | undefined;
   readonly hover: number | null;
   readonly onHover: (index: number | null) => void;
+}
+
+/** What the alert rules compare with; where none has fired for this metric, the first whole window that is known. */
+function referenceOf(history: PerformanceHistory, alerts: readonly Alert[] | undefined): { value: number; label: string } | undefined {
+  const alert = alerts?.find((each) => each.metric === history.metric);
+  if (alert !== undefined) return { value: alert.reference, label: `reference of version ${alert.version} (${alert.referenceKind})` };
+  const point = history.series.find((series) => series.variant !== 'shadow')?.points.find((each) => each.value !== null && !each.isPartial);
+  return point === undefined || point.value === null ? undefined : { value: point.value, label: 'first whole window' };
 }
 
 const rank = (variant: string): number => (variant === 'champion' ? 0 : variant === 'canary' ? 1 : 2);
@@ -134,7 +145,7 @@ const inOrder = (series: PerformanceHistory['series']): PerformanceHistory['seri
 const nameOf = (series: { version: number; variant: string }): string => `version ${series.version}${series.variant === 'champion' ? '' : ` ${series.variant}`}`;
 const colourOf = (version: number): number => ((version - 1) % seriesCount) + 1;
 
-function History({ history: given, gutter, windows, extent, hover, onHover }: HistoryShape) {
+function History({ history: given, alerts, gutter, windows, extent, hover, onHover }: HistoryShape) {
   const history = useMemo(() => ({ ...given, series: inOrder(given.series) }), [given]);
   const x = useMemo(() => windows.map((window) => (window.from + window.to) / 2), [windows]);
   const byStart = useMemo(
@@ -167,10 +178,7 @@ function History({ history: given, gutter, windows, extent, hover, onHover }: Hi
     (): Span[] => windows.filter((window) => !byStart.some((points) => (points.get(window.from)?.value ?? null) !== null)),
     [windows, byStart],
   );
-  const reference = useMemo(() => {
-    const first = history.series.find((series) => series.variant !== 'shadow')?.points.find((point) => point.value !== null);
-    return first?.value === null || first === undefined ? undefined : { value: first.value, label: 'first window in production' };
-  }, [history]);
+  const reference = useMemo(() => referenceOf(history, alerts), [history, alerts]);
   // without a pointer: the newest window of which something is known
   const newestKnown = windows.findLastIndex((each) => byStart.some((points) => (points.get(each.from)?.value ?? null) !== null));
   const index = hover ?? (newestKnown === -1 ? windows.length - 1 : newestKnown);
@@ -226,6 +234,7 @@ function History({ history: given, gutter, windows, extent, hover, onHover }: Hi
                     </td>
                     <td className="num font-medium">
                       {point === undefined ? 'not serving' : point.state === 'not yet known' ? 'not yet known' : fixed(point.value, 4)}
+                      {point?.isPartial === true ? <span className="block text-xs font-normal text-ink-3">part of the window</span> : null}
                     </td>
                     <td className="num whitespace-nowrap">
                       {point === undefined || point.low === null ? '–' : `${fixed(point.low, 3)} – ${fixed(point.high, 3)}`}

@@ -10,7 +10,7 @@ import { Badge, Empty, Panel, When } from '../parts/basics.tsx';
 export function Predictions({ model }: { model: string }) {
   const [before, setBefore] = useUrlState('before');
   const [opened, setOpened] = useState<string | null>(null);
-  const page = useApi<PredictionPage>(`/api/v1/models/${segment(model)}/predictions`, { limit: 25, before });
+  const page = useApi<PredictionPage>(`/api/v1/models/${segment(model)}/predictions`, { limit: 12, before });
   const summary = useApi<PredictionSummary>(`/api/v1/models/${segment(model)}/predictions/summary`);
   return (
     <Panel
@@ -39,7 +39,7 @@ export function Predictions({ model }: { model: string }) {
                     <th>Key</th>
                     <th>Version</th>
                     <th className="num">Prediction</th>
-                    <th className="num">Probability</th>
+                    <th className="num">Its probability</th>
                     <th className="num">Truth</th>
                     <th className="num">Took</th>
                     <th>
