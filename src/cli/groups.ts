@@ -41,6 +41,7 @@ const monitor: Group = { load: async () => (await import('../monitor/monitor-com
 const alert: Group = { load: async () => (await import('../monitor/alerts/alert-commands.ts')).addAlertCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
+const quickstart: Group = { load: async () => (await import('./quickstart/quickstart-commands.ts')).addQuickstartCommands };
 const retraining: Group = { load: async () => (await import('../maintain/retraining/retraining-commands.ts')).addRetrainingCommands };
 const run: Group = { load: async () => (await import('../develop/tracking/run-commands.ts')).addRunCommands };
 
@@ -48,6 +49,7 @@ const run: Group = { load: async () => (await import('../develop/tracking/run-co
 export const groups = {
   up,
   server: up,
+  quickstart,
   start,
   project,
   data,
