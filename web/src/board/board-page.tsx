@@ -1,5 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import type { Board, BoardProject, BoardStation } from './board-shape.ts';
+import type { Board, BoardProject, BoardStation } from '../../../src/server/board/board-api.ts';
 import { useApi } from '../platform/api.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Command, Empty, Page, Panel, When, type Tone } from '../parts/basics.tsx';
@@ -11,7 +11,7 @@ const follow = 5000;
 export function BoardPage() {
   const query = useApi<Board>('/api/v1/board', {}, { every: follow });
   return (
-    <Page title="Board" name="Board" lead="Every project through the five practices, as it stands now." cli="tilth project list">
+    <Page title="Board" name="Board" lead="Every project through the five practices, as it stands now." cli="tilth status">
       <Answer
         query={query}
         isEmpty={(board) => board.projects.length === 0}

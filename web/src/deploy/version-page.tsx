@@ -220,7 +220,7 @@ function Decide({ path, decision, version, onDone }: { path: string; decision: D
       ) : (
         <div className="rounded-md bg-warn-soft p-4">
           <p className="mb-3 text-sm">
-            {me.data?.name ?? 'You'} may not decide: it takes the role reviewer. Act as a person who has it.
+            {me.data === undefined || me.data.kind === 'local' ? 'The local user' : me.data.name} may not decide: it takes the role reviewer. Act as a person who has it.
           </p>
           <TokenForm />
         </div>

@@ -238,7 +238,7 @@ export function TokenForm({ onDone }: { onDone?: () => void }) {
       {me.error === null ? null : <Failure error={me.error} />}
       {me.data === undefined || me.error !== null ? null : (
         <p className="text-sm">
-          Now: <strong>{me.data.name}</strong>, who may act as {me.data.roles.join(', ')}.
+          Now: <strong>{me.data.name}</strong> ({me.data.roles.join(', ')}).
         </p>
       )}
       <label className="flex flex-col gap-1 text-sm font-medium">
