@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, drive } from '../client.ts';
+import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
+import { pythonOf, runToEnd, startServer, temporaryFolder, tilth, versionsIn, type RunningServer } from '../processes.ts';
+
+const model = 'bench';
+const connectionCount = 16;
+const roundSeconds = 2;
+/** keeps the prediction log of a fast machine within bounds */
+const maxCount = 60_000;
+const memoryRows = 'memory at rest';
+
+/** One model, registered, converted, approved and routed as users do it, beside FastAPI with the same pickle. */
+export async function measureServing({ rounds, slowRounds }: Effort): Promise<Practice> {
+  const home = temporaryFolder('serving');
+  const python = pythonOf('serving');
+  const control = await startServer((port) => tilth('server', '--home', home, '--port', String(port)), '/health', {
+    env: { TILTH_PYTHON: python },
+  });
+  let parity: { rowCount: number; labelsEqual: number; maxError: number } | undefined;
+  try {
+    await runToEnd([python, join(import.meta.dirname, 'make_model.py'), home, model], {
+      env: { MLFLOW_TRACKING_URI: control.address },
+    });
+    parity = await putInProduction(control.address);
+    return await measureBeside(home, control, parity, { rounds, slowRounds });
+  } finally {
+    await control.stop();
+  }
+}
+
+/** The commands of a person: wait for the conversion, gate, ask, approve, give it an address. */
+async function putInProduction(server: string): Promise<{ rowCount: number; labelsEqual: number; maxError: number }> {
+  const say = async (...args: string[]): Promise<string> => (await runToEnd(tilth(...args, '--server', server, '--json'))).stdout;
+  const version = JSON.parse(await say('model', 'show', model, '1', '--wait')) as {
+    engine: string;
+    reason: string | null;
+    parity: { rowCount: number; labelsEqual: number; maxError: number } | null;
+  };
+  if (version.parity === null) throw new Error(`the model was not converted: ${version.reason ?? version.engine}`);
+  await say('model', 'gate', model, '1');
+  await say('model', 'request', model, '1');
+  await say('model', 'approve', model, '1', '--reason', 'a bench has one person');
+  await say('endpoint', 'create', model, '--model', model);
+  return version.parity;
+}
+
+async function measureBeside(
+  home: string,
+  control: RunningServer,
+  parity: { rowCount: number; labelsEqual: number; maxError: number },
+  { rounds, slowRounds }: Effort,
+): Promise<Practice> {
+  const startOurs = (): Promise<RunningServer> =>
+    startServer((port) => tilth('serve', '--home', home, '--port', String(port), '--server', control.address, '--drain-delay-ms', '0'), '/ping');
+  const startPeer = (): Promise<RunningServer> =>
+    startServer(
+      (port) => [pythonOf('serving'), '-m', 'uvicorn', 'peer_app:app', '--app-dir', import.meta.dirname, '--port', String(port), '--no-access-log', '--log-level', 'warning'],
+      '/ping',
+      { env: { MODEL_FOLDER: home } },
+    );
+  const figures: Figure[] = [];
+  const add = (what: string, unit: string, better: 'more' | 'less', found: { ours: Round[]; peer: Round[] }): void =>
+    void figures.push({ what, unit, better, ours: { name: 'tilth serve', rounds: found.ours }, peer: { name: 'FastAPI + scikit-learn', rounds: found.peer } });
+
+  const cold = async (start: () => Promise<RunningServer>): Promise<Round> => {
+    const server = await start();
+    const cpuMs = server.cpuMs();
+    await server.stop();
+    return { value: server.startSeconds, cpuMs };
+  };
+  // the first start fetches the graph; a restart finds it on disk, as the peer finds its pickle
+  await cold(startOurs);
+  add('from nothing to the first answer', 's', 'less', await inTurns(slowRounds, () => cold(startOurs), () => cold(startPeer)));
+
+  const [ours, peer] = [await startOurs(), await startPeer()];
+  try {
+    const idle = [ours, peer].map((server) => ({ value: server.memoryMiB(), cpuMs: null }));
+    const { columns, data } = JSON.parse(readFileSync(join(home, 'rows.json'), 'utf8')) as { columns: string[]; data: number[][] };
+    const one = JSON.stringify({ dataframe_split: { columns, data: data.slice(0, 1) } });
+    const thousand = JSON.stringify({ dataframe_split: { columns, data } });
+    for (const body of [one, thousand]) {
+      const [mine, theirs] = [await ask(ours, body), await ask(peer, body)];
+      assert.deepEqual(mine, theirs);
+    }
+    let answeredRows = 1 + data.length;
+    const load = async (server: RunningServer, body: string, seconds = roundSeconds): Promise<Round> => {
+      const cpuBefore = server.cpuMs();
+      const carried = await drive({
+        port: Number(new URL(server.address).port),
+        path: '/invocations',
+        body,
+        connectionCount,
+        maxSeconds: seconds,
+        maxCount,
+      });
+      if (server === ours) answeredRows += carried.count * (body === one ? 1 : data.length);
+      const cpuMs = (server.cpuMs() - cpuBefore) / carried.count;
+      return { value: carried.count / carried.seconds, cpuMs, p99Ms: carried.p99Ms };
+    };
+    for (const [what, body] of [
+      ['1 row a request', one],
+      ['1,000 rows a request', thousand],
+    ] as const) {
+      for (const server of [ours, peer]) await load(server, body, 0.5);
+      add(`${what}, ${connectionCount} connections`, 'requests/s', 'more', await inTurns(rounds, () => load(ours, body), () => load(peer, body)));
+    }
+    const loaded = [ours, peer].map((server) => ({ value: server.memoryMiB(), cpuMs: null }));
+    for (const [what, [mine, theirs]] of [
+      [memoryRows, idle],
+      ['memory after this load', loaded],
+    ] as const) {
+      if (mine !== undefined && theirs !== undefined) add(what, 'MiB', 'less', { ours: [mine], peer: [theirs] });
+    }
+    return {
+      name: 'serving',
+      peer: 'FastAPI with scikit-learn',
+      versions: await versionsIn('serving', ['fastapi', 'uvicorn', 'pydantic', 'scikit-learn', 'numpy', 'skl2onnx']),
+      checked: [
+        `both answer the same ${data.length} labels for the same ${data.length} rows of 30 columns`,
+        `at registration: labels equal in ${(parity.labelsEqual * 100).toFixed(2)} % of ${parity.rowCount} rows, largest difference of a probability ${parity.maxError.toExponential(1)}`,
+        `${answeredRows} rows answered by ours, and written to ${segmentsIn(home)} segments of its prediction log`,
+      ],
+      notEqual: [
+        'Ours writes each row with its answer into the prediction log, counts for /metrics and reports to its control plane; the peer does none of this.',
+        'Ours runs the model as ONNX with float32 numbers, the peer the pickle with float64.',
+        'One process each. The client is one more process on the same cores: where ours is fast the client takes its share, so look at processor time too.',
+      ],
+      figures,
+    };
+  } finally {
+    await Promise.all([ours.stop(), peer.stop()]);
+  }
+}
+
+async function ask(server: RunningServer, body: string): Promise<unknown> {
+  const client = new Client(server.address);
+  const answer = await client.call('POST', '/invocations', JSON.parse(body));
+  client.close();
+  return answer;
+}
+
+const segmentsIn = (home: string): number =>
+  readdirSync(join(home, 'predictions', 'segments'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.(seg|open)$/.test(name)).length;
