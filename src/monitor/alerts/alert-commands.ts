@@ -13,7 +13,7 @@ export const addAlertCommands: AddCommands = (program) => {
       const query = new URLSearchParams();
       if (flags.model !== undefined) query.set('model', flags.model);
       if (flags.state !== undefined) query.set('state', flags.state);
-      const alerts = await call<Alert[]>(flags, 'GET', `/api/v1/alerts?${query}`);
+      const alerts = await call<Alert[]>(flags, 'GET', `/api/v1/alerts?${query.toString()}`);
       print(flags, alerts, (rows) =>
         rows.length === 0
           ? 'No alerts. Rules are declared in tilth.yaml, under monitoring.alerts.'

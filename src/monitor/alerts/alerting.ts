@@ -53,7 +53,7 @@ interface Reference {
 }
 
 /** The hold-out metric of the version's run, where the rule asks for it and the run has it; else the version's first windows. */
-async function referenceOf(read: Reader, plan: MonitoringPlan, metric: string, known: readonly RecordedPoint[]): Promise<Reference | undefined> {
+export async function referenceOf(read: Reader, plan: MonitoringPlan, metric: string, known: readonly RecordedPoint[]): Promise<Reference | undefined> {
   const runId = known.at(-1)?.runId ?? null;
   if (plan.reference === 'training' && runId !== null) {
     const run = await getRun(read, runId).catch(() => undefined);

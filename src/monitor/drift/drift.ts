@@ -45,11 +45,11 @@ export function numericColumn(values: readonly unknown[]): Column {
   return { kind: 'num', sorted: finite.subarray(0, count).sort(), missingCount: values.length - count };
 }
 
-export function categoricalColumn(values: readonly unknown[]): Column {
+export function categoricalColumn(values: readonly (string | number | boolean | null)[]): Column {
   const counts = new Map<string, number>();
   let missingCount = 0;
   for (const value of values) {
-    if (value === null || value === undefined || (typeof value === 'number' && !Number.isFinite(value))) {
+    if (value === null || (typeof value === 'number' && !Number.isFinite(value))) {
       missingCount++;
       continue;
     }

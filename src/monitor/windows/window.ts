@@ -38,7 +38,6 @@ export function windowsBetween(granularity: Granularity, from: Instant, to: Inst
   return windows;
 }
 
-/** `2013-03-04`, in UTC. */
 /** Share of a window that may lie before its first or after its last row, so that it still counts as whole. */
 const mostUnseen = 0.25;
 
@@ -46,4 +45,5 @@ const mostUnseen = 0.25;
 export const isPartly = (window: Window, firstAt: Instant, lastAt: Instant): boolean =>
   Math.max(firstAt - window.start, window.end - lastAt) > mostUnseen * (window.end - window.start);
 
+/** `2013-03-04`, in UTC. */
 export const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
