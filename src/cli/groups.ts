@@ -22,6 +22,7 @@ const dvc: Group = {
     };
   },
 };
+const status: Group = { load: async () => (await import('../server/board/board-commands.ts')).addStatusCommands };
 const explain: Group = { load: async () => (await import('../team/glossary-commands.ts')).addGlossaryCommands };
 const model: Group = {
   load: async () => {
@@ -63,6 +64,7 @@ export const groups = {
   alert,
   team,
   explain,
+  status,
   retrain: retraining,
   audit,
   offboard: handover,

@@ -29,6 +29,7 @@ import { ownershipMigrations } from '../team/ownership.ts';
 import { glossaryRoutes } from '../team/glossary-routes.ts';
 import { peopleRoutes } from '../team/people-routes.ts';
 import { teamMigrations } from '../team/people-store.ts';
+import { boardRoutes } from './board/board-routes.ts';
 
 /** Everything the control plane is made of, in the order of the imports' one way. A feature adds itself here, one line. */
 export const features: readonly Feature[] = [
@@ -52,6 +53,7 @@ export const features: readonly Feature[] = [
   { name: 'cards', routes: cardRoutes },
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   { name: 'audit', routes: auditRoutes },
+  { name: 'board', routes: boardRoutes },
   // last: answers what no table of MLflow calls knows
   { name: 'mlflow fallback', routes: mlflowFallback },
 ];

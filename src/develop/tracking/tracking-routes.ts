@@ -167,7 +167,7 @@ const shownArtifact = (artifact: { path: string; isFolder: boolean; byteCount: n
   ...(artifact.byteCount === undefined ? {} : { byteCount: artifact.byteCount }),
 });
 
-async function listExperiments(read: Reader): Promise<ExperimentView[]> {
+export async function listExperiments(read: Reader): Promise<ExperimentView[]> {
   const { experiments } = await searchExperiments(read, { orderBy: [], view: 'ALL', limit: 10_000 });
   const { rows } = await sql<{ experiment_id: number; run_count: number; last_run_at: number | null }>`
     SELECT experiment_id, count(*) AS run_count, max(started_at) AS last_run_at FROM run

@@ -54,7 +54,7 @@ const answered = (day: string, auc: number | null): Promise<void> =>
       'week',
       week(day),
       [
-        { isPartial: false,
+        {
           version: 1,
           variant: 'champion',
           runId,
