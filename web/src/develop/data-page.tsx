@@ -193,7 +193,29 @@ function VersionReport({ version }: { version: DatasetVersion }) {
   );
 }
 
-const Report = ({ report }: { report: ContractReport }) => (
+const Report = ({ report }: { report: ContractReport }) => {
+  const broken = report.rules.filter((rule) => !rule.passed);
+  const holding = report.rules.filter((rule) => rule.passed);
+  return (
+    <div>
+      {broken.length === 0 ? null : <Rules rules={broken} />}
+      <Examples violations={[...report.violations, ...report.warnings]} />
+      <details open={broken.length === 0 && holding.length <= 12} className={broken.length === 0 ? '' : 'border-t border-line'}>
+        <summary className="px-4 py-3 text-sm font-medium hover:text-accent">
+          {count(holding.length)} of {count(report.rules.length)} rules hold, on {count(report.rowCount)} rows
+        </summary>
+        <div className="border-t border-line">
+          <Rules rules={holding} />
+        </div>
+      </details>
+      {report.notChecked.length === 0 ? null : (
+        <p className="border-t border-line px-4 py-3 text-sm text-ink-2">Not checked: {report.notChecked.join('; ')}</p>
+      )}
+    </div>
+  );
+};
+
+const Rules = ({ rules }: { rules: ContractReport['rules'] }) => (
   <div className="overflow-x-auto">
     <table className="data-table">
       <thead>
@@ -206,7 +228,7 @@ const Report = ({ report }: { report: ContractReport }) => (
         </tr>
       </thead>
       <tbody>
-        {report.rules.map((rule, index) => (
+        {rules.map((rule, index) => (
           <tr key={`${rule.rule}/${rule.column ?? ''}/${index}`}>
             <td>
               {rule.passed ? (
@@ -227,25 +249,26 @@ const Report = ({ report }: { report: ContractReport }) => (
         ))}
       </tbody>
     </table>
-    {[...report.violations, ...report.warnings].some((violation) => violation.examples.length > 0) ? (
-      <div className="border-t border-line p-4">
-        <h3 className="mb-2">Where to look</h3>
-        <ul className="flex flex-col gap-1 text-sm">
-          {[...report.violations, ...report.warnings].flatMap((violation) =>
-            violation.examples.map((example, index) => (
-              <li key={`${violation.rule}/${example.file}/${example.row ?? ''}/${index}`}>
-                <code className="text-xs">{example.file}</code>
-                {example.row === null ? '' : `, row ${count(example.row)}`}
-                {example.column === null ? '' : `, ${example.column}`}
-                {example.value === null ? '' : ` = ${example.value}`} <span className="text-ink-2">({violation.description})</span>
-              </li>
-            )),
-          )}
-        </ul>
-      </div>
-    ) : null}
-    {report.notChecked.length === 0 ? null : (
-      <p className="border-t border-line px-4 py-3 text-sm text-ink-2">Not checked: {report.notChecked.join('; ')}</p>
-    )}
   </div>
 );
+
+/** Row and column of bad values, so that somebody can go and look. */
+function Examples({ violations }: { violations: ContractReport['violations'] }) {
+  const examples = violations.flatMap((violation) => violation.examples.map((example) => ({ ...example, asked: violation.description })));
+  if (examples.length === 0) return null;
+  return (
+    <div className="border-t border-line p-4">
+      <h3 className="mb-2">Where to look</h3>
+      <ul className="flex flex-col gap-1 text-sm">
+        {examples.map((example, index) => (
+          <li key={index}>
+            <code className="text-xs">{example.file}</code>
+            {example.row === null ? '' : `, row ${count(example.row)}`}
+            {example.column === null ? '' : `, ${example.column}`}
+            {example.value === null ? '' : ` = ${example.value}`} <span className="text-ink-2">({example.asked})</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

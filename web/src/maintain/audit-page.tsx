@@ -55,7 +55,7 @@ export function AuditPage() {
                           </td>
                           <td className="whitespace-nowrap">{event.actor}</td>
                           <td className="font-medium whitespace-nowrap">{event.verb}</td>
-                          <td>
+                          <td className="min-w-[220px]">
                             <span className="text-ink-3">{event.kind}</span> <span className="break-all">{event.thing}</span>
                           </td>
                           <td className="max-w-[420px] min-w-[200px]">

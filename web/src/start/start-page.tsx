@@ -41,6 +41,8 @@ export function StartPage() {
   );
 }
 
+const many = (size: number, word: string): string => `${size} ${word}${size === 1 ? '' : 's'}`;
+
 function ProjectPanel({ project }: { project: Project }) {
   const { datasets, models } = project.declaration;
   const answers = Object.entries(project.answers).filter(([key]) => !key.startsWith('_'));
@@ -76,7 +78,7 @@ function ProjectPanel({ project }: { project: Project }) {
                   {name}
                 </Link>
                 <span className="text-ink-2">
-                  , {model.gate.length} gate conditions, endpoint {model.endpoint}, {model.monitoring.alerts.length} alert rules, owner {model.owner}
+                  , {many(model.gate.length, 'gate condition')}, endpoint {model.endpoint}, {many(model.monitoring.alerts.length, 'alert rule')}, owner {model.owner}
                 </span>
               </li>
             ))}
