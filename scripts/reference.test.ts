@@ -10,8 +10,8 @@ describe('the reference', () => {
     });
   }
 
-  it('knows every variable of the environment and every route of the data plane', () => {
-    assert.deepEqual(faults(), []);
+  it('knows every variable of the environment, every route of the data plane and every command of the glossary', async () => {
+    assert.deepEqual(await faults(), []);
   });
 
   it('has a section for every code that is written in the source', () => {

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { commandsPage } from './reference/commands.ts';
+import { commandFaults, commandsPage, loadProgram } from './reference/commands.ts';
 import { configPage, settingFaults } from './reference/config.ts';
 import { errorsPage } from './reference/errors.ts';
 import { glossaryPage } from './reference/glossary-page.ts';
 import { dataPlaneFaults, httpPage } from './reference/http.ts';
 import { projectFilePage } from './reference/project-file.ts';
 import { root } from './reference/source.ts';
+import { glossary } from '../src/team/glossary.ts';
 
 /** Pages that are generated from the code, by path. */
 export const pages: Readonly<Record<string, () => string | Promise<string>>> = {
@@ -19,7 +20,10 @@ export const pages: Readonly<Record<string, () => string | Promise<string>>> = {
 };
 
 /** What the code has and the reference can't say, one sentence each. */
-export const faults = (): string[] => [...settingFaults(), ...dataPlaneFaults()];
+export const faults = async (): Promise<string[]> => {
+  const named = glossary.flatMap((word) => word.command ?? []);
+  return [...settingFaults(), ...dataPlaneFaults(), ...commandFaults(await loadProgram(), named)];
+};
 
 /** The page as it is in the repository; empty when it is not there. */
 export const storedPage = (path: string): string => (existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : '');
@@ -38,7 +42,7 @@ if (import.meta.main) {
       process.stderr.write(`✗ ${path}: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
     }
   }
-  for (const fault of faults()) {
+  for (const fault of await faults()) {
     process.exitCode = 1;
     process.stderr.write(`✗ ${fault}\n`);
   }

@@ -60,3 +60,21 @@ function optionRow(option: Option): string[] {
 }
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`;
+
+/** Commands that a text names and that do not exist, or flags that they don't have. */
+export function commandFaults(program: Command, texts: readonly string[]): string[] {
+  return texts.flatMap((text) => {
+    const words = text.split(' ').slice(1);
+    let command: Command | undefined = program;
+    while (command !== undefined && command.commands.length > 0) {
+      const [word] = words;
+      const child: Command | undefined = command.commands.find((each) => each.name() === word);
+      if (child === undefined && command !== program && command.registeredArguments.length > 0) break;
+      command = child;
+      words.shift();
+    }
+    const flags = words.filter((word) => word.startsWith('--'));
+    const isKnown = command !== undefined && flags.every((flag) => command.options.some((option) => option.long === flag));
+    return isKnown ? [] : [`there is no command ${text}`];
+  });
+}
