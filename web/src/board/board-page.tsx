@@ -113,11 +113,11 @@ function Station({ station }: { station: BoardStation }) {
       </div>
       <p className="text-sm break-words">{station.headline}</p>
       {station.facts.length === 0 ? null : (
-        <dl className="grid grid-cols-[minmax(0,auto)_minmax(0,1fr)] gap-x-3 gap-y-1 text-sm">
+        <dl className="flex flex-col gap-1 text-sm">
           {station.facts.map((fact) => (
-            <div key={fact.label} className="contents">
+            <div key={fact.label} className="flex flex-wrap justify-between gap-x-3">
               <dt className="text-ink-3">{fact.label}</dt>
-              <dd className="text-right font-medium break-words xl:text-right">{fact.value}</dd>
+              <dd className="ml-auto min-w-0 text-right font-medium break-words">{fact.value}</dd>
             </div>
           ))}
         </dl>
@@ -131,6 +131,8 @@ function Station({ station }: { station: BoardStation }) {
   );
 }
 
+const shownEventCount = 12;
+
 function Recent({ events }: { events: Board['events'] }) {
   return (
     <Panel title="Just happened" flush aside={<Link to="/maintain/audit" className="link">all events</Link>}>
@@ -138,7 +140,7 @@ function Recent({ events }: { events: Board['events'] }) {
         <p className="px-4 py-6 text-sm text-ink-2">Nothing yet.</p>
       ) : (
         <ol className="divide-y divide-line text-sm">
-          {events.map((event) => (
+          {events.slice(0, shownEventCount).map((event) => (
             <li key={event.seq} className="grid grid-cols-[84px_minmax(0,1fr)] gap-x-3 px-4 py-2">
               <span className="text-xs leading-5 text-ink-3">
                 <When at={event.at} />

@@ -68,11 +68,15 @@ export function bytes(value: number): string {
 /** Microseconds as ms, with as many digits as matter. */
 export const microseconds = (us: number): string => (us < 1000 ? `${Math.round(us)} µs` : `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`);
 
+/** Is this number a time of ours? From 1973 to 2096 in ms; other figures of that size don't occur. */
+const isInstant = (value: number): boolean => Number.isInteger(value) && value > 1e11 && value < 4e12;
+
 /** One line of text for any value of an event or a tag. */
 export function plain(value: unknown): string {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'string') return value;
-  if (typeof value === 'number') return number(value);
+  if (typeof value === 'number') return isInstant(value) ? day(value) : number(value);
+  if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.map(plain).join(', ');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return JSON.stringify(value);
 }
