@@ -34,7 +34,7 @@ export function frontMatterOf({ version, declared, run, dataset, windows, words 
       : [
           {
             task: taskOf,
-            dataset: { type: dataset?.name ?? run.name, name: `${dataset?.name ?? 'data'} (evaluation of run ${run.name})`, ...(dataset === undefined ? {} : { revision: dataset.md5 }) },
+            dataset: { type: dataset?.name ?? run.name, name: `${dataset?.name ?? 'data'} (as run ${run.name} measured)`, ...(dataset === undefined ? {} : { revision: dataset.md5 }) },
             metrics: measured.map((metric) => ({ type: hubName(metric.key), name: metric.key, value: metric.value })),
           },
         ];
@@ -63,7 +63,7 @@ export function writeCard(facts: CardFacts, card: ComposedCard, digest: string):
   const { model, version } = facts.version;
   const frontMatter = { ...frontMatterOf(facts), tilth: { model, version, digest } };
   const head = [
-    `---\n${stringify(frontMatter, { lineWidth: 0 })}---`,
+    `---\n${stringify(frontMatter, { lineWidth: 0, aliasDuplicateObjects: false })}---`,
     `# Model card: ${model}`,
     `Version ${version}. Computed from what was recorded; lines with a bold word are what a person says, in MODEL_CARD.md. Write it again with \`tilth model card ${model} ${version} --out MODEL_CARD.md\`.`,
     ...(card.staleBecause === null ? [] : [`> **Not up to date.** ${card.staleBecause}.`]),

@@ -55,7 +55,7 @@ function details({ version, modelDescription, declared, run, stays, simulated }:
     ...(run === undefined ? [] : [stated(`Trained by run ${run.name}${paramsOf(run.params)}.`, runEvidence(run))]),
     ...(version.engine === 'onnx'
       ? [stated(`Served as an ONNX graph of ${bytes(version.onnxByteCount)}, sha256 ${version.onnxDigest ?? ''}.`, self)]
-      : [stated(`Served by ${version.engine === 'pending' ? 'nothing yet: its conversion is not done' : `its own Python: ${version.reason ?? 'it was not converted'}`}.`, self)]),
+      : [stated(`Served by ${version.engine === 'pending' ? 'nothing yet: its conversion is not done' : `its own Python: ${(version.reason ?? 'it was not converted').replace(/\.$/, '')}`}.`, self)]),
     ...(version.schema === null ? [] : [stated(`Takes ${version.schema.inputs.map((input) => input.columns?.join(', ') ?? input.name).join(', ')}; gives ${version.schema.outputs.map((output) => output.name).join(', ')}.`, self)]),
     ...version.approvals
       .filter((approval) => approval.state === 'granted')
@@ -100,7 +100,7 @@ function metrics({ version, run, declared }: CardFacts): CardFact[] {
   const asked = new Set(declared?.model.gate.flatMap((condition) => ('metric' in condition ? [condition.metric] : [])) ?? []);
   const shown = run?.metrics.filter((metric) => asked.size === 0 || asked.has(metric.key)) ?? [];
   return [
-    ...shown.map((metric) => stated(`${metric.key}: ${short(metric.value)} on the evaluation data.`, { kind: 'run', id: run?.id ?? '', by: run?.userId ?? null, at: metric.timestamp })),
+    ...shown.map((metric) => stated(`${metric.key}: ${short(metric.value)}, as its run logged it.`, { kind: 'run', id: run?.id ?? '', by: whoLogged(run), at: metric.timestamp })),
     ...(version.gate?.results ?? []).map((result) =>
       stated(`Gate "${result.id}": ${result.required}. ${result.measured === null ? (result.note ?? 'Not known.') : `Found ${typeof result.measured === 'number' ? short(result.measured) : result.measured}:`} ${result.passed ? 'passed' : 'not passed'}.`, {
         kind: 'gate',
@@ -206,7 +206,9 @@ const stated = (text: string, evidence: CardEvidence | null): CardFact => ({ lab
 const spoken = (label: string, text: string): CardFact => ({ label, text, evidence: null });
 
 const runEvidence = (run: CardFacts['run']): CardEvidence | null =>
-  run === undefined ? null : { kind: 'run', id: run.id, by: run.userId, at: run.endedAt ?? run.startedAt };
+  run === undefined ? null : { kind: 'run', id: run.id, by: whoLogged(run), at: run.endedAt ?? (run.startedAt > 0 ? run.startedAt : null) };
+/** MLflow's clients need not say who logs. */
+const whoLogged = (run: CardFacts['run']): string | null => (run === undefined || run.userId === '' ? null : run.userId);
 const projectFile = (project: string, at: number): CardEvidence => ({ kind: 'project-file', id: project, by: null, at });
 const gateEvidence = (hash: string, at: number | null): CardEvidence => ({ kind: 'gate', id: hash, by: null, at });
 const performanceEvidence = (window: WindowPerformance): CardEvidence => ({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
 import { approve, requestApproval } from '../../deploy/registry/approvals.ts';
+import { evaluateGate } from '../../deploy/registry/gate-evidence.ts';
 import { registerVersion } from '../../deploy/registry/versions.ts';
 import { updateVersionRow } from '../../deploy/registry/registry-store.ts';
 import { newDatasetVersion } from '../../develop/data/data-api.ts';
@@ -11,7 +12,7 @@ import { addDatasetVersion } from '../../develop/data/data-store.ts';
 import { createExperiment } from '../../develop/tracking/experiment-store.ts';
 import { createRun, logBatch } from '../../develop/tracking/run-store.ts';
 import { savePerformance } from '../../monitor/performance/performance-store.ts';
-import { listProjects } from '../../start/project/project-store.ts';
+import { listProjects, registerProject } from '../../start/project/project-store.ts';
 import { createTestRegistry, type TestRegistry } from '../../../test/registry-world.ts';
 import type { ModelCard } from './card-api.ts';
 import { partTitles, readWords } from './card-words.ts';
@@ -78,7 +79,7 @@ describe('a model card', () => {
     assert.match(textOf(card, 'Model details'), /Trained by run boosting with depth=4/);
     assert.match(textOf(card, 'Training data'), /flights, version 0123456789abcdef0123456789abcdef\.dir: 51955 rows/);
     assert.match(textOf(card, 'Training data'), /Licence CC0-1\.0, classification public, owner ana/);
-    assert.match(textOf(card, 'Metrics'), /auc: 0\.7013 on the evaluation data/);
+    assert.match(textOf(card, 'Metrics'), /auc: 0\.7013, as its run logged it/);
     assert.match(textOf(card, 'Metrics'), /Gate "floor": auc at least 0\.6\. Found 0\.7013: passed/);
   });
 
@@ -117,7 +118,7 @@ describe('a model card', () => {
     const [index] = front['model-index'] as { name: string; results: { dataset: object; metrics: object[] }[] }[];
     assert.equal(index?.name, 'late');
     assert.deepEqual(index?.results[0]?.metrics, [{ type: 'roc_auc', name: 'auc', value: 0.70125 }]);
-    assert.deepEqual(index?.results[0]?.dataset, { type: 'flights', name: 'flights (evaluation of run boosting)', revision: md5 });
+    assert.deepEqual(index?.results[0]?.dataset, { type: 'flights', name: 'flights (as run boosting measured)', revision: md5 });
   });
 
   it('is up to date while the newest window is known, and says so when it is not', async () => {
@@ -133,6 +134,14 @@ describe('a model card', () => {
     assert.equal(stale.isStale, true);
     assert.match(stale.staleBecause ?? '', /end with the window of 2013-03-04; the version also answered in the window of 2013-03-11, where 15 %/);
     assert.match(stale.markdown, /\*\*Not up to date\.\*\*/);
+  });
+
+  it('has the same digest when somebody registers the project or looks at the gate again', async () => {
+    const { world, ana } = registry;
+    const before = await cardOf(world, 'late', '1');
+    await registerProject(world, ana, (await listProjects(world.database.read))[0]?.root ?? '');
+    await evaluateGate(world, ana, 'late', 1);
+    assert.equal((await cardOf(world, 'late', '1')).digest, before.digest);
   });
 
   it('is of the champion when no version is named', async () => {

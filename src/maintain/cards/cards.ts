@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { World } from '../../platform/world.ts';
 import { championOf, getModelRow, listVersions } from '../../deploy/registry/registry-store.ts';
 import { parseVersion } from '../../deploy/registry/registry.ts';
-import type { ModelCard } from './card-api.ts';
+import type { CardPart, ModelCard } from './card-api.ts';
 import { composeCard } from './card.ts';
 import { collectCardFacts } from './card-facts.ts';
 import { noVersionYet } from './card-errors.ts';
@@ -18,9 +18,7 @@ export async function cardOf(world: World, model: string, wanted: string): Promi
   const version = wanted === 'champion' ? await versionInUse(world, model) : parseVersion(wanted);
   const facts = await collectCardFacts(world, model, version);
   const card = composeCard(facts);
-  const digest = createHash('sha256')
-    .update(JSON.stringify([frontMatterOf(facts), card.parts]))
-    .digest('hex');
+  const digest = digestOf(frontMatterOf(facts), card.parts);
   return {
     model,
     version,
@@ -31,6 +29,12 @@ export async function cardOf(world: World, model: string, wanted: string): Promi
     staleBecause: card.staleBecause,
     digest,
   };
+}
+
+/** What the card says and what it rests on; when something was last looked at again is no change. */
+function digestOf(frontMatter: Record<string, unknown>, parts: readonly CardPart[]): string {
+  const said = parts.map(({ title, facts }) => [title, ...facts.map(({ label, text, evidence }) => [label, text, evidence?.kind, evidence?.id])]);
+  return createHash('sha256').update(JSON.stringify([frontMatter, said])).digest('hex');
 }
 
 async function versionInUse(world: World, model: string): Promise<number> {
