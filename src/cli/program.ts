@@ -29,7 +29,8 @@ export async function runProgram(version: string, argv: readonly string[]): Prom
     return Number(process.exitCode ?? exitCodes.yes);
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.yes : exitCodes.usage;
-    return reportFailure(thrown, { json: words.includes('--json') });
+    // the quickstart's --json names a file
+    return reportFailure(thrown, { json: words.includes('--json') && called !== 'quickstart' });
   }
 }
 

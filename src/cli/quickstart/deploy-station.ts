@@ -4,6 +4,7 @@ import { call } from '../../platform/client.ts';
 import { TilthError } from '../../platform/errors.ts';
 import type { Endpoint } from '../../deploy/endpoints/endpoint-api.ts';
 import type { Approval, GateReport, ModelVersion } from '../../deploy/registry/registry-api.ts';
+import { rankedRuns } from './develop-station.ts';
 import { clientsOf, model, pythonOf, scriptOf, terminalOf, type Journey, type Station } from './journey.ts';
 import { run, tilth, tryTilth } from './tools.ts';
 
@@ -22,11 +23,7 @@ export const deployStation: Station = {
     const { progress } = journey;
     const ana = { cwd: journey.project, env: terminalOf(journey, 'ana') };
     const ben = { cwd: journey.project, env: terminalOf(journey, 'ben') };
-    const { runs } = await tilth<{ runs: readonly { id: string; name: string; metrics: Record<string, number> }[] }>(
-      ['run', 'list', '--experiment', model],
-      ana,
-    );
-    const best = runs.toSorted((a, b) => (b.metrics['auc'] ?? 0) - (a.metrics['auc'] ?? 0))[0];
+    const [best] = await rankedRuns(journey);
     if (best === undefined) throw new TilthError('QUICKSTART_STEP_FAILED', 500, 'There is no run to register.');
     const registered = await progress.step(
       `tilth model register: the best run, ${best.name}, becomes a version and is converted to ONNX`,

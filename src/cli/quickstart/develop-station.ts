@@ -2,14 +2,12 @@ import { copyFileSync, existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { TilthError } from '../../platform/errors.ts';
-import { clientsOf, projectPackage, pythonOf, terminalOf, type Journey, type Station } from './journey.ts';
+import type { RunView } from '../../develop/tracking/tracking-api.ts';
+import { clientsOf, model, projectPackage, pythonOf, terminalOf, type Journey, type Station } from './journey.ts';
 import { execute, run, tilth, tryTilth } from './tools.ts';
 
 interface Added {
   readonly added: readonly { readonly path: string; readonly md5: string; readonly size: number; readonly nfiles: number; readonly contractState: string }[];
-}
-interface RunList {
-  readonly runs: readonly { readonly id: string; readonly name: string; readonly status: string; readonly metrics: Record<string, number>; readonly tags: Record<string, string> }[];
 }
 interface Refusal {
   readonly error: {
@@ -43,9 +41,9 @@ export const developStation: Station = {
     );
     const dvcStatus = await progress.step('the real dvc agrees', () => askDvc(journey), (said) => said);
     await progress.step('git commit: data version, pipeline lock', () => commit(journey));
-    const { runs } = await tilth<RunList>(['run', 'list', '--experiment', 'late-arrival'], here);
-    const ranked = runs.filter((each) => each.status === 'FINISHED').sort((a, b) => (b.metrics['auc'] ?? 0) - (a.metrics['auc'] ?? 0));
-    progress.say(ranked.map((each) => `      ${each.name.padEnd(10)} auc ${each.metrics['auc']?.toFixed(4)}  brier ${each.metrics['brier']?.toFixed(4)}`).join('\n'));
+    const ranked = await rankedRuns(journey);
+    const shown = (value: number | undefined): string => value?.toFixed(4) ?? '–';
+    progress.say(ranked.map(({ name, auc, brier }) => `      ${name.padEnd(10)} auc ${shown(auc)}  brier ${shown(brier)}`).join('\n'));
     const [dataset] = added;
     return {
       dataVersion: dataset?.md5,
@@ -54,10 +52,27 @@ export const developStation: Station = {
       contract: dataset?.contractState,
       planted,
       dvcStatus,
-      runs: ranked.map(({ id, name, metrics }) => ({ id, name, auc: metrics['auc'], brier: metrics['brier'], log_loss: metrics['log_loss'] })),
+      runs: ranked,
     };
   },
 };
+
+export interface RankedRun {
+  readonly id: string;
+  readonly name: string;
+  readonly auc: number | undefined;
+  readonly brier: number | undefined;
+}
+
+/** Finished runs of the experiment, the best by AUC first. */
+export async function rankedRuns(journey: Journey): Promise<RankedRun[]> {
+  const ana = { cwd: journey.project, env: terminalOf(journey, 'ana') };
+  const { runs } = await tilth<{ runs: readonly RunView[] }>(['run', 'list', '--experiment', model], ana);
+  return runs
+    .filter((each) => each.status === 'FINISHED')
+    .map(({ id, name, metrics }) => ({ id, name: name ?? id, auc: metrics['auc']?.value ?? undefined, brier: metrics['brier']?.value ?? undefined }))
+    .sort((a, b) => (b.auc ?? 0) - (a.auc ?? 0));
+}
 
 const plantedFile = 'flights-2013-02.parquet';
 const plantedRow = 1235;

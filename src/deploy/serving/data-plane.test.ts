@@ -171,6 +171,8 @@ describe('routes', () => {
     const { address, home, close } = await startTestPlane(context, control);
     const answers = await Promise.all(all.map((row) => post(`${address}/invocations`, splitOf([row]))));
     assert.deepEqual(answers.map((answer) => (answer.body['predictions'] as number[])[0]), expected['late-1'].label);
+    const named = await fetch(`${address}/v2/models/late/versions/2/infer`, { method: 'POST', body: '{"inputs":[]}' });
+    assert.equal(named.status, 404, 'a shadow that a caller names');
     await close();
     const byVariant = Map.groupBy(loggedIn(home), (record) => record.variant);
     assert.equal(byVariant.get('champion')?.length, 200);

@@ -89,12 +89,14 @@ export class PredictionService {
    * @throws SERVING_VERSION_UNKNOWN
    */
   target(endpoint: ActiveEndpoint, version?: string, draw = Math.random()): ActiveTarget {
+    // a shadow may be unapproved: it answers nobody, not even a caller who names it
+    const answering = endpoint.targets.filter((one) => one.variant !== 'shadow');
     const target =
       version === undefined
         ? chooseTarget(endpoint.targets, draw)
-        : endpoint.targets.find((one) => String(one.version) === version);
+        : answering.find((one) => String(one.version) === version);
     if (target === undefined) {
-      throw versionUnknown(endpoint.name, version ?? 'champion', endpoint.targets.map((one) => one.version));
+      throw versionUnknown(endpoint.name, version ?? 'champion', answering.map((one) => one.version));
     }
     return target;
   }
