@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { call } from '../../platform/client.ts';
 import { note, print } from '../../platform/terminal.ts';
@@ -21,7 +21,8 @@ export const addCardCommands: AddCommands = (program) => {
       const path = `/api/v1/models/${encodeURIComponent(name)}/versions/${encodeURIComponent(version ?? 'champion')}/card`;
       const card = await call<ModelCard>(flags, 'GET', path);
       if (flags.check !== undefined) {
-        if (readFileSync(flags.check, 'utf8').includes(card.digest)) {
+        const stored = existsSync(flags.check) ? readFileSync(flags.check, 'utf8') : '';
+        if (stored.includes(card.digest)) {
           print(flags, { file: flags.check, digest: card.digest, isCurrent: true }, () => `${flags.check} is the card of ${name} version ${card.version} as the record stands now.`);
           return;
         }

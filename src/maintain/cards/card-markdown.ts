@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { shellWord } from '../../platform/shell.ts';
 import type { CardEvidence, CardPart } from './card-api.ts';
 import type { CardFacts } from './card-facts.ts';
 import { day, type ComposedCard } from './card.ts';
@@ -65,7 +66,7 @@ export function writeCard(facts: CardFacts, card: ComposedCard, digest: string):
   const head = [
     `---\n${stringify(frontMatter, { lineWidth: 0, aliasDuplicateObjects: false })}---`,
     `# Model card: ${model}`,
-    `Version ${version}. Computed from what was recorded; lines with a bold word are what a person says, in MODEL_CARD.md. Write it again with \`tilth model card ${model} ${version} --out MODEL_CARD.md\`.`,
+    `Version ${version}. Computed from what was recorded; lines with a bold word are what a person says, in MODEL_CARD.md. Write it again with \`tilth model card ${shellWord(model)} ${version} --out MODEL_CARD.md\`.`,
     ...(card.staleBecause === null ? [] : [`> **Not up to date.** ${card.staleBecause}.`]),
   ];
   return `${[...head, ...card.parts.map(writePart)].join('\n\n')}\n`;

@@ -1,3 +1,4 @@
+import { shellWord } from '../../platform/shell.ts';
 import type { BoardStation } from './board-api.ts';
 
 /** What a project's stations are told from. */
@@ -218,6 +219,3 @@ const grouped = (count: number): string => count.toLocaleString('en-US');
 const short = (value: number): string => String(Number(value.toPrecision(3)));
 const percent = (share: number): string => `${Number((share * 100).toFixed(1))} %`;
 const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
-
-/** As one word for a shell. */
-const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);
