@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import type { Endpoint } from '../../../src/deploy/endpoints/endpoint-api.ts';
 import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
 import type { PredictionPage } from '../../../src/monitor/predictions/prediction-api.ts';
@@ -17,8 +17,12 @@ export function TryPrediction({ endpoint }: { endpoint: Endpoint }) {
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
 
+  const isReady = !newest.isPending && !version.isPending;
   const example = newest.data?.predictions[0]?.features ?? emptyRow(version.data);
-  const text = typed ?? JSON.stringify(example, null, 2);
+  const first = useRef<string | null>(null);
+  // the example stays what it was first: predictions that come in meanwhile must not move the text
+  if (isReady) first.current ??= JSON.stringify(example, null, 2);
+  const text = typed ?? first.current ?? '{}';
   const row = parsed(text);
   const oneLine = row === null ? text : JSON.stringify(row);
   const plane = endpoint.live[0]?.address ?? 'http://127.0.0.1:5081';
