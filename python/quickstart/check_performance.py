@@ -10,6 +10,7 @@ count, auc, brier}. Prints one JSON object: windows compared, rows, largest diff
 import json
 import sys
 
+import pandas as pd
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -21,7 +22,7 @@ def main(folder: str, truth_file: str, history_file: str) -> None:
     twice = int(log.duplicated(["key", "version", "variant"]).sum())
     truth = pq.read_table(truth_file, columns=["id", "late"]).to_pandas().dropna()
     joined = log.merge(truth, left_on="key", right_on="id")
-    joined["at"] = joined["event_ts"].astype("datetime64[ms, UTC]").astype("int64")
+    joined["at"] = pd.to_datetime(joined["event_ts"], utc=True).astype("datetime64[ms, UTC]").astype("int64")
     with open(history_file, encoding="utf-8") as file:
         history = json.load(file)
     rows, auc_error, brier_error, count_error = 0, 0.0, 0.0, 0

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { parsePythonJson } from '../../platform/python-json.ts';
 
 /** As many rows of the user's as a model is compared on. */
 export const maxSampleRows = 2000;
@@ -66,7 +67,8 @@ async function readExample(
 ): Promise<z.infer<typeof splitExample> | undefined> {
   const file = join(folder, name ?? 'input_example.json');
   if (!isBelow(folder, file) || !existsSync(file)) return undefined;
-  const content: unknown = JSON.parse(await readFile(file, 'utf8'));
+  // pandas writes a missing number as NaN
+  const content = parsePythonJson(await readFile(file, 'utf8'));
   const split = splitExample.safeParse(content);
   if (split.success) return split.data;
   const records = z.array(z.record(z.string(), z.unknown())).safeParse(content);

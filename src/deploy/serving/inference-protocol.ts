@@ -1,6 +1,6 @@
 import type { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
-import { parsePythonJson } from './python-json.ts';
+import { parsePythonJson } from '../../platform/python-json.ts';
 import { takeRows, type Cell, type Column, type Layout, type Rows } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import type { ServedEndpoint, ServedVersion, TensorSchema } from './serving-api.ts';

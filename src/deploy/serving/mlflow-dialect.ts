@@ -1,7 +1,7 @@
 import { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { parseCsv } from './csv.ts';
-import { parsePythonJson } from './python-json.ts';
+import { parsePythonJson } from '../../platform/python-json.ts';
 import { takeRows, type Cell, type Column, type Layout, type Rows } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import { bodyUnreadable, contentTypeUnknown, shapeWrong } from './serving-errors.ts';
