@@ -35,10 +35,11 @@ export const developStation: Station = {
       () => tilth<Added>(['data', 'add', 'data/raw'], here),
       ({ added: [first] }) => `${first?.md5}, contract ${first?.contractState}`,
     );
-    await progress.step(
-      'tilth pipeline run: prepare, train a baseline and three candidates, evaluate',
-      (update) => tilth(['pipeline', 'run'], { ...here, onLine: update }),
-    );
+    await progress.step('tilth pipeline run: prepare, train a baseline and three candidates, evaluate', async (update) => {
+      await tilth(['pipeline', 'run'], { ...here, onLine: update });
+      // a home that was removed under a finished project has lost its runs: nothing changed, yet they are needed
+      if ((await rankedRuns(journey)).length === 0) await tilth(['pipeline', 'run', '--force'], { ...here, onLine: update });
+    });
     const dvcStatus = await progress.step('the real dvc agrees', () => askDvc(journey), (said) => said);
     await progress.step('git commit: data version, pipeline lock', () => commit(journey));
     const ranked = await rankedRuns(journey);
@@ -67,7 +68,8 @@ export interface RankedRun {
 /** Finished runs of the experiment, the best by AUC first. */
 export async function rankedRuns(journey: Journey): Promise<RankedRun[]> {
   const ana = { cwd: journey.project, env: terminalOf(journey, 'ana') };
-  const { runs } = await tilth<{ runs: readonly RunView[] }>(['run', 'list', '--experiment', model], ana);
+  const { code, answer } = await tryTilth(['run', 'list', '--experiment', model], ana);
+  const { runs } = code === 0 ? (answer as { runs: readonly RunView[] }) : { runs: [] };
   return runs
     .filter((each) => each.status === 'FINISHED')
     .map(({ id, name, metrics }) => ({ id, name: name ?? id, auc: metrics['auc']?.value ?? undefined, brier: metrics['brier']?.value ?? undefined }))
