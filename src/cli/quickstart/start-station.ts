@@ -19,6 +19,10 @@ export const startStation: Station = {
     const { progress } = journey;
     await progress.step('two people join, both simulated: ana the data scientist, ben the ML engineer', () => joinTeam(journey));
     const answers = ['project_title=Late flights', 'author=ana'];
+    // both wait for the package index most of the time, so they wait together
+    const clients = installClients(journey);
+    // a failure is told where it is awaited
+    clients.catch(() => undefined);
     const started = await progress.step(
       'tilth start: render our template, commit it, install what its lock names',
       (update) =>
@@ -29,7 +33,7 @@ export const startStation: Station = {
         }),
       ({ fileCount, environment }) => `${fileCount} files, ${environment.packageCount} packages`,
     );
-    await progress.step('the public clients that will check our answers: dvc, tritonclient', (update) => installClients(journey, update));
+    await progress.step('the public clients that will check our answers: dvc, tritonclient', () => clients);
     return {
       template: started.template,
       templateCommit: started.templateCommit,
@@ -54,13 +58,13 @@ async function joinTeam(journey: Journey): Promise<void> {
   }
 }
 
-async function installClients(journey: Journey, update: (line: string) => void): Promise<void> {
+async function installClients(journey: Journey): Promise<void> {
   const python = clientsOf(journey);
   const stamp = join(python, '..', 'dvc');
   if (existsSync(stamp)) return;
   const found = process.env['TILTH_PYTHON'] ?? 'python3';
   await run(existsSync(python) ? python : found, ['-m', 'venv', join(journey.folder, 'clients')]);
   const install = ['-m', 'pip', 'install', '--disable-pip-version-check', '-r', scriptOf('requirements.txt')];
-  await run(python, install, { onLine: update });
+  await run(python, install);
 }
 
