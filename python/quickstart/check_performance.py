@@ -19,6 +19,8 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 def main(folder: str, truth_file: str, history_file: str) -> None:
     columns = ["key", "event_ts", "version", "variant", "proba_1"]
     log = ds.dataset(folder, format="parquet", exclude_invalid_files=True).to_table(columns=columns).to_pandas()
+    # questions without a key, such as those of the checking clients, are no flights
+    log = log.dropna(subset=["key"])
     twice = int(log.duplicated(["key", "version", "variant"]).sum())
     truth = pq.read_table(truth_file, columns=["id", "late"]).to_pandas().dropna()
     joined = log.merge(truth, left_on="key", right_on="id")
