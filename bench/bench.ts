@@ -1,4 +1,82 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, loadavg, release, totalmem, type as systemType } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { table } from '../src/platform/terminal.ts';
+import { measureServing } from './deploy/serving.ts';
+import { measureData } from './develop/data.ts';
+import { measureTracking } from './develop/tracking.ts';
+import type { Effort, Practice } from './measure.ts';
+import { measureDrift } from './monitor/drift.ts';
+import {
+  latestFile,
+  saveResults,
+  tableHead,
+  tableRow,
+  writeReadme,
+  type Circumstances,
+  type Measured,
+} from './report.ts';
 import { measureStart } from './start/start.ts';
-import { ratiosOf } from './measure.ts';
-const p = await measureStart({ rounds: 3, slowRounds: 2 });
-console.log(p.checked); for (const f of p.figures) console.log(f.what, ratiosOf(f), JSON.stringify(f.ours), JSON.stringify(f.peer));
+
+const practices: Record<string, (effort: Effort) => Promise<Practice>> = {
+  start: measureStart,
+  tracking: measureTracking,
+  data: measureData,
+  serving: measureServing,
+  drift: measureDrift,
+};
+
+const words = process.argv.slice(2);
+const isQuick = words.includes('--quick');
+const effort: Effort = isQuick ? { rounds: 2, slowRounds: 1 } : { rounds: 7, slowRounds: 3 };
+const wanted = words.filter((word) => !word.startsWith('-'));
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const measured: Measured[] = [];
+for (const name of wanted.length > 0 ? wanted : Object.keys(practices)) {
+  const measure = practices[name];
+  if (measure === undefined) throw new Error(`${name} is no practice that is measured`);
+  console.error(`· ${name}`);
+  measured.push(await underCircumstances(measure));
+  const last = measured.at(-1);
+  if (last === undefined) continue;
+  console.log(`\n${last.name}, beside ${last.peer}\n${table([...tableHead], last.figures.map(tableRow))}`);
+}
+const file = isQuick ? join(import.meta.dirname, 'results', 'tmp', 'latest.json') : latestFile;
+const results = saveResults(file, measured, Object.keys(practices));
+if (!isQuick) writeReadme(results);
+console.log('\nA ratio above 1 is ours; processor time is that of the programs, per piece of work.');
+console.log(
+  isQuick
+    ? `A quick look, too short to compare; its rounds are in ${file}`
+    : `Every round is in ${file}, the ratios in bench/README.md`,
+);
+
+async function underCircumstances(measure: (effort: Effort) => Promise<Practice>): Promise<Measured> {
+  const [before = 0] = loadavg();
+  const startedAt = performance.now();
+  const found = await measure(effort);
+  const [after = 0] = loadavg();
+  const circumstances: Circumstances = {
+    measuredAt: new Date().toISOString(),
+    commit: commit(),
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    system: `${systemType()} ${release()}`,
+    loadAverage: [before, after],
+    seconds: (performance.now() - startedAt) / 1000,
+  };
+  return { ...found, versions: { node: process.versions.node, ...found.versions }, circumstances };
+}
+
+function commit(): string {
+  const git = (...args: string[]): string =>
+    execFileSync('git', args, { cwd: import.meta.dirname })
+      .toString()
+      .trim();
+  const isClean = git('status', '--porcelain', '--', '../src', '../python', '../package-lock.json') === '';
+  return `${git('rev-parse', '--short', 'HEAD')}${isClean ? '' : ' with changes'}`;
+}

@@ -15,17 +15,26 @@ export class Client {
   async call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const text = await new Promise<string>((resolve, reject) => {
       const sent = body === undefined ? undefined : JSON.stringify(body);
-      const headers = sent === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) };
-      const asked = request(`${this.#address}${path}`, { method, agent: this.#agent, headers, timeout: 60_000 }, (answer) => {
-        let received = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
-        answer.once('end', () => {
-          const { statusCode = 0 } = answer;
-          if (statusCode >= 200 && statusCode < 300) resolve(received);
-          else reject(new Error(`${method} ${path} answered ${statusCode}: ${received.slice(0, 500)}`));
-        });
-      });
-      asked.once('timeout', () => asked.destroy(new Error(`${method} ${path} did not answer within a minute`)));
+      const headers =
+        sent === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) };
+      const asked = request(
+        `${this.#address}${path}`,
+        { method, agent: this.#agent, headers, timeout: 60_000 },
+        (answer) => {
+          let received = '';
+          answer.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
+          answer.once('end', () => {
+            const { statusCode = 0 } = answer;
+            if (statusCode >= 200 && statusCode < 300) resolve(received);
+            else reject(new Error(`${method} ${path} answered ${statusCode}: ${received.slice(0, 500)}`));
+          });
+        },
+      );
+      asked.once('timeout', () =>
+        asked.destroy(new Error(`${method} ${path} did not answer within a minute`)),
+      );
       asked.once('error', reject);
       asked.end(sent);
     });
@@ -96,7 +105,8 @@ export async function drive(load: Load): Promise<Carried> {
   await Promise.all(Array.from({ length: load.connectionCount }, talk));
   const seconds = (performance.now() - startedAt) / 1000;
   latencies.sort((a, b) => a - b);
-  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN;
+  const at = (share: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN;
   return { count: latencies.length, seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 

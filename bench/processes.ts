@@ -10,10 +10,16 @@ const root = join(import.meta.dirname, '..');
 export const templateFolder = join(root, 'templates', 'ml-project');
 
 /** Our program as a clone runs it, on the Node that comes with it. */
-export const tilth = (...args: string[]): string[] => [process.execPath, join(root, 'src', 'cli', 'main.ts'), ...args];
+export const tilth = (...args: string[]): string[] => [
+  process.execPath,
+  join(root, 'src', 'cli', 'main.ts'),
+  ...args,
+];
 
-export const pythonOf = (practice: string): string => join(root, '.venvs', `bench-${practice}`, 'bin', 'python');
-export const scriptOf = (practice: string, name: string): string => join(root, '.venvs', `bench-${practice}`, 'bin', name);
+export const pythonOf = (practice: string): string =>
+  join(root, '.venvs', `bench-${practice}`, 'bin', 'python');
+export const scriptOf = (practice: string, name: string): string =>
+  join(root, '.venvs', `bench-${practice}`, 'bin', name);
 
 const atExit = new Set<() => void>();
 process.once('exit', () => {
@@ -62,7 +68,10 @@ interface Options {
 }
 
 /** Runs a program to its end, the only one of ours that ends meanwhile. */
-export async function runToEnd([command = '', ...args]: readonly string[], options: Options = {}): Promise<Ended> {
+export async function runToEnd(
+  [command = '', ...args]: readonly string[],
+  options: Options = {},
+): Promise<Ended> {
   const cpuBefore = endedChildrenCpuMs();
   const startedAt = performance.now();
   const child = spawn(command, args, {
@@ -118,7 +127,8 @@ export async function startServer(
   const kill = (): void => void child.kill('SIGKILL');
   atExit.add(kill);
   while (!(await isReady(address + readyPath))) {
-    if (child.exitCode !== null || pid === undefined) throw new Error(`${command} ${args.join(' ')} ended:\n${stderr}`);
+    if (child.exitCode !== null || pid === undefined)
+      throw new Error(`${command} ${args.join(' ')} ended:\n${stderr}`);
     if (performance.now() - startedAt > startTimeoutMs) {
       kill();
       throw new Error(`${command} ${args.join(' ')} is not ready after ${startTimeoutMs} ms:\n${stderr}`);
@@ -126,7 +136,8 @@ export async function startServer(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const startSeconds = (performance.now() - startedAt) / 1000;
-  const sum = (of: (pid: number) => number): number => treeOf(pid ?? 0).reduce((all, each) => all + of(each), 0);
+  const sum = (of: (pid: number) => number): number =>
+    treeOf(pid ?? 0).reduce((all, each) => all + of(each), 0);
   return {
     address,
     startSeconds,
@@ -196,7 +207,9 @@ function processCpuMs(pid: number): number {
 /** Memory of its own and its part of what it shares, so that a sum over processes is true. */
 function proportionalMiB(pid: number): number {
   try {
-    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1024;
+    return (
+      Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) / 1024
+    );
   } catch {
     return 0;
   }
@@ -219,7 +232,8 @@ function treeOf(pid: number): number[] {
 
 /** Installed versions of packages of a peer's environment. */
 export async function versionsIn(practice: string, names: readonly string[]): Promise<Practice['versions']> {
-  const source = 'import sys, json, platform; from importlib.metadata import version\nprint(json.dumps({"python": platform.python_version(), **{n: version(n) for n in sys.argv[1:]}}))';
+  const source =
+    'import sys, json, platform; from importlib.metadata import version\nprint(json.dumps({"python": platform.python_version(), **{n: version(n) for n in sys.argv[1:]}}))';
   const { stdout } = await runToEnd([pythonOf(practice), '-c', source, ...names]);
   return JSON.parse(stdout) as Record<string, string>;
 }

@@ -1,14 +1,24 @@
 // `npm run bench [practice...]`: where we stand beside the tool that each practice is used to.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findPython, fingerprintOf, handOver, installPackages, once, root, run, stop } from '../scripts/install.js';
+import {
+  findPython,
+  fingerprintOf,
+  handOver,
+  installPackages,
+  once,
+  root,
+  run,
+  stop,
+} from '../scripts/install.js';
 
 const practices = ['start', 'tracking', 'data', 'serving', 'drift'];
 
 const words = process.argv.slice(2);
 const named = words.filter((word) => !word.startsWith('-'));
 const unknown = named.find((word) => !practices.includes(word));
-if (unknown !== undefined) stop(`${unknown} is no practice that is measured.`, `Measured are: ${practices.join(', ')}`);
+if (unknown !== undefined)
+  stop(`${unknown} is no practice that is measured.`, `Measured are: ${practices.join(', ')}`);
 
 installPackages();
 const wanted = named.length > 0 ? named : practices;

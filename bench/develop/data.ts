@@ -37,7 +37,13 @@ const peer: Tool = {
 export async function measureData({ rounds, slowRounds }: Effort): Promise<Practice> {
   const figures: Figure[] = [];
   const add = (what: string, found: { ours: Round[]; peer: Round[] }): void =>
-    void figures.push({ what, unit: 'ms', better: 'less', ours: { name: 'tilth', rounds: found.ours }, peer: { name: 'dvc', rounds: found.peer } });
+    void figures.push({
+      what,
+      unit: 'ms',
+      better: 'less',
+      ours: { name: 'tilth', rounds: found.ours },
+      peer: { name: 'dvc', rounds: found.peer },
+    });
 
   const contents = Array.from({ length: fileCount }, (_, index) => bytesOf(index));
   const freshData = async (tool: Tool): Promise<string> => {
@@ -64,7 +70,14 @@ export async function measureData({ rounds, slowRounds }: Effort): Promise<Pract
     rmSync(folder, { recursive: true, force: true });
     return round;
   };
-  add(`add ${fileCount} files of 10 KiB`, await inTurns(slowRounds, () => once(ours), () => once(peer)));
+  add(
+    `add ${fileCount} files of 10 KiB`,
+    await inTurns(
+      slowRounds,
+      () => once(ours),
+      () => once(peer),
+    ),
+  );
 
   const timed = async (command: readonly string[], folder: string, saying: RegExp): Promise<Round> => {
     const { seconds, cpuMs, stdout } = await runToEnd(command, { cwd: folder });
@@ -73,15 +86,31 @@ export async function measureData({ rounds, slowRounds }: Effort): Promise<Pract
   };
   const isClean = /Data and pipelines are up to date/;
   // each tool calls the other's folder clean, and has looked at its own before the clock runs
-  for (const folder of [mine, theirs]) for (const tool of [ours, peer]) await timed(tool.status, folder, isClean);
-  add(`status of ${fileCount} files, seen before`, await inTurns(rounds, () => timed(ours.status, mine, isClean), () => timed(peer.status, theirs, isClean)));
+  for (const folder of [mine, theirs])
+    for (const tool of [ours, peer]) await timed(tool.status, folder, isClean);
+  add(
+    `status of ${fileCount} files, seen before`,
+    await inTurns(
+      rounds,
+      () => timed(ours.status, mine, isClean),
+      () => timed(peer.status, theirs, isClean),
+    ),
+  );
 
   const pipelines = { mine: await pipelineRun(ours), theirs: await pipelineRun(peer) };
-  assert.equal(readFileSync(join(pipelines.mine, 'dvc.lock'), 'utf8'), readFileSync(join(pipelines.theirs, 'dvc.lock'), 'utf8'));
-  for (const folder of Object.values(pipelines)) for (const tool of [ours, peer]) await timed(tool.run, folder, isClean);
+  assert.equal(
+    readFileSync(join(pipelines.mine, 'dvc.lock'), 'utf8'),
+    readFileSync(join(pipelines.theirs, 'dvc.lock'), 'utf8'),
+  );
+  for (const folder of Object.values(pipelines))
+    for (const tool of [ours, peer]) await timed(tool.run, folder, isClean);
   add(
     `pipeline of ${stageCount} stages, nothing to do`,
-    await inTurns(rounds, () => timed(ours.run, pipelines.mine, isClean), () => timed(peer.run, pipelines.theirs, isClean)),
+    await inTurns(
+      rounds,
+      () => timed(ours.run, pipelines.mine, isClean),
+      () => timed(peer.run, pipelines.theirs, isClean),
+    ),
   );
   return {
     name: 'data',
@@ -109,7 +138,8 @@ async function freshRepository(tool: Tool): Promise<string> {
 /** Always the same bytes, no two files alike. */
 function bytesOf(index: number): Buffer {
   const blocks: Buffer[] = [];
-  for (let block = 0; block * 32 < fileBytes; block++) blocks.push(createHash('sha256').update(`${index}/${block}`).digest());
+  for (let block = 0; block * 32 < fileBytes; block++)
+    blocks.push(createHash('sha256').update(`${index}/${block}`).digest());
   return Buffer.concat(blocks, fileBytes);
 }
 
@@ -118,7 +148,12 @@ const cacheOf = (folder: string): string[] => {
   const cache = join(folder, '.dvc', 'cache', 'files', 'md5');
   return readdirSync(cache, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.length > 2)
-    .map((name) => `${name} ${createHash('md5').update(readFileSync(join(cache, name))).digest('hex')}`)
+    .map(
+      (name) =>
+        `${name} ${createHash('md5')
+          .update(readFileSync(join(cache, name)))
+          .digest('hex')}`,
+    )
     .sort();
 };
 

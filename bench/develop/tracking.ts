@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Client } from '../client.ts';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
-import { scriptOf, startServer, temporaryFolder, tilth, versionsIn, type RunningServer } from '../processes.ts';
+import {
+  scriptOf,
+  startServer,
+  temporaryFolder,
+  tilth,
+  versionsIn,
+  type RunningServer,
+} from '../processes.ts';
 
 const callCount = 200;
 const batchCount = 5;
@@ -18,9 +25,24 @@ const startOurs = (): Promise<RunningServer> => {
 
 const startPeer = (): Promise<RunningServer> => {
   const home = temporaryFolder('mlflow');
-  const store = ['--backend-store-uri', `sqlite:///${join(home, 'mlflow.db')}`, '--artifacts-destination', join(home, 'artifacts')];
+  const store = [
+    '--backend-store-uri',
+    `sqlite:///${join(home, 'mlflow.db')}`,
+    '--artifacts-destination',
+    join(home, 'artifacts'),
+  ];
   return startServer(
-    (port) => [scriptOf('tracking', 'mlflow'), 'server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1', ...store],
+    (port) => [
+      scriptOf('tracking', 'mlflow'),
+      'server',
+      '--host',
+      '127.0.0.1',
+      '--port',
+      String(port),
+      '--workers',
+      '1',
+      ...store,
+    ],
     '/health',
     { cwd: home },
   );
@@ -29,8 +51,19 @@ const startPeer = (): Promise<RunningServer> => {
 /** Runs and metrics over MLflow's own HTTP API: our server and MLflow's, the same requests from the same client. */
 export async function measureTracking({ rounds, slowRounds }: Effort): Promise<Practice> {
   const figures: Figure[] = [];
-  const add = (what: string, unit: string, better: 'more' | 'less', found: { ours: Round[]; peer: Round[] }): void =>
-    void figures.push({ what, unit, better, ours: { name: 'tilth server', rounds: found.ours }, peer: { name: 'mlflow server', rounds: found.peer } });
+  const add = (
+    what: string,
+    unit: string,
+    better: 'more' | 'less',
+    found: { ours: Round[]; peer: Round[] },
+  ): void =>
+    void figures.push({
+      what,
+      unit,
+      better,
+      ours: { name: 'tilth server', rounds: found.ours },
+      peer: { name: 'mlflow server', rounds: found.peer },
+    });
 
   const cold = async (start: () => Promise<RunningServer>): Promise<Round> => {
     const server = await start();
@@ -38,7 +71,16 @@ export async function measureTracking({ rounds, slowRounds }: Effort): Promise<P
     await server.stop();
     return { value: server.startSeconds, cpuMs };
   };
-  add('from nothing to the first answer', 's', 'less', await inTurns(slowRounds, () => cold(startOurs), () => cold(startPeer)));
+  add(
+    'from nothing to the first answer',
+    's',
+    'less',
+    await inTurns(
+      slowRounds,
+      () => cold(startOurs),
+      () => cold(startPeer),
+    ),
+  );
 
   const servers = { ours: await startOurs(), peer: await startPeer() };
   try {
@@ -51,22 +93,58 @@ export async function measureTracking({ rounds, slowRounds }: Effort): Promise<P
     const peer = await Session.begin(servers.peer);
     await Promise.all([ours.warmUp(), peer.warmUp()]);
 
-    add('log_metric, one call after the other', 'calls/s', 'more', await inTurns(rounds, () => ours.logMetrics(), () => peer.logMetrics()));
+    add(
+      'log_metric, one call after the other',
+      'calls/s',
+      'more',
+      await inTurns(
+        rounds,
+        () => ours.logMetrics(),
+        () => peer.logMetrics(),
+      ),
+    );
     assert.deepEqual(await ours.history(), await peer.history());
-    add(`log-batch of ${batchSize} metrics`, 'metrics/s', 'more', await inTurns(rounds, () => ours.logBatches(), () => peer.logBatches()));
+    add(
+      `log-batch of ${batchSize} metrics`,
+      'metrics/s',
+      'more',
+      await inTurns(
+        rounds,
+        () => ours.logBatches(),
+        () => peer.logBatches(),
+      ),
+    );
     assert.deepEqual(await ours.history(), await peer.history());
     const perRound = Math.ceil(wholeRuns / rounds);
     add(
       'whole runs (create with 3 tags, 5 params and 5 metrics, finish)',
       'runs/s',
       'more',
-      await inTurns(rounds, (round) => ours.wholeRuns(round * perRound, perRound), (round) => peer.wholeRuns(round * perRound, perRound)),
+      await inTurns(
+        rounds,
+        (round) => ours.wholeRuns(round * perRound, perRound),
+        (round) => peer.wholeRuns(round * perRound, perRound),
+      ),
     );
     const answer = await ours.search();
     assert.ok(answer.length > 0);
     assert.deepEqual(answer, await peer.search());
-    add(`runs/search over ${perRound * rounds} runs`, 'searches/s', 'more', await inTurns(rounds, () => ours.searches(), () => peer.searches()));
-    add(`memory at rest (${servers.ours.processCount()} and ${servers.peer.processCount()} processes)`, 'MiB', 'less', idle);
+    add(
+      `runs/search over ${perRound * rounds} runs`,
+      'searches/s',
+      'more',
+      await inTurns(
+        rounds,
+        () => ours.searches(),
+        () => peer.searches(),
+      ),
+    );
+    add(
+      `memory at rest (${servers.ours.processCount()} and ${servers.peer.processCount()} processes)`,
+      'MiB',
+      'less',
+      idle,
+    );
     add('memory after this load', 'MiB', 'less', memory());
     ours.close();
     peer.close();
@@ -118,7 +196,11 @@ class Session {
 
   static async begin(server: RunningServer): Promise<Session> {
     const client = new Client(server.address);
-    const { experiment_id: experiment } = await client.call<{ experiment_id: string }>('POST', path('experiments/create'), { name: 'bench' });
+    const { experiment_id: experiment } = await client.call<{ experiment_id: string }>(
+      'POST',
+      path('experiments/create'),
+      { name: 'bench' },
+    );
     const { run } = await client.call<{ run: MlflowRun }>('POST', path('runs/create'), {
       experiment_id: experiment,
       run_name: 'curves',
@@ -177,10 +259,9 @@ class Session {
   async history(): Promise<unknown[]> {
     const points: unknown[] = [];
     for (const key of ['loss', 'accuracy']) {
-      const { metrics = [] } = await this.#client.call<{ metrics?: { key: string; value: number; step: number; timestamp: number }[] }>(
-        'GET',
-        path(`metrics/get-history?run_id=${this.#run}&metric_key=${key}&max_results=25000`),
-      );
+      const { metrics = [] } = await this.#client.call<{
+        metrics?: { key: string; value: number; step: number; timestamp: number }[];
+      }>('GET', path(`metrics/get-history?run_id=${this.#run}&metric_key=${key}&max_results=25000`));
       points.push(...metrics.map(({ value, step, timestamp }) => ({ key, value, step, timestamp })));
     }
     return points;
@@ -206,8 +287,16 @@ class Session {
     const { run_id } = run.info;
     await this.#client.call('POST', path('runs/log-batch'), {
       run_id,
-      params: ['x', 'depth', 'rate', 'seed', 'loss'].map((key, place) => ({ key, value: String((index + place) % 5) })),
-      metrics: ['acc', 'auc', 'brier', 'f1', 'loss'].map((key, place) => ({ key, value: ((index * 37 + place * 11) % 101) / 101, timestamp: at, step: 0 })),
+      params: ['x', 'depth', 'rate', 'seed', 'loss'].map((key, place) => ({
+        key,
+        value: String((index + place) % 5),
+      })),
+      metrics: ['acc', 'auc', 'brier', 'f1', 'loss'].map((key, place) => ({
+        key,
+        value: ((index * 37 + place * 11) % 101) / 101,
+        timestamp: at,
+        step: 0,
+      })),
     });
     await this.#client.call('POST', path('runs/update'), { run_id, status: 'FINISHED', end_time: at + 500 });
   }

@@ -60,7 +60,8 @@ function compareFolders(ours: string, peer: string): number {
       .sort();
   const files = filesOf(ours);
   assert.deepEqual(files, filesOf(peer));
-  for (const file of files) assert.deepEqual(readFileSync(join(ours, file)), readFileSync(join(peer, file)), file);
+  for (const file of files)
+    assert.deepEqual(readFileSync(join(ours, file)), readFileSync(join(peer, file)), file);
   return files.length;
 }
 
@@ -69,7 +70,12 @@ function templateOfManyFiles(): string {
   const template = temporaryFolder('template');
   writeFileSync(
     join(template, 'cookiecutter.json'),
-    JSON.stringify({ name: 'Many Files', slug: "{{ cookiecutter.name | lower | replace(' ', '_') }}", parts: '40', is_open: ['yes', 'no'] }),
+    JSON.stringify({
+      name: 'Many Files',
+      slug: "{{ cookiecutter.name | lower | replace(' ', '_') }}",
+      parts: '40',
+      is_open: ['yes', 'no'],
+    }),
   );
   for (let index = 0; index < manyFiles; index++) {
     const folder = join(template, '{{cookiecutter.slug}}', `part_${index % 20}`);
