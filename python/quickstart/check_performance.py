@@ -1,14 +1,18 @@
 """Computes the performance history again with scikit-learn, from the prediction log itself.
 
-python check_performance.py PREDICTIONS_FOLDER TRUTH.parquet HISTORY.json
+python check_performance.py HOME MODEL TRUTH.parquet HISTORY.json
 
 Reads the Parquet files of the prediction log with pyarrow and the truth from the file that was replayed, so that nothing
-of tilth's own arithmetic or of its labels is used. HISTORY.json: a list of {version, variant, windowStart, windowEnd (ms),
+of tilth's own arithmetic or of its labels is used. Which files count is said by the manifest in the database: one that was
+merged into another stays on disk for a moment. HISTORY.json: a list of {version, variant, windowStart, windowEnd (ms),
 count, auc, brier}. Prints one JSON object: windows compared, rows, largest differences, predictions logged twice.
 """
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.dataset as ds
@@ -16,11 +20,17 @@ import pyarrow.parquet as pq
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 
-def main(folder: str, truth_file: str, history_file: str) -> None:
+def logged(home: Path, model: str) -> pd.DataFrame:
+    with closing(sqlite3.connect(f"{(home / 'tilth.db').as_uri()}?mode=ro", uri=True)) as database:
+        paths = database.execute("SELECT path FROM prediction_part WHERE model = ?", [model]).fetchall()
+    files = [str(home / "predictions" / "parquet" / path) for (path,) in paths]
     columns = ["key", "event_ts", "version", "variant", "proba_1"]
-    log = ds.dataset(folder, format="parquet", exclude_invalid_files=True).to_table(columns=columns).to_pandas()
+    return ds.dataset(files, format="parquet").to_table(columns=columns).to_pandas()
+
+
+def main(home: str, model: str, truth_file: str, history_file: str) -> None:
     # questions without a key, such as those of the checking clients, are no flights
-    log = log.dropna(subset=["key"])
+    log = logged(Path(home), model).dropna(subset=["key"])
     twice = int(log.duplicated(["key", "version", "variant"]).sum())
     truth = pq.read_table(truth_file, columns=["id", "late"]).to_pandas().dropna()
     joined = log.merge(truth, left_on="key", right_on="id")

@@ -145,8 +145,7 @@ async function check(journey: Journey, traffic: string, windows: readonly Window
     return auc === undefined || brier === undefined ? [] : [{ version, variant, windowStart, windowEnd, count: labelledCount, auc, brier }];
   });
   writeFileSync(file, JSON.stringify(judged));
-  const folder = join(journey.home, 'predictions', 'parquet', `model=${model}`);
-  const said = await run(pythonOf(journey), [scriptOf('check_performance.py'), folder, traffic, file], { cwd: journey.project });
+  const said = await run(pythonOf(journey), [scriptOf('check_performance.py'), journey.home, model, traffic, file], { cwd: journey.project });
   const found = JSON.parse(said) as Checked;
   const isEqual = found.maxAucDifference <= rounding && found.maxBrierDifference <= rounding && found.maxCountDifference === 0;
   if (!isEqual || found.loggedTwice > 0) {
