@@ -46,6 +46,7 @@ export async function measureStart({ rounds }: Effort): Promise<Practice> {
     notEqual: [
       'Ours also asks git which commit the template is at and writes it with the answers into .cruft.json, so that the project can be updated later.',
       'Ours also looks for a server to register the project with, and finds none.',
+      'Ours runs from its sources on the Node that comes with it; the launcher bin/tilth.js is one more Node process where the machine has an older one.',
     ],
     figures,
   };
