@@ -86,8 +86,8 @@ function requireFree(host: string, port: number): Promise<void> {
   });
 }
 
-/** Answers at the first SIGINT or SIGTERM. */
+/** Answers at the first SIGINT or SIGTERM; those that follow don't cut the orderly end short. */
 export const untilToldToStop = (): Promise<void> =>
   new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
   });

@@ -113,7 +113,7 @@ async function spoil(from: string, to: string): Promise<void> {
 }
 
 async function askDvc(journey: Journey): Promise<string> {
-  const env = { ...terminalOf(journey), DVC_NO_ANALYTICS: '1', DVC_SITE_CACHE_DIR: join(journey.folder, 'clients', 'dvc-state') };
+  const env = { ...terminalOf(journey), DVC_SITE_CACHE_DIR: join(journey.folder, 'clients', 'dvc-state') };
   const said = (await run(clientsOf(journey), ['-m', 'dvc', 'status'], { cwd: journey.project, env })).trim();
   if (!/up to date/.test(said)) throw new TilthError('QUICKSTART_STEP_FAILED', 500, `dvc status says: ${said}`);
   return said;

@@ -40,6 +40,9 @@ export const terminalOf = (journey: Journey, person?: Person): NodeJS.ProcessEnv
   // two cores are shared by everything here; more threads only get in each other's way
   OMP_NUM_THREADS: '1',
   PYTHONUNBUFFERED: '1',
+  // the public clients report their use to their makers unless they are asked not to
+  DO_NOT_TRACK: 'true',
+  DVC_NO_ANALYTICS: '1',
   ...(person === undefined ? {} : { TILTH_TOKEN: journey.memory.get(`token ${person}`) ?? '' }),
   ...(person === undefined ? {} : { MLFLOW_TRACKING_TOKEN: journey.memory.get(`token ${person}`) ?? '' }),
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import { Memory } from './memory.ts';
 import { monitorStation } from './monitor-station.ts';
 import { Progress } from './progress.ts';
 import { startStation } from './start-station.ts';
+import { undo } from './undo.ts';
 
 interface QuickstartFlags {
   readonly exit?: boolean;
@@ -38,7 +39,7 @@ export const addQuickstartCommands: AddCommands = (program) => {
     .option('--until <date>', 'replay the traffic before this date', '2014-01-01')
     .action(async (flags: QuickstartFlags) => {
       const folder = resolve(flags.folder);
-      if (flags.undo === true) undo(folder);
+      if (flags.undo === true) await undo(folder);
       else await travel(folder, flags);
     });
 };
@@ -46,6 +47,9 @@ export const addQuickstartCommands: AddCommands = (program) => {
 /** Goes from station to station; those that are done are kept, so a second run goes on where the first one ended. */
 async function travel(folder: string, flags: QuickstartFlags): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // what the programs that it calls leave in their temporary folder goes with the rest
+  process.env['TMPDIR'] = join(folder, 'tmp');
+  mkdirSync(process.env['TMPDIR'], { recursive: true, mode: 0o700 });
   const progress = new Progress();
   const memory = new Memory(join(folder, 'memory.json'));
   const home = join(folder, 'home');
@@ -141,23 +145,4 @@ function summarize(journey: Journey): void {
       `Remove all of this: ${pc.cyan('npm run quickstart -- --undo')}`,
     ].join('\n'),
   );
-}
-
-/** Ends what still runs and removes the one folder; only a folder that a quickstart made is touched. */
-function undo(folder: string): void {
-  if (!existsSync(join(folder, 'memory.json')) && !existsSync(join(folder, 'home'))) {
-    process.stderr.write(`Nothing to undo: ${folder} holds no quickstart.\n`);
-    return;
-  }
-  const record = join(folder, 'home', 'run', 'up.json');
-  if (existsSync(record)) {
-    const { pid } = JSON.parse(readFileSync(record, 'utf8')) as { pid: number };
-    try {
-      process.kill(pid, 'SIGTERM');
-    } catch {
-      // it has ended already
-    }
-  }
-  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
-  process.stderr.write(`Removed ${folder}.\n`);
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { TilthError } from '../../platform/errors.ts';
 import { programEntry } from '../supervisor.ts';
@@ -16,6 +16,10 @@ export interface Calling {
   readonly onLine?: (line: string) => void;
 }
 
+const running = new Set<ChildProcess>();
+// who ends the quickstart ends what it called
+process.on('exit', () => running.forEach((child) => child.kill('SIGTERM')));
+
 /** Runs a program to its end; any exit code is an answer. */
 export function execute(command: string, args: readonly string[], calling: Calling = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
@@ -24,6 +28,7 @@ export function execute(command: string, args: readonly string[], calling: Calli
       env: { ...process.env, ...calling.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    running.add(child);
     const collected = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (collected.stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (collected.stderr += text));
@@ -31,7 +36,10 @@ export function execute(command: string, args: readonly string[], calling: Calli
       createInterface({ input: child.stderr }).on('line', calling.onLine);
     }
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code: code ?? -1, ...collected }));
+    child.on('close', (code) => {
+      running.delete(child);
+      resolve({ code: code ?? -1, ...collected });
+    });
   });
 }
 
