@@ -123,7 +123,8 @@ export class PredictionService {
       const record = this.#record(endpoint, target, asked, requestId, context, rows, scores, latencyUs);
       const logged = await this.#options.log.append(record);
       this.#options.traffic.answered(endpoint.name, endpoint.model, target.version, rows.rowCount, latencyUs);
-      if (logged === 'logged' && version === undefined) this.#startShadows(endpoint, asked, requestId, context, target, rows);
+      // also for a repeat: the plane may have died between its answer and its shadow, which is logged once like any other
+      if (version === undefined) this.#startShadows(endpoint, asked, requestId, context, target, rows);
       return { requestId, target, scores, logged };
     } catch (thrown) {
       this.#options.traffic.refused(endpoint.name, endpoint.model, String(target.version), outcomeOf(thrown));
