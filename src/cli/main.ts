@@ -16,5 +16,8 @@ if (first === '--version' || first === '-V') {
   process.stdout.write(`${version}\n`);
 } else {
   const { runProgram } = await import('./program.ts');
+  // the supervisor that started us was killed: nobody would restart or stop us any more
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel?.unref();
   process.exitCode = await runProgram(version, process.argv);
 }
