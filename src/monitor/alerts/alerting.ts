@@ -138,7 +138,7 @@ function summarize(model: string, version: number, rule: AlertRule, reference: R
   const { value, low, high, windowStart } = verdict.newest;
   const [shown, from, to, base] = [value, low, high, reference.value].map((number) => number.toFixed(3));
   const compared = reference.kind === 'training' ? 'at training' : 'in its first windows';
-  return `${rule.metric} of ${model} version ${version} was ${shown} (${from} to ${to}) in the ${verdict.badCount > 1 ? `${verdict.badCount}. bad window, of` : 'window of'} ${dayOf(windowStart)}; it was ${base} ${compared}.`;
+  return `${rule.metric} of ${model} version ${version} was ${shown} (${from} to ${to}) in the window of ${dayOf(windowStart)}${verdict.badCount > 1 ? ` (${verdict.badCount} bad windows by then)` : ''}; it was ${base} ${compared}.`;
 }
 
 /** Alerts of a version that no longer answers as champion are over. */

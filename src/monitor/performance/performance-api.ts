@@ -34,7 +34,7 @@ export const performanceMark = z.object({
   at: z.number(),
   /** on the time axis of the events: when the window ended that was the newest when it happened */
   eventAt: z.number().nullable(),
-  kind: z.enum(['deploy', 'rollback', 'alert', 'retraining', 'promotion']),
+  kind: z.enum(['deploy', 'rollback', 'alert', 'retraining', 'promotion', 'refusal']),
   text: z.string(),
   version: z.number().nullable(),
   seq: z.number(),

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
 import { ask, segment, useApi } from '../platform/api.ts';
-import { count, day, fixed, shellWord, shortDay } from '../platform/format.ts';
+import { count, day, fixed, isoWeek, shellWord, shortDay } from '../platform/format.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Panel, When } from '../parts/basics.tsx';
 import { Dialog } from '../parts/dialog.tsx';
@@ -25,13 +25,17 @@ export function Alerts({ model }: { model: string }) {
             {list.map((alert) => (
               <li key={alert.id} className="px-4 py-3 text-sm">
                 <p className="flex flex-wrap items-center gap-2">
-                  <Badge tone={tone[alert.state]} {...(alert.state === 'firing' ? { icon: 'attention' as const } : {})}>
-                    {alert.state}
-                  </Badge>
+                  {alert.raisedEventAt === null && alert.state === 'resolved' ? (
+                    <Badge>did not fire</Badge>
+                  ) : (
+                    <Badge tone={tone[alert.state]} {...(alert.state === 'firing' ? { icon: 'attention' as const } : {})}>
+                      {alert.state}
+                    </Badge>
+                  )}
                   <span className="font-medium">{alert.rule}</span>
                   <VersionLink model={model} version={alert.version} />
                   <span className="ml-auto text-xs text-ink-3">
-                    {shortDay(alert.windowStart)} – {day(alert.windowEnd - 1)}
+                    {isoWeek(alert.windowStart)}, {shortDay(alert.windowStart)} – {day(alert.windowEnd - 1)}
                   </span>
                 </p>
                 <p className="mt-1.5">{alert.summary}</p>
@@ -43,7 +47,7 @@ export function Alerts({ model }: { model: string }) {
                   {alert.moved.length === 0 ? null : <Evidence label="moved meanwhile" value={alert.moved.map((each) => each.feature).join(', ')} />}
                 </dl>
                 <p className="mt-2 flex flex-wrap items-center gap-2 text-xs text-ink-2">
-                  {alert.acknowledgedBy === null ? (
+                  {alert.acknowledgedBy === null && alert.state === 'resolved' ? null : alert.acknowledgedBy === null ? (
                     <button type="button" className="button h-7" onClick={() => setAnswering(alert)}>
                       Acknowledge …
                     </button>

@@ -6,6 +6,7 @@ import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Empty, Panel, Segmented } from '../parts/basics.tsx';
 import { HeatMap, HeatScale, type HeatRow } from '../parts/heat-map.tsx';
+import type { Reign } from './story.tsx';
 import type { TimeWindow } from './windows.ts';
 
 /** Both read the same way for numbers and categories, so that features can stand in one picture. */
@@ -16,6 +17,7 @@ const methods = [
 
 interface DriftShape {
   readonly model: string;
+  readonly reigns: readonly Reign[];
   readonly windows: readonly TimeWindow[];
   readonly extent: readonly [number, number] | undefined;
   readonly gutter: number;
@@ -30,7 +32,8 @@ export function DriftPanel(props: DriftShape) {
   const [version, setVersion] = useUrlState('version');
   const method = methods.find((each) => each.value === methodName) ?? methods[0];
   const versions = useMemo(() => [...new Set((query.data?.windows ?? []).map((window) => window.version))].sort((a, b) => a - b), [query.data]);
-  const shown = versions.includes(Number(version)) ? Number(version) : versions[0];
+  // each window against the data of the version that answered then, unless one version is chosen
+  const shown = versions.includes(Number(version)) ? Number(version) : null;
   return (
     <Panel
       title="Drift of each feature"
@@ -38,7 +41,8 @@ export function DriftPanel(props: DriftShape) {
       aside={
         <>
           {versions.length < 2 ? null : (
-            <select className="field" aria-label="Version" value={shown} onChange={(event) => setVersion(event.target.value)}>
+            <select className="field" aria-label="Version" value={shown ?? ''} onChange={(event) => setVersion(event.target.value)}>
+              <option value="">against the champion’s data</option>
               {versions.map((each) => (
                 <option key={each} value={each}>
                   against version {each}’s data
@@ -59,14 +63,19 @@ export function DriftPanel(props: DriftShape) {
           </Empty>
         }
       >
-        {(data) => <Drawn {...props} history={data} version={shown ?? 0} method={method} />}
+        {(data) => <Drawn {...props} history={data} version={shown ?? (versions.length === 1 ? (versions[0] ?? null) : null)} method={method} />}
       </Answer>
     </Panel>
   );
 }
 
-function Drawn({ history, version, method, windows, extent, gutter, hover, onHover }: DriftShape & { history: DriftHistory; version: number; method: (typeof methods)[number] }) {
-  const own = useMemo(() => history.windows.filter((window) => window.version === version).sort((a, b) => a.windowStart - b.windowStart), [history, version]);
+function Drawn({ history, version, reigns, method, windows, extent, gutter, hover, onHover }: DriftShape & { history: DriftHistory; version: number | null; method: (typeof methods)[number] }) {
+  const own = useMemo(() => {
+    const championAt = (at: number): number | undefined => reigns.find((reign) => at >= reign.from && at < reign.to)?.version;
+    return history.windows
+      .filter((window) => window.version === (version ?? championAt(window.windowStart)))
+      .sort((a, b) => a.windowStart - b.windowStart);
+  }, [history, version, reigns]);
   const columns: readonly TimeWindow[] = windows.length > 0 ? windows : own.map((window) => ({ from: window.windowStart, to: window.windowEnd }));
   const edge = extent ?? ([columns[0]?.from ?? 0, columns.at(-1)?.to ?? 1] as const);
   const found = useMemo(() => {
@@ -78,12 +87,12 @@ function Drawn({ history, version, method, windows, extent, gutter, hover, onHov
     return rows.sort((a, b) => largest(b) - largest(a));
   }, [own, columns, method]);
   const format = (value: number): string => fixed(value, value < 10 ? 2 : 1);
-  const baseline = own[0]?.baseline === 'reference' ? 'its first window' : `the rows that version ${version} learned from`;
+  const baseline = own[0]?.baseline === 'reference' ? 'its first window' : `the rows that ${version === null ? 'the champion of that week' : `version ${version}`} learned from`;
   const at = hover === null ? undefined : columns[hover];
   const moved = hover === null ? [] : found.filter((row) => (row.values[hover] ?? 0) >= method.steps[1]).slice(0, 4);
   return (
     <div className="py-3">
-      <HeatMap label={`Drift of each feature by window, ${method.label}`} columns={columns} rows={found} steps={method.steps} format={format} hover={hover} onHover={onHover} gutter={gutter} extent={edge} />
+      <HeatMap label={`Drift of each feature by window, ${method.label}`} columns={columns} rows={found} steps={method.steps} format={format} hover={hover} onHover={onHover} gutter={gutter} extent={edge} breaks={version === null ? reigns.slice(1).map((reign) => reign.from) : []} />
       <div className="mt-3 flex flex-wrap items-center justify-between gap-x-6 gap-y-2 px-4">
         <HeatScale steps={method.steps} format={(value) => String(value)} />
         <p className="min-h-5 text-sm text-ink-2">

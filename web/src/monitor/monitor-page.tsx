@@ -2,20 +2,22 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
 import type { RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
 import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
+import type { RetrainingView } from '../../../src/maintain/retraining/retraining-api.ts';
 import type { PerformanceHistory } from '../../../src/monitor/performance/performance-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { count, day, fixed, share, shellWord, shortDay } from '../platform/format.ts';
+import { count, day, fixed, isoWeek, readable, share, shellWord, shortDay } from '../platform/format.ts';
 import { seriesCount } from '../platform/theme.ts';
 import { useIsNarrow } from '../platform/narrow.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel, Segmented, When } from '../parts/basics.tsx';
-import { LineChart, type Line, type Mark, type Span } from '../parts/line-chart.tsx';
+import { LineChart, type Level, type Line, type Mark, type Span } from '../parts/line-chart.tsx';
 import { VersionLink } from '../deploy/version-link.tsx';
 import { Alerts } from './alerts.tsx';
 import { CalibrationPanel } from './calibration.tsx';
 import { DriftPanel } from './drift.tsx';
 import { Predictions } from './predictions.tsx';
+import { reignsOf, Story, storyOf, type Reign } from './story.tsx';
 import { windowsOf, type TimeWindow } from './windows.ts';
 
 const metrics = [
@@ -68,17 +70,27 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
   const gutter = useIsNarrow() ? narrowGutter : wideGutter;
   const history = useApi<PerformanceHistory>(`/api/v1/models/${segment(model)}/performance`, { metric });
   const alerts = useApi<Alert[]>('/api/v1/alerts', { model });
+  const retrainings = useApi<RetrainingView[]>('/api/v1/retrainings', { model });
   const windows = useMemo(() => windowsOf(history.data), [history.data]);
   const extent = useMemo((): readonly [number, number] | undefined => {
     const first = windows[0];
     const last = windows.at(-1);
-    return first === undefined || last === undefined ? undefined : [first.from, last.to];
-  }, [windows]);
+    if (first === undefined || last === undefined) return undefined;
+    // what was decided when the newest window ended needs room beside it
+    const isEndMarked = history.data?.marks.some((mark) => (mark.eventAt ?? 0) >= last.to) === true;
+    return [first.from, isEndMarked ? last.to + (last.to - last.from) : last.to];
+  }, [windows, history.data]);
+  const reigns = useMemo(() => (history.data === undefined || extent === undefined ? [] : reignsOf(history.data.marks, extent)), [history.data, extent]);
+  const told = { alerts: alerts.data ?? [], retrainings: retrainings.data ?? [] };
   return (
     <Page
       name={`Monitor ${model}`}
       title={model}
-      lead="Performance of every version by window, once the truth is known; under it how far each feature moved in the same windows."
+      lead={
+        windows.length === 0
+          ? 'Performance of every version by window, once the truth is known; under it how far each feature moved in the same windows.'
+          : storyOf(reigns, told.alerts, told.retrainings)
+      }
       cli={`tilth monitor history ${shellWord(model)}`}
       actions={
         <>
@@ -103,10 +115,10 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
             </Empty>
           }
         >
-          {(data) => <History history={data} alerts={alerts.data} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={setHover} />}
+          {(data) => <History history={data} reigns={reigns} {...told} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={setHover} />}
         </Answer>
       </Panel>
-      <DriftPanel model={model} windows={windows} extent={extent} gutter={gutter} hover={hover} onHover={setHover} />
+      <DriftPanel model={model} reigns={reigns} windows={windows} extent={extent} gutter={gutter} hover={hover} onHover={setHover} />
       <div className="grid items-start gap-5 xl:grid-cols-2">
         <Alerts model={model} />
         <CalibrationPanel model={model} />
@@ -116,11 +128,14 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
   );
 }
 
-const markTone = { deploy: 'accent', promotion: 'accent', rollback: 'warn', alert: 'bad', retraining: 'info' } as const;
-const longestMarkWord = 26;
+const badgeTone = { deploy: 'plain', promotion: 'good', rollback: 'warn', alert: 'bad', retraining: 'info', refusal: 'plain' } as const;
+/** What crosses the chart as a line; the rows over it have the words. */
+const lineTone: Readonly<Partial<Record<PerformanceHistory['marks'][number]['kind'], Mark['tone']>>> = { promotion: 'accent', rollback: 'warn', alert: 'bad', refusal: 'plain' };
 
 interface HistoryShape {
-  readonly alerts?: readonly Alert[] | undefined;
+  readonly alerts: readonly Alert[];
+  readonly retrainings: readonly RetrainingView[];
+  readonly reigns: readonly Reign[];
   readonly gutter: number;
   readonly history: PerformanceHistory;
   readonly windows: readonly TimeWindow[];
@@ -129,12 +144,27 @@ interface HistoryShape {
   readonly onHover: (index: number | null) => void;
 }
 
-/** What the alert rules compare with; where none has fired for this metric, the first whole window that is known. */
-function referenceOf(history: PerformanceHistory, alerts: readonly Alert[] | undefined): { value: number; label: string } | undefined {
-  const alert = alerts?.find((each) => each.metric === history.metric);
-  if (alert !== undefined) return { value: alert.reference, label: `reference of version ${alert.version} (${alert.referenceKind})` };
+/** What the alert rules compare each version with and when they fire; without one, the first whole window that is known. */
+function levelsOf(history: PerformanceHistory, alerts: readonly Alert[], reigns: readonly Reign[]): Level[] {
+  const ruled = reigns.flatMap((reign): Level[] => {
+    const alert = alerts.find((each) => each.metric === history.metric && each.version === reign.version);
+    if (alert === undefined) return [];
+    const { from, to } = reign;
+    return [
+      { value: alert.reference, from, to },
+      { value: alert.threshold, from, to, tone: 'bad' },
+    ];
+  });
+  if (ruled.length > 0) return ruled;
   const point = history.series.find((series) => series.variant !== 'shadow')?.points.find((each) => each.value !== null && !each.isPartial);
-  return point === undefined || point.value === null ? undefined : { value: point.value, label: 'first whole window' };
+  return point === undefined || point.value === null ? [] : [{ value: point.value }];
+}
+
+/** Does the whole interval lie beyond what the alert rule of its version allows? */
+function isBad(history: PerformanceHistory, alerts: readonly Alert[], version: number, point: { low: number | null; high: number | null } | undefined): boolean {
+  const threshold = alerts.find((each) => each.metric === history.metric && each.version === version)?.threshold;
+  if (threshold === undefined || point === undefined || point.low === null || point.high === null) return false;
+  return history.betterWhen === 'lower' ? point.low > threshold : point.high < threshold;
 }
 
 const rank = (variant: string): number => (variant === 'champion' ? 0 : variant === 'canary' ? 1 : 2);
@@ -145,7 +175,7 @@ const inOrder = (series: PerformanceHistory['series']): PerformanceHistory['seri
 const nameOf = (series: { version: number; variant: string }): string => `version ${series.version}${series.variant === 'champion' ? '' : ` ${series.variant}`}`;
 const colourOf = (version: number): number => ((version - 1) % seriesCount) + 1;
 
-function History({ history: given, alerts, gutter, windows, extent, hover, onHover }: HistoryShape) {
+function History({ history: given, alerts, retrainings, reigns, gutter, windows, extent, hover, onHover }: HistoryShape) {
   const history = useMemo(() => ({ ...given, series: inOrder(given.series) }), [given]);
   const x = useMemo(() => windows.map((window) => (window.from + window.to) / 2), [windows]);
   const byStart = useMemo(
@@ -163,22 +193,26 @@ function History({ history: given, alerts, gutter, windows, extent, hover, onHov
           values: windows.map((window) => at(window)?.value ?? null),
           low: windows.map((window) => at(window)?.low ?? null),
           high: windows.map((window) => at(window)?.high ?? null),
+          isBad: windows.map((window) => series.variant === 'champion' && isBad(history, alerts, series.version, at(window))),
         };
       }),
-    [history, windows, byStart],
+    [history, windows, byStart, alerts],
   );
   const marks = useMemo(
     (): Mark[] =>
-      history.marks.flatMap((mark) =>
-        mark.eventAt === null ? [] : [{ at: mark.eventAt, label: shortened(mark), tone: markTone[mark.kind] }],
-      ),
+      history.marks.flatMap((mark) => {
+        const tone = lineTone[mark.kind];
+        return mark.eventAt === null || tone === undefined ? [] : [{ at: mark.eventAt, tone }];
+      }),
     [history],
   );
   const gaps = useMemo(
     (): Span[] => windows.filter((window) => !byStart.some((points) => (points.get(window.from)?.value ?? null) !== null)),
     [windows, byStart],
   );
-  const reference = useMemo(() => referenceOf(history, alerts), [history, alerts]);
+  const levels = useMemo(() => levelsOf(history, alerts, reigns), [history, alerts, reigns]);
+  // so that pointing at another window moves nothing on the page
+  const mostServing = Math.max(1, ...windows.map((each) => byStart.filter((points) => points.has(each.from)).length));
   // without a pointer: the newest window of which something is known
   const newestKnown = windows.findLastIndex((each) => byStart.some((points) => (points.get(each.from)?.value ?? null) !== null));
   const index = hover ?? (newestKnown === -1 ? windows.length - 1 : newestKnown);
@@ -186,7 +220,8 @@ function History({ history: given, alerts, gutter, windows, extent, hover, onHov
   const says = metrics.find((each) => each.value === history.metric)?.says;
   return (
     <div>
-      <div className="pt-3">
+      <div className="pt-4">
+        {extent === undefined ? null : <Story reigns={reigns} alerts={alerts} retrainings={retrainings} marks={history.marks} extent={extent} gutter={gutter} />}
         <LineChart
           label={`${history.metric} of every version of ${history.model} by ${history.granularity}`}
           x={x}
@@ -196,20 +231,21 @@ function History({ history: given, alerts, gutter, windows, extent, hover, onHov
           gutter={gutter}
           marks={marks}
           gaps={gaps}
-          reference={reference}
+          levels={levels}
           extent={extent}
           hover={hover}
           onHover={onHover}
           format={(value) => fixed(value, 2)}
         />
+        <Legend levels={levels} betterWhen={history.betterWhen} gutter={gutter} />
         {extent === undefined ? null : <Coverage history={history} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={onHover} />}
       </div>
       <div className="border-t border-line px-4 py-3">
         <p className="flex flex-wrap items-baseline gap-x-3 text-sm">
-          <strong className="font-semibold">{window === undefined ? '' : `${shortDay(window.from)} – ${day(window.to - 1)}`}</strong>
+          <strong className="font-semibold">{window === undefined ? '' : `${history.granularity === 'week' ? `${isoWeek(window.from)}, ` : ''}${shortDay(window.from)} – ${day(window.to - 1)}`}</strong>
           <span className="text-ink-2">{says}</span>
         </p>
-        <div className="mt-2 overflow-x-auto">
+        <div className="mt-2 overflow-x-auto" style={{ minHeight: 34 + mostServing * 37 }}>
           <table className="data-table">
             <thead>
               <tr>
@@ -223,24 +259,23 @@ function History({ history: given, alerts, gutter, windows, extent, hover, onHov
             <tbody>
               {history.series.map((series, at) => {
                 const point = window === undefined ? undefined : byStart[at]?.get(window.from);
+                if (point === undefined) return null;
+                const isBelow = series.variant === 'champion' && isBad(history, alerts, series.version, point);
                 return (
-                  <tr key={`${series.version}/${series.variant}`} className={point === undefined ? 'text-ink-3' : ''}>
+                  <tr key={`${series.version}/${series.variant}`}>
                     <td className="!pl-0">
                       <span className="flex items-center gap-2 whitespace-nowrap">
                         <Swatch colour={colourOf(series.version)} isDashed={series.variant === 'shadow'} />
                         <VersionLink model={history.model} version={series.version} />
-                        {series.variant === 'champion' ? null : <Badge>{series.variant}</Badge>}
+                        <span className="text-ink-3">{series.variant}</span>
+                        {isBelow ? <Badge tone="bad">beyond the threshold</Badge> : null}
+                        {point.isPartial ? <Badge>part of the window</Badge> : null}
                       </span>
                     </td>
-                    <td className="num font-medium">
-                      {point === undefined ? 'not serving' : point.state === 'not yet known' ? 'not yet known' : fixed(point.value, 4)}
-                      {point?.isPartial === true ? <span className="block text-xs font-normal text-ink-3">part of the window</span> : null}
-                    </td>
-                    <td className="num whitespace-nowrap">
-                      {point === undefined || point.low === null ? '–' : `${fixed(point.low, 3)} – ${fixed(point.high, 3)}`}
-                    </td>
-                    <td className="num">{point === undefined ? '–' : count(point.rowCount)}</td>
-                    <td className="num">{point === undefined || point.rowCount === 0 ? '–' : share(point.labelledCount / point.rowCount)}</td>
+                    <td className={`num font-medium ${isBelow ? 'text-bad' : ''}`}>{point.state === 'not yet known' ? 'not yet known' : fixed(point.value)}</td>
+                    <td className="num whitespace-nowrap">{point.low === null ? '–' : `${fixed(point.low)} – ${fixed(point.high)}`}</td>
+                    <td className="num">{count(point.rowCount)}</td>
+                    <td className="num">{point.rowCount === 0 ? '–' : share(point.labelledCount / point.rowCount)}</td>
                   </tr>
                 );
               })}
@@ -254,8 +289,8 @@ function History({ history: given, alerts, gutter, windows, extent, hover, onHov
           <ol className="mt-2 flex flex-col gap-1.5">
             {history.marks.map((mark) => (
               <li key={`${mark.seq}/${mark.kind}`} className="flex flex-wrap items-center gap-2">
-                <Badge tone={markTone[mark.kind]}>{mark.kind}</Badge>
-                <span>{mark.text}</span>
+                <Badge tone={badgeTone[mark.kind]}>{mark.kind}</Badge>
+                <span className="min-w-0 break-words">{readable(mark.text)}</span>
                 <span className="text-xs text-ink-3">
                   {mark.eventAt === null ? '' : `${day(mark.eventAt)} in the data, `}
                   <When at={mark.at} />
@@ -269,10 +304,42 @@ function History({ history: given, alerts, gutter, windows, extent, hover, onHov
   );
 }
 
-const shortened = (mark: PerformanceHistory['marks'][number]): string => {
-  const text = mark.version === null || mark.kind === 'alert' || mark.kind === 'retraining' ? mark.kind : `${mark.kind} v${mark.version}`;
-  return text.length > longestMarkWord ? `${text.slice(0, longestMarkWord - 1)}…` : text;
-};
+/** How to read the chart, in the order of its drawing. */
+function Legend({ levels, betterWhen, gutter }: { levels: readonly Level[]; betterWhen: PerformanceHistory['betterWhen']; gutter: number }) {
+  const valuesOf = (tone: Level['tone']): string => [...new Set(levels.filter((level) => level.tone === tone).map((level) => fixed(level.value)))].join(', then ');
+  const isRuled = levels.some((level) => level.tone === 'bad');
+  const entry = 'flex items-center gap-1.5';
+  return (
+    <ul className="flex flex-wrap gap-x-5 gap-y-1 pr-4 pb-3 text-xs text-ink-2" style={{ paddingLeft: gutter }}>
+      <li className={entry}>
+        <span className="h-3 w-5 rounded-[2px] bg-accent-soft" />
+        95 % interval
+      </li>
+      <li className={entry}>
+        <span className="w-5 border-t-2 border-dashed border-ink-3" />
+        in the shadow
+      </li>
+      {levels.length === 0 ? null : (
+        <li className={entry}>
+          <span className="w-5 border-t-2 border-dotted border-ink-3" />
+          {isRuled ? 'reference' : 'first whole window'} {valuesOf(undefined)}
+        </li>
+      )}
+      {isRuled ? (
+        <>
+          <li className={entry}>
+            <span className="w-5 border-t-2 border-dotted border-bad" />
+            alert {betterWhen === 'lower' ? 'above' : 'below'} {valuesOf('bad')}
+          </li>
+          <li className={entry}>
+            <span className="size-2 rounded-full bg-bad" />
+            whole interval beyond it
+          </li>
+        </>
+      ) : null}
+    </ul>
+  );
+}
 
 export const Swatch = ({ colour, isDashed }: { colour: number; isDashed: boolean }) => (
   <svg width="20" height="6" aria-hidden="true" className="shrink-0">
@@ -281,7 +348,7 @@ export const Swatch = ({ colour, isDashed }: { colour: number; isDashed: boolean
 );
 
 /** How much of each window's truth is known, as a bar per window under the chart. */
-function Coverage({ history, gutter, windows, extent, hover, onHover }: HistoryShape & { extent: readonly [number, number] }) {
+function Coverage({ history, gutter, windows, extent, hover, onHover }: Omit<HistoryShape, 'alerts' | 'retrainings' | 'reigns' | 'extent'> & { extent: readonly [number, number] }) {
   const [from, to] = extent;
   const place = (at: number): number => ((at - from) / (to - from || 1)) * 100;
   return (

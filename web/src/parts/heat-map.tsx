@@ -19,12 +19,14 @@ interface HeatMapShape {
   readonly gutter: number;
   /** ms at the left and right edge of the chart above */
   readonly extent: readonly [number, number];
+  /** ms at which the thing compared with changes */
+  readonly breaks?: readonly number[];
 }
 
 const rowPx = 22;
 
 /** Feature by window; its columns stand under the same times of the chart above it. */
-export function HeatMap({ label, columns, rows, steps, format, hover, onHover, gutter, extent }: HeatMapShape) {
+export function HeatMap({ label, columns, rows, steps, format, hover, onHover, gutter, extent, breaks = [] }: HeatMapShape) {
   const [from, to] = extent;
   const place = (at: number): number => ((Math.min(Math.max(at, from), to) - from) / (to - from || 1)) * 100;
   return (
@@ -57,6 +59,9 @@ export function HeatMap({ label, columns, rows, steps, format, hover, onHover, g
                 </Fragment>
               );
             })}
+            {breaks.map((at) => (
+              <span key={at} aria-hidden="true" className="absolute -inset-y-px w-[2px] bg-accent" style={{ left: `calc(${place(at)}% - 2px)` }} />
+            ))}
           </div>
         </div>
       ))}

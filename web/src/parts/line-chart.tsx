@@ -13,13 +13,15 @@ export interface Line {
   readonly high?: readonly (number | null)[];
   readonly isDashed?: boolean;
   readonly width?: number;
+  /** points that are drawn as bad */
+  readonly isBad?: readonly boolean[];
 }
 
-/** Something that happened, as a line across the chart with its word on top. */
+/** Something that happened, as a line across the chart with its word, if it has one, on top. */
 export interface Mark {
   readonly at: number;
-  readonly label: string;
-  readonly tone: 'accent' | 'bad' | 'warn' | 'info';
+  readonly label?: string;
+  readonly tone: 'accent' | 'bad' | 'warn' | 'info' | 'plain';
 }
 
 /** Times within which nothing is known yet, or which someone points at. */
@@ -27,6 +29,14 @@ export interface Span {
   readonly from: number;
   readonly to: number;
   readonly label?: string;
+}
+
+/** A value that lines are held against, from one x to another; over all of the chart unless said. */
+export interface Level {
+  readonly value: number;
+  readonly from?: number;
+  readonly to?: number;
+  readonly tone?: 'plain' | 'bad';
 }
 
 interface LineChartShape {
@@ -38,7 +48,7 @@ interface LineChartShape {
   readonly height?: number;
   readonly marks?: readonly Mark[];
   readonly gaps?: readonly Span[];
-  readonly reference?: { readonly value: number; readonly label: string } | undefined;
+  readonly levels?: readonly Level[];
   /** width of the left axis in pixels; charts with the same one line up */
   readonly gutter?: number;
   readonly range?: readonly [number, number];
@@ -50,11 +60,11 @@ interface LineChartShape {
   readonly format?: (value: number) => string;
 }
 
-const markToken = { accent: 'accent', bad: 'bad', warn: 'warn', info: 'info' } as const;
+const markToken = { accent: 'accent', bad: 'bad', warn: 'warn', info: 'info', plain: 'ink-3' } as const;
 
 /** uPlot in our own colours: lines with bands, marks, gaps and a reference. */
 export function LineChart(props: LineChartShape) {
-  const { label, x, lines, isTime = false, height = 280, marks = [], gaps = [], reference, gutter = 56, range, extent, hover, onHover, format } = props;
+  const { label, x, lines, isTime = false, height = 280, marks = [], gaps = [], levels = [], gutter = 56, range, extent, hover, onHover, format } = props;
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const [width, setWidth] = useState(0);
@@ -71,10 +81,10 @@ export function LineChart(props: LineChartShape) {
   }, []);
 
   const drawing = useMemo(
-    () => ({ lines, marks, gaps, reference, range, extent }),
+    () => ({ lines, marks, gaps, levels, range, extent }),
     // content decides, not identity: a fresh answer with the same numbers draws nothing
     // eslint-disable-next-line react-hooks/exhaustive-deps
-    [JSON.stringify([lines, marks, gaps, reference, range, extent])],
+    [JSON.stringify([lines, marks, gaps, levels, range, extent])],
   );
   const xKey = x.join(',');
 
@@ -111,7 +121,7 @@ export function LineChart(props: LineChartShape) {
       bands,
       ms: 1,
       tzDate: (at) => uPlot.tzDate(new Date(at), 'UTC'),
-      padding: [drawing.marks.length > 0 ? 36 : 12, 16, 0, 0],
+      padding: [drawing.marks.some((mark) => mark.label !== undefined) ? 36 : 12, 16, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -145,7 +155,8 @@ export function LineChart(props: LineChartShape) {
       ],
       hooks: {
         drawClear: [(self) => drawGaps(self, drawing.gaps, grid)],
-        draw: [(self) => drawReference(self, drawing.reference, ink, surface), (self) => drawMarks(self, drawing.marks, surface)],
+        drawAxes: [(self) => drawMarks(self, drawing.marks, surface)],
+        draw: [(self) => drawBad(self, x, drawing.lines, surface), (self) => drawLevels(self, drawing.levels)],
         setCursor: [
           (self) => {
             if (self.cursor.event !== undefined) telling.current?.(self.cursor.idx ?? null);
@@ -193,14 +204,14 @@ const fade = (hex: string, alpha: number): string => `${hex}${Math.round(alpha *
 function yRange(
   low: number | null,
   high: number | null,
-  drawing: { range?: readonly [number, number] | undefined; reference?: { value: number } | undefined },
+  drawing: { range?: readonly [number, number] | undefined; levels: readonly Level[] },
 ): uPlot.Range.MinMax {
   if (drawing.range !== undefined) return [drawing.range[0], drawing.range[1]];
   let from = low ?? 0;
   let to = high ?? 1;
-  if (drawing.reference !== undefined) {
-    from = Math.min(from, drawing.reference.value);
-    to = Math.max(to, drawing.reference.value);
+  for (const level of drawing.levels) {
+    from = Math.min(from, level.value);
+    to = Math.max(to, level.value);
   }
   const margin = (to - from || Math.abs(to) || 1) * 0.08;
   return [from - margin, to + margin];
@@ -231,26 +242,45 @@ function drawGaps(self: uPlot, gaps: readonly Span[], colour: string): void {
   ctx.restore();
 }
 
-function drawReference(self: uPlot, reference: { value: number; label: string } | undefined, colour: string, surface: string): void {
-  if (reference === undefined) return;
+function drawLevels(self: uPlot, levels: readonly Level[]): void {
   const { ctx, bbox } = self;
-  const y = self.valToPos(reference.value, 'y', true);
+  const dpr = devicePixelRatio;
+  const clamped = (at: number | undefined, otherwise: number): number =>
+    at === undefined ? otherwise : Math.min(Math.max(self.valToPos(at, 'x', true), bbox.left), bbox.left + bbox.width);
   ctx.save();
-  ctx.strokeStyle = colour;
-  ctx.fillStyle = colour;
-  ctx.lineWidth = devicePixelRatio;
-  ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
-  ctx.beginPath();
-  ctx.moveTo(bbox.left, y);
-  ctx.lineTo(bbox.left + bbox.width, y);
-  ctx.stroke();
-  ctx.font = `${11 * devicePixelRatio}px "IBM Plex Sans Variable", system-ui`;
-  ctx.textAlign = 'right';
-  ctx.setLineDash([]);
+  for (const level of levels) {
+    const y = self.valToPos(level.value, 'y', true);
+    const left = clamped(level.from, bbox.left);
+    const right = clamped(level.to, bbox.left + bbox.width);
+    if (right - left < 4 * dpr) continue;
+    ctx.strokeStyle = token(level.tone === 'bad' ? 'bad' : 'ink-3');
+    ctx.lineWidth = 1.25 * dpr;
+    ctx.setLineDash([2 * dpr, 3 * dpr]);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(right, y);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+function drawBad(self: uPlot, x: readonly number[], lines: readonly Line[], surface: string): void {
+  const { ctx } = self;
+  ctx.save();
+  ctx.fillStyle = token('bad');
   ctx.strokeStyle = surface;
-  ctx.lineWidth = 4 * devicePixelRatio;
-  ctx.strokeText(reference.label, bbox.left + bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
-  ctx.fillText(reference.label, bbox.left + bbox.width - 4 * devicePixelRatio, y - 5 * devicePixelRatio);
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  for (const line of lines) {
+    line.isBad?.forEach((isBad, index) => {
+      const value = line.values[index];
+      const at = x[index];
+      if (!isBad || value === null || value === undefined || at === undefined) return;
+      ctx.beginPath();
+      ctx.arc(self.valToPos(at, 'x', true), self.valToPos(value, 'y', true), 4.5 * devicePixelRatio, 0, 2 * Math.PI);
+      ctx.fill();
+      ctx.stroke();
+    });
+  }
   ctx.restore();
 }
 
@@ -270,6 +300,15 @@ function drawMarks(self: uPlot, marks: readonly Mark[], surface: string): void {
     ctx.strokeStyle = colour;
     ctx.fillStyle = colour;
     ctx.lineWidth = dpr;
+    if (mark.label === undefined) {
+      ctx.globalAlpha = 0.45;
+      ctx.beginPath();
+      ctx.moveTo(at, bbox.top);
+      ctx.lineTo(at, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.globalAlpha = 1;
+      continue;
+    }
     const words = ctx.measureText(mark.label).width;
     const start = Math.min(at - 2 * dpr, bbox.left + bbox.width - words - 6 * dpr);
     const row = ends.findIndex((end) => start > end + 6 * dpr);

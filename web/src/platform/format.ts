@@ -26,6 +26,15 @@ export const day = (at: number): string => dayFormat.format(at);
 const shortDayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 export const shortDay = (at: number): string => shortDayFormat.format(at);
 
+/** `2013-W23`, the ISO week that a moment lies in, in UTC. */
+export function isoWeek(at: number): string {
+  const dayMs = 86_400_000;
+  const monday = Math.floor(at / dayMs) * dayMs - ((new Date(at).getUTCDay() + 6) % 7) * dayMs;
+  const year = new Date(monday + 3 * dayMs).getUTCFullYear();
+  const week = Math.floor((monday + 3 * dayMs - Date.UTC(year, 0, 1)) / (7 * dayMs)) + 1;
+  return `${year}-W${String(week).padStart(2, '0')}`;
+}
+
 /** A duration as a person says it: `340 ms`, `12.4 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -74,11 +83,21 @@ const isInstant = (value: number): boolean => Number.isInteger(value) && value >
 /** One line of text for any value of an event or a tag. */
 export function plain(value: unknown): string {
   if (value === null || value === undefined) return '–';
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return readable(value);
   if (typeof value === 'number') return isInstant(value) ? day(value) : number(value);
   if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.map(plain).join(', ');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return JSON.stringify(value);
+  if (Array.isArray(value)) return value.map(plain).join('; ');
+  return Object.entries(value)
+    .map(([key, each]) => `${key} ${plain(each)}`)
+    .join(', ');
 }
+const longId = /\b(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{32,64})\b/g;
+const midnight = /\b(\d{4}-\d{2}-\d{2})T00:00:00(?:\.000)?Z/g;
+
+/** A sentence of the server without what nobody reads: of an id its last letters (they differ), of midnight the day. */
+export const readable = (text: string): string =>
+  text.replace(longId, (id) => (id.length === 26 ? `…${id.slice(-6)}` : `${id.slice(0, 8)}…`)).replace(midnight, '$1');
+
 /** A word in the shell, quoted where needed. */
 export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
