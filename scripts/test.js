@@ -18,7 +18,7 @@ if (only.length === 0) {
 }
 
 const files = only.length > 0 ? only : ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
-const { status } = spawnSync(node, ['--test', '--test-concurrency=2', '--test-reporter=./scripts/reporter.ts', '--test-reporter-destination=stdout', ...files], {
+const { status } = spawnSync(node, ['--test', '--test-concurrency=2', '--test-force-exit', '--test-timeout=600000', '--test-reporter=./scripts/reporter.ts', '--test-reporter-destination=stdout', ...files], {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],
   env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`, ORT_DISABLE_TELEMETRY: '1', TILTH_TEST_PYTHON: python, TILTH_CHROMIUM: chromium },

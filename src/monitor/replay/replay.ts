@@ -11,7 +11,7 @@ import type { Alert } from '../alerts/alert-api.ts';
 import type { WatermarkAnswer } from '../evaluation/evaluation-api.ts';
 import type { PerformanceHistory } from '../performance/performance-api.ts';
 import type { LabelAnswer } from '../predictions/prediction-api.ts';
-import { windowsBetween, type Granularity } from '../windows/window.ts';
+import { isPartly, windowsBetween, type Granularity } from '../windows/window.ts';
 import { ReplaySource, type ReplayColumns, type ReplayRows } from './replay-source.ts';
 
 export interface ReplayOptions {
@@ -153,7 +153,9 @@ class Replay {
     const until = Math.min(this.#options.until ?? Infinity, end);
     if (!this.#cursor.isDone) {
       for (const window of windowsBetween(granularity as Granularity, from, until)) {
-        await this.#window(Math.max(window.start, from), Math.min(window.end, until), until === end && window.end >= end ? window.end : undefined);
+        // the last window of the file is over when its rows reach to about its end, not when a week was cut off
+        const isWhole = until === end && window.end >= end && !isPartly(window, window.start, range.last);
+        await this.#window(Math.max(window.start, from), Math.min(window.end, until), isWhole ? window.end : undefined);
       }
       if (until === end) await this.#finish(range.last);
     }
