@@ -37,7 +37,7 @@ export const maintainStation: Station = {
     const handover = await progress.step(
       'tilth offboard ana --to ben: all she owns passes over, her tokens end',
       () => tilth<Handover>(['offboard', 'ana', '--to', 'ben', '--reason', 'shown by the quickstart', '--yes'], { ...ben, env: terminalOf(journey) }),
-      (found) => `${found.things.length} things, ${found.revokedTokenCount} tokens ended`,
+      (found) => `${found.things.length} things, tokens ended: ${found.revokedTokenCount}`,
     );
     const audit = await progress.step(
       'tilth audit verify',
