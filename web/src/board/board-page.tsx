@@ -1,15 +1,22 @@
 import { Link } from '@tanstack/react-router';
+import { Suspense, lazy } from 'react';
+import type { RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
 import type { Board, BoardProject, BoardStation } from '../../../src/server/board/board-api.ts';
 import { useApi } from '../platform/api.ts';
+import { readable } from '../platform/format.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Command, Empty, Page, Panel, When, type Tone } from '../parts/basics.tsx';
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { Particulars } from '../parts/particulars.tsx';
 
+const Pulse = lazy(() => import('../monitor/pulse.tsx'));
+
 const follow = 5000;
+const mostPulses = 3;
 
 export function BoardPage() {
   const query = useApi<Board>('/api/v1/board', {}, { every: follow });
+  const models = useApi<RegisteredModel[]>('/api/v1/models');
   return (
     <Page title="Board" name="Board" lead="Every project through the five practices, as it stands now." cli="tilth status">
       <Answer
@@ -28,7 +35,14 @@ export function BoardPage() {
       {query.data === undefined ? null : (
         <div className="grid items-start gap-5 xl:grid-cols-[3fr_2fr]">
           <Recent events={query.data.events} />
-          <Running jobs={query.data.jobs} />
+          <div className="flex min-w-0 flex-col gap-5 max-xl:-order-1">
+            <Suspense fallback={null}>
+              {(models.data ?? []).slice(0, mostPulses).map((model) => (
+                <Pulse key={model.name} model={model.name} />
+              ))}
+            </Suspense>
+            <Running jobs={query.data.jobs} />
+          </div>
         </div>
       )}
     </Page>
@@ -111,13 +125,13 @@ function Station({ station }: { station: BoardStation }) {
           {stateWord[station.state]}
         </Badge>
       </div>
-      <p className="text-sm break-words">{station.headline}</p>
+      <p className="text-sm font-medium text-pretty break-words xl:min-h-10">{station.headline}</p>
       {station.facts.length === 0 ? null : (
-        <dl className="flex flex-col gap-1 text-sm">
+        <dl className="grid grid-cols-2 gap-x-4 gap-y-2 text-sm sm:grid-cols-3 xl:grid-cols-1">
           {station.facts.map((fact) => (
-            <div key={fact.label} className="flex flex-wrap justify-between gap-x-3">
-              <dt className="text-ink-3">{fact.label}</dt>
-              <dd className="ml-auto min-w-0 text-right font-medium break-words">{fact.value}</dd>
+            <div key={fact.label} className="min-w-0">
+              <dt className="text-xs text-ink-3">{fact.label}</dt>
+              <dd className="break-words">{fact.value}</dd>
             </div>
           ))}
         </dl>
@@ -147,7 +161,9 @@ function Recent({ events }: { events: Board['events'] }) {
               </span>
               <span className="min-w-0">
                 <span className="text-ink-2">{event.actor}</span> <span className="font-medium">{event.verb}</span>{' '}
-                <span className="break-all">{event.thing}</span>
+                <span className="break-all" title={event.thing}>
+                  {readable(event.thing)}
+                </span>
                 <span className="block">
                   <Particulars data={event.data} />
                 </span>

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import type { Endpoint, Plane, RouteRevision } from '../../../src/deploy/endpoints/endpoint-api.ts';
 import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
 import { ask, segment, useApi } from '../platform/api.ts';
-import { count, microseconds, number, share, shellWord } from '../platform/format.ts';
+import { count, microseconds, number, readable, share, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, FilterBox, Page, Panel, When } from '../parts/basics.tsx';
@@ -387,7 +387,7 @@ function Routes({ name }: { name: string }) {
                     <td>
                       <When at={each.at} />
                     </td>
-                    <td className="min-w-[160px] text-ink-2">{each.reason}</td>
+                    <td className="min-w-[160px] text-ink-2">{readable(each.reason)}</td>
                   </tr>
                 ))}
               </tbody>

@@ -1,7 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import type { Evidence, GateReport } from '../../../src/deploy/registry/registry-api.ts';
-import { absolute, count, day, number } from '../platform/format.ts';
-import { Badge, Id } from '../parts/basics.tsx';
+import { count, day, number } from '../platform/format.ts';
+import { Badge, Id, When } from '../parts/basics.tsx';
+import { Icon } from '../parts/icon.tsx';
 
 /** Condition by condition: what is asked, what was found, and where it was measured. */
 export const GateTable = ({ report }: { report: GateReport }) => (
@@ -18,8 +19,8 @@ export const GateTable = ({ report }: { report: GateReport }) => (
         </tr>
       </thead>
       <tbody>
-        {report.results.map((result) => (
-          <tr key={result.id}>
+        {inOrder(report.results).map((result) => (
+          <tr key={result.id} className={result.passed ? '' : 'bg-bad-soft/40'}>
             <td>
               {result.measured === null && !result.passed ? (
                 <Badge tone="warn" icon="dash">
@@ -60,6 +61,34 @@ export const GateTable = ({ report }: { report: GateReport }) => (
   </div>
 );
 
+type Result = GateReport['results'][number];
+
+/** What did not pass comes first. */
+const inOrder = (results: readonly Result[]): Result[] => [...results].sort((a, b) => Number(a.passed) - Number(b.passed));
+
+const measuredWords = (result: Result): string => {
+  const measured = typeof result.measured === 'number' ? number(result.measured) : (result.measured ?? 'not known');
+  const interval = result.evidence.interval;
+  return interval === undefined ? measured : `${measured} (${number(interval.low)} to ${number(interval.high)} at ${interval.confidence * 100} %)`;
+};
+
+/** Why a version may not be approved, in a sentence per condition. */
+export const Refusal = ({ gate, className = '' }: { gate: GateReport; className?: string }) => (
+  <section aria-label="Why the gate refuses it" className={`flex gap-3 rounded-md bg-bad-soft px-4 py-3 text-sm ${className}`}>
+    <Icon name="cross" className="mt-0.5 text-bad" />
+    <ul className="flex min-w-0 flex-col gap-1">
+      {gate.results
+        .filter((result) => !result.passed)
+        .map((result) => (
+          <li key={result.id}>
+            <strong className="font-medium">The gate refuses it: {result.id}.</strong> Asked: {result.required}. Measured: {measuredWords(result)}.
+            {result.note === null ? null : <span className="block text-ink-2">{result.note}</span>}
+          </li>
+        ))}
+    </ul>
+  </section>
+);
+
 const isRunId = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
 
 const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
@@ -83,13 +112,24 @@ const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
         {evidence.dataVersion === undefined ? null : <Id text={evidence.dataVersion} />}
       </li>
     )}
-    {evidence.comparedWith === undefined ? null : <li>compared with {isRunId(evidence.comparedWith) ? <Link to={`/develop/runs/${evidence.comparedWith}`} className="link">run {evidence.comparedWith.slice(0, 8)}</Link> : evidence.comparedWith}</li>}
+    {evidence.comparedWith === undefined ? null : (
+      <li>
+        compared with{' '}
+        {isRunId(evidence.comparedWith) ? (
+          <Link to={`/develop/runs/${evidence.comparedWith}`} className="link">
+            run {evidence.comparedWith.slice(0, 8)}
+          </Link>
+        ) : (
+          evidence.comparedWith
+        )}
+      </li>
+    )}
     {evidence.rowCount === undefined ? null : <li>{count(evidence.rowCount)} rows</li>}
     {evidence.window === undefined ? null : (
       <li>
         {day(evidence.window.from)} – {day(evidence.window.to)}
       </li>
     )}
-    {evidence.at === undefined ? null : <li>measured {absolute(evidence.at)}</li>}
+    {evidence.at === undefined ? null : <li>measured <When at={evidence.at} /></li>}
   </ul>
 );

@@ -1,7 +1,7 @@
 import { Link, useParams } from '@tanstack/react-router';
 import type { AliasStay, ModelVersion, RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { count, shellWord } from '../platform/format.ts';
+import { count, readable, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, FilterBox, Page, Panel, When } from '../parts/basics.tsx';
@@ -203,7 +203,7 @@ export function ModelPage() {
                       </td>
                       <td>{stay.toAt === null ? <strong className="font-medium">now</strong> : <When at={stay.toAt} />}</td>
                       <td>{stay.by}</td>
-                      <td className="min-w-[160px] text-ink-2">{stay.reason ?? '–'}</td>
+                      <td className="min-w-[160px] text-ink-2">{stay.reason === null ? '–' : readable(stay.reason)}</td>
                     </tr>
                   ))}
                 </tbody>

@@ -9,7 +9,7 @@ import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Facts, Id, Page, Panel, When } from '../parts/basics.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { TokenForm } from '../parts/shell.tsx';
-import { GateTable } from './gate.tsx';
+import { GateTable, Refusal } from './gate.tsx';
 import { ApprovalBadge, GateBadge } from './models-page.tsx';
 
 type Decision = 'approve' | 'reject';
@@ -58,6 +58,7 @@ export function VersionPage() {
       <Answer query={query} empty={<div className="card"><Empty title={`${name} has no version ${version}.`} command={`tilth model show ${shellWord(name)}`} /></div>}>
         {(data) => (
           <>
+            {data.gate === null || data.gate.passed ? null : <Refusal gate={data.gate} />}
             <Panel title="What it is" aside={<><GateBadge version={data} /><ApprovalBadge version={data} /></>}>
               <Facts
                 facts={[
@@ -105,7 +106,11 @@ export function VersionPage() {
               </Panel>
               <Panel title="Approvals" flush>
                 {data.approvals.length === 0 ? (
-                  <Empty title="Nobody asked for approval yet" command={`tilth model request ${shellWord(name)} ${version}`} />
+                  data.gate?.passed === false ? (
+                    <Empty title="Nobody may be asked">Approval is asked for once every condition of the gate passes.</Empty>
+                  ) : (
+                    <Empty title="Nobody asked for approval yet" command={`tilth model request ${shellWord(name)} ${version}`} />
+                  )
                 ) : (
                   <ul className="divide-y divide-line">
                     {data.approvals.map((approval) => (

@@ -200,11 +200,11 @@ const Report = ({ report }: { report: ContractReport }) => {
     <div>
       {broken.length === 0 ? null : <Rules rules={broken} />}
       <Examples violations={[...report.violations, ...report.warnings]} />
-      <details open={broken.length === 0 && holding.length <= 12} className={broken.length === 0 ? '' : 'border-t border-line'}>
+      <details open={broken.length === 0} className={broken.length === 0 ? '' : 'border-t border-line'}>
         <summary className="px-4 py-3 text-sm font-medium hover:text-accent">
           {count(holding.length)} of {count(report.rules.length)} rules hold, on {count(report.rowCount)} rows
         </summary>
-        <div className="border-t border-line">
+        <div className="max-h-[512px] overflow-y-auto border-t border-line" tabIndex={0}>
           <Rules rules={holding} />
         </div>
       </details>

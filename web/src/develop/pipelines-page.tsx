@@ -96,10 +96,12 @@ const Executions = ({ executions }: { executions: readonly Execution[] }) => (
               <Badge tone={tone[each.state]}>{each.state}</Badge>
             </td>
             <td className="max-w-[360px] min-w-[200px]">
-              <code className="line-clamp-2 text-xs break-all" title={each.cmd}>
-                {each.cmd}
-              </code>
-              <Copy text={each.cmd} className="-ml-1.5" />
+              <span className="flex items-start gap-1">
+                <code className="line-clamp-2 text-xs leading-5 break-all" title={each.cmd}>
+                  {each.cmd}
+                </code>
+                <Copy text={each.cmd} isSmall />
+              </span>
             </td>
             <td className="text-xs">
               {each.outputs.map((output) => (

@@ -2,14 +2,14 @@ import { useState } from 'react';
 import type { VerdictView } from '../../../src/maintain/audit/audit-api.ts';
 import type { AuditEventView } from '../../../src/platform/event-api.ts';
 import { ApiError, ask, useApi } from '../platform/api.ts';
-import { count } from '../platform/format.ts';
+import { count, readable } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Empty, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Particulars } from '../parts/particulars.tsx';
 
-const pageSize = 200;
+const pageSize = 100;
 
 export function AuditPage() {
   const [filter, setFilter] = useUrlState('filter');
@@ -56,7 +56,7 @@ export function AuditPage() {
                           <td className="whitespace-nowrap">{event.actor}</td>
                           <td className="font-medium whitespace-nowrap">{event.verb}</td>
                           <td className="min-w-[220px]">
-                            <span className="text-ink-3">{event.kind}</span> <span className="break-all">{event.thing}</span>
+                            <span className="text-ink-3">{event.kind}</span> <span className="break-all" title={event.thing}>{readable(event.thing)}</span>
                           </td>
                           <td className="max-w-[420px] min-w-[200px]">
                             <Particulars data={event.data} />

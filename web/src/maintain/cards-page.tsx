@@ -2,7 +2,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import type { ModelVersion, RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
 import type { CardEvidence, ModelCard } from '../../../src/maintain/cards/card-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { shellWord } from '../platform/format.ts';
+import { readable, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Copy, Empty, FilterBox, Id, Page, Panel, Segmented, When } from '../parts/basics.tsx';
@@ -140,7 +140,7 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
                   {part.facts.map((fact, index) => (
                     <li key={index} className="px-4 py-2.5">
                       {fact.label === null ? null : <span className="block text-xs text-ink-3">{fact.label}</span>}
-                      <span className={`block break-words ${fact.evidence === null ? 'whitespace-pre-line' : 'line-clamp-5'}`} title={fact.text}>{fact.text}</span>
+                      <span className={`block break-words ${fact.evidence === null ? 'whitespace-pre-line' : 'line-clamp-4'}`} title={fact.text}>{readable(fact.text)}</span>
                       {fact.evidence === null ? null : <EvidenceLine model={card.model} evidence={fact.evidence} />}
                     </li>
                   ))}

@@ -3,7 +3,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import type { Handover, OwnedThing } from '../../../src/maintain/handover/handover-api.ts';
 import type { Person } from '../../../src/team/people-api.ts';
 import { ask, useApi } from '../platform/api.ts';
-import { count, shellWord } from '../platform/format.ts';
+import { count, many, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel, When } from '../parts/basics.tsx';
@@ -95,8 +95,8 @@ export function HandoverPage() {
       >
         {(list) => (
           <div className="flex flex-col gap-4">
-            {list.map((each) => (
-              <Record key={each.id} handover={each} />
+            {list.map((each, index) => (
+              <Record key={each.id} handover={each} isOpen={index === 0} />
             ))}
           </div>
         )}
@@ -108,19 +108,19 @@ export function HandoverPage() {
   );
 }
 
-function Record({ handover }: { handover: Handover }) {
+function Record({ handover, isOpen }: { handover: Handover; isOpen: boolean }) {
   return (
     <Panel
       title={`${handover.from} to ${handover.to}`}
       id={handover.id}
       aside={
         <>
-          {count(handover.things.length)} things · {count(handover.revokedTokenCount)} tokens ended · by {handover.by} <When at={handover.at} />
+          {many(handover.things.length, 'thing')} · {many(handover.revokedTokenCount, 'token')} ended · by {handover.by} <When at={handover.at} />
         </>
       }
     >
       {handover.reason === '' ? null : <p className="mb-3 text-ink-2">{handover.reason}</p>}
-      <details>
+      <details open={isOpen}>
         <summary className="link w-fit">The handover document</summary>
         <div className="mt-4">
           <Markdown text={handover.document} />

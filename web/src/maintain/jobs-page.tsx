@@ -1,6 +1,6 @@
 import { useApi } from '../platform/api.ts';
 import type { JobView } from '../../../src/platform/job-api.ts';
-import { duration } from '../platform/format.ts';
+import { duration, plain, spoken } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Page, Panel, When, type Tone } from '../parts/basics.tsx';
@@ -21,7 +21,7 @@ export function JobsPage() {
                   <tr>
                     <th>Job</th>
                     <th>State</th>
-                    <th>Doing</th>
+                    <th>Doing, or what came of it</th>
                     <th>Asked by</th>
                     <th>Begun</th>
                     <th className="num">Took</th>
@@ -39,7 +39,7 @@ export function JobsPage() {
                         <Badge tone={tone[job.state]}>{job.state}</Badge>
                         {job.attempt > 1 ? <span className="ml-1.5 text-xs text-ink-3">attempt {job.attempt}</span> : null}
                       </td>
-                      <td className="max-w-[420px] min-w-[200px] break-words">{job.error ?? job.progress ?? '–'}</td>
+                      <td className="max-w-[420px] min-w-[200px] break-words text-ink-2">{job.error ?? job.progress ?? outcomeOf(job)}</td>
                       <td>{job.requestedBy}</td>
                       <td>
                         <When at={job.startedAt} />
@@ -64,6 +64,12 @@ export function JobsPage() {
     </Page>
   );
 }
+
+const outcomeOf = (job: JobView): string => {
+  const output = typeof job.output === 'object' && job.output !== null ? Object.entries(job.output) : [];
+  const words = output.filter(([, value]) => typeof value !== 'object').map(([key, value]) => `${spoken(key)} ${plain(value)}`);
+  return words.length === 0 ? '–' : words.join(' · ');
+};
 
 /** What a job wrote, followed while it runs. */
 export function JobLog({ id }: { id: string }) {

@@ -1,13 +1,13 @@
 import { useState } from 'react';
 import type { RetrainingView } from '../../../src/maintain/retraining/retraining-api.ts';
 import type { GateReport } from '../../../src/deploy/registry/registry-api.ts';
-import { GateTable } from '../deploy/gate.tsx';
+import { GateTable, Refusal } from '../deploy/gate.tsx';
 import { VersionLink } from '../deploy/version-link.tsx';
 import { useApi } from '../platform/api.ts';
-import { absolute, day } from '../platform/format.ts';
+import { absolute, day, readable, shortDay } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Badge, Empty, Facts, FilterBox, Page, Panel, When, type Tone } from '../parts/basics.tsx';
+import { Badge, Copy, Empty, Facts, FilterBox, Page, Panel, When, type Tone } from '../parts/basics.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { JobLog } from './jobs-page.tsx';
 
@@ -56,12 +56,22 @@ export function RetrainingsPage() {
   );
 }
 
+/** The last part of a branch is what tells it from the others. */
+const BranchName = ({ name }: { name: string }) => (
+  <span className="flex items-center">
+    <code className="truncate text-xs" title={name}>
+      {name.slice(name.lastIndexOf('/') + 1)}
+    </code>
+    <Copy text={name} label="Copy the branch" isSmall />
+  </span>
+);
+
 function Retraining({ retraining }: { retraining: RetrainingView }) {
   const [shown, setShown] = useState<'gate' | 'log' | null>(null);
   const gate = retraining.gate as GateReport | null;
   return (
     <Panel
-      title={`${retraining.model}, trained on ${retraining.trainedFrom} to ${retraining.trainedTo}`}
+      title={retraining.candidate === null ? `${retraining.model}, no candidate yet` : `${retraining.model} version ${retraining.candidate}`}
       id={retraining.id}
       aside={
         <>
@@ -73,19 +83,20 @@ function Retraining({ retraining }: { retraining: RetrainingView }) {
       <Facts
         facts={[
           { label: 'Started by', value: `${retraining.cause.kind}${retraining.cause.kind === 'person' ? `: ${retraining.requestedBy}` : `: ${retraining.cause.id}`}` },
+          { label: 'Trained on', value: `${day(Date.parse(retraining.trainedFrom))} – ${day(Date.parse(retraining.trainedTo))}` },
           { label: 'Champion then', value: <VersionLink model={retraining.model} version={retraining.champion} /> },
           { label: 'Candidate', value: <VersionLink model={retraining.model} version={retraining.candidate} /> },
-          { label: 'Shadow', value: `${day(retraining.shadowFrom)} – ${day(retraining.shadowUntil)}` },
-          { label: 'Branch', value: retraining.branch === null ? '–' : <code className="text-xs break-all">{retraining.branch}</code> },
+          { label: 'Shadow', value: `${shortDay(retraining.shadowFrom)} – ${day(retraining.shadowUntil)}` },
+          { label: 'Branch', value: retraining.branch === null ? '–' : <BranchName name={retraining.branch} /> },
         ]}
       />
-      <ol className="mt-5 flex flex-col">
+      <ol className="mt-5 flex flex-col gap-x-5 xl:flex-row">
         {retraining.steps.map((step, index) => {
           const isLast = index === retraining.steps.length - 1;
           const ended = step.state === 'failed' ? 'bad' : step.state === 'promoted' ? 'good' : 'plain';
           return (
-            <li key={`${step.at}-${index}`} className="relative flex gap-3 pb-3">
-              {isLast ? null : <span aria-hidden="true" className="absolute top-4 bottom-0 left-[7px] w-px bg-line" />}
+            <li key={`${step.at}-${index}`} className="relative flex min-w-0 flex-1 gap-3 pb-3 xl:flex-col xl:gap-1.5">
+              {isLast ? null : <span aria-hidden="true" className="absolute top-4 bottom-0 left-[7px] w-px bg-line xl:top-[11px] xl:-right-5 xl:bottom-auto xl:left-4 xl:h-px xl:w-auto" />}
               <span
                 aria-hidden="true"
                 className={`mt-1 grid size-[15px] shrink-0 place-items-center rounded-full border ${
@@ -99,12 +110,13 @@ function Retraining({ retraining }: { retraining: RetrainingView }) {
                 <span className="ml-2 text-xs text-ink-3" title={absolute(step.at)}>
                   <When at={step.at} />
                 </span>
-                <span className="block text-sm break-words text-ink-2">{step.note}</span>
+                <span className="block text-sm break-words text-ink-2">{readable(step.note)}</span>
               </span>
             </li>
           );
         })}
       </ol>
+      {gate === null || gate.passed ? null : <Refusal gate={gate} className="mb-4" />}
       <div className="flex flex-wrap gap-2">
         {gate === null ? null : (
           <button type="button" className="button" aria-expanded={shown === 'gate'} onClick={() => setShown(shown === 'gate' ? null : 'gate')}>

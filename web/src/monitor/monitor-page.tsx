@@ -6,7 +6,6 @@ import type { RetrainingView } from '../../../src/maintain/retraining/retraining
 import type { PerformanceHistory } from '../../../src/monitor/performance/performance-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { count, day, fixed, isoWeek, readable, share, shellWord, shortDay } from '../platform/format.ts';
-import { seriesCount } from '../platform/theme.ts';
 import { useIsNarrow } from '../platform/narrow.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -17,6 +16,7 @@ import { Alerts } from './alerts.tsx';
 import { CalibrationPanel } from './calibration.tsx';
 import { DriftPanel } from './drift.tsx';
 import { Predictions } from './predictions.tsx';
+import { colourOf, isBad, levelsOf } from './bad-windows.ts';
 import { reignsOf, Story, storyOf, type Reign } from './story.tsx';
 import { windowsOf, type TimeWindow } from './windows.ts';
 
@@ -144,36 +144,12 @@ interface HistoryShape {
   readonly onHover: (index: number | null) => void;
 }
 
-/** What the alert rules compare each version with and when they fire; without one, the first whole window that is known. */
-function levelsOf(history: PerformanceHistory, alerts: readonly Alert[], reigns: readonly Reign[]): Level[] {
-  const ruled = reigns.flatMap((reign): Level[] => {
-    const alert = alerts.find((each) => each.metric === history.metric && each.version === reign.version);
-    if (alert === undefined) return [];
-    const { from, to } = reign;
-    return [
-      { value: alert.reference, from, to },
-      { value: alert.threshold, from, to, tone: 'bad' },
-    ];
-  });
-  if (ruled.length > 0) return ruled;
-  const point = history.series.find((series) => series.variant !== 'shadow')?.points.find((each) => each.value !== null && !each.isPartial);
-  return point === undefined || point.value === null ? [] : [{ value: point.value }];
-}
-
-/** Does the whole interval lie beyond what the alert rule of its version allows? */
-function isBad(history: PerformanceHistory, alerts: readonly Alert[], version: number, point: { low: number | null; high: number | null } | undefined): boolean {
-  const threshold = alerts.find((each) => each.metric === history.metric && each.version === version)?.threshold;
-  if (threshold === undefined || point === undefined || point.low === null || point.high === null) return false;
-  return history.betterWhen === 'lower' ? point.low > threshold : point.high < threshold;
-}
-
 const rank = (variant: string): number => (variant === 'champion' ? 0 : variant === 'canary' ? 1 : 2);
 /** By version, the part that answered people first. */
 const inOrder = (series: PerformanceHistory['series']): PerformanceHistory['series'] =>
   [...series].sort((a, b) => a.version - b.version || rank(a.variant) - rank(b.variant));
 
 const nameOf = (series: { version: number; variant: string }): string => `version ${series.version}${series.variant === 'champion' ? '' : ` ${series.variant}`}`;
-const colourOf = (version: number): number => ((version - 1) % seriesCount) + 1;
 
 function History({ history: given, alerts, retrainings, reigns, gutter, windows, extent, hover, onHover }: HistoryShape) {
   const history = useMemo(() => ({ ...given, series: inOrder(given.series) }), [given]);

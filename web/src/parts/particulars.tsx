@@ -1,4 +1,4 @@
-import { plain } from '../platform/format.ts';
+import { plain, spoken } from '../platform/format.ts';
 
 /** An event's data as words; the whole of it when pointed at. */
 export function Particulars({ data }: { data: unknown }) {
@@ -6,7 +6,7 @@ export function Particulars({ data }: { data: unknown }) {
   if (entries.length === 0) return null;
   return (
     <span className="line-clamp-2 text-xs break-words text-ink-2" title={JSON.stringify(data, null, 2)}>
-      {entries.map(([key, value]) => `${key} ${plain(value)}`).join(' · ')}
+      {entries.map(([key, value]) => `${spoken(key)} ${plain(value)}`).join(' · ')}
     </span>
   );
 }

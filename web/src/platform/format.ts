@@ -45,19 +45,24 @@ export function duration(ms: number): string {
 
 const countFormat = new Intl.NumberFormat('en-GB');
 export const count = (value: number): string => countFormat.format(value);
+/** `1 token`, `3 tokens` */
+export const many = (size: number, word: string): string => `${count(size)} ${word}${size === 1 ? '' : 's'}`;
+
+/** A minus as wide as a figure, so that columns stay straight. */
+const minus = (text: string): string => text.replaceAll('-', '−');
 
 /** A measured number: four significant digits, whole numbers as they are. */
 export function number(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return countFormat.format(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(digits - 2);
-  return value.toLocaleString('en-GB', { maximumSignificantDigits: Math.max(digits, Math.floor(Math.log10(size || 1)) + 1) });
+  if (size !== 0 && (size < 1e-4 || size >= 1e9)) return minus(value.toExponential(digits - 2));
+  return minus(value.toLocaleString('en-GB', { maximumSignificantDigits: Math.max(digits, Math.floor(Math.log10(size || 1)) + 1) }));
 }
 
 /** A figure of a chart or table column: the same number of decimals in every row. */
 export const fixed = (value: number | null | undefined, decimals = 3): string =>
-  value === null || value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(decimals);
+  value === null || value === undefined || !Number.isFinite(value) ? '–' : minus(value.toFixed(decimals));
 
 /** A share 0..1 as `93.4 %`. */
 export const share = (value: number | null | undefined, decimals = 1): string =>
@@ -92,6 +97,9 @@ export function plain(value: unknown): string {
     .map(([key, each]) => `${key} ${plain(each)}`)
     .join(', ');
 }
+/** `thingCount` as `thing count` */
+export const spoken = (key: string): string => key.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
 const longId = /\b(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{32,64})\b/g;
 const midnight = /\b(\d{4}-\d{2}-\d{2})T00:00:00(?:\.000)?Z/g;
 

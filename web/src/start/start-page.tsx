@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import type { Project } from '../../../src/start/project/project-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { plain } from '../platform/format.ts';
+import { many, plain } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
@@ -40,8 +40,6 @@ export function StartPage() {
     </Page>
   );
 }
-
-const many = (size: number, word: string): string => `${size} ${word}${size === 1 ? '' : 's'}`;
 
 function ProjectPanel({ project }: { project: Project }) {
   const { datasets, models } = project.declaration;
