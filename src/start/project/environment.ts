@@ -55,7 +55,8 @@ export async function installEnvironment(request: EnvironmentRequest): Promise<E
   request.onLine?.(`installing ${packageCount} packages of poetry.lock`);
   const result = await runProgram(
     poetry.program,
-    [...poetry.args, 'install', '--no-interaction', '--no-ansi'],
+    // compiled once here: a first import of the libraries takes seconds of every later start otherwise
+    [...poetry.args, 'install', '--compile', '--no-interaction', '--no-ansi'],
     {
       folder,
       environment: { ...projectEnvironment(), ...poetry.environment, ...(await sameIndexAsPip()) },

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve, sep } from 'node:path';
 import { messageOf } from '../../platform/errors.ts';
-import { findUp } from '../../platform/home.ts';
+import { packagePath, version } from '../../platform/package-root.ts';
 import { runProgram } from '../project/programs.ts';
 import { contextFile } from './context.ts';
 import { templateNotFetched, templateNotFound } from './template-errors.ts';
@@ -31,17 +31,6 @@ export interface SourceRequest {
 
 export const ownTemplate = 'tilth:ml-project';
 
-/** The folder of the package, whether it runs from its sources or built. */
-const packageFolder = (): string => findUp('package.json', import.meta.dirname) ?? process.cwd();
-
-/** Our templates change with the package, so its version is what a project remembers. */
-const packageVersion = (): string => {
-  const { version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  return `v${version}`;
-};
-
 /**
  * Finds or fetches a template: `tilth:NAME` (ours), a folder, a git address or abbreviation, a local .zip.
  *
@@ -50,8 +39,9 @@ const packageVersion = (): string => {
 export async function openTemplate(request: SourceRequest): Promise<TemplateSource> {
   const address = expand(request.template, request.abbreviations);
   if (address.startsWith('tilth:')) {
-    const folder = join(packageFolder(), 'templates', basename(address.slice('tilth:'.length)));
-    return found(request, folder, address, packageVersion(), () => undefined);
+    const folder = packagePath('templates', basename(address.slice('tilth:'.length)));
+    // our templates change with the package, so its version is what a project remembers
+    return found(request, folder, address, `v${version}`, () => undefined);
   }
   if (address.toLowerCase().endsWith('.zip') && !isRepository(address)) return fromZip(request, address);
   if (isRepository(address)) return fromGit(request, address);
