@@ -64,7 +64,7 @@ test('the environment is installed from the lock once, and again only when the l
   assert.equal(first.outcome, 'installed');
   assert.ok(lines.includes('  - Installing six (1.17.0)'));
   const [call = ''] = calls();
-  assert.match(call, /^install --no-interaction --no-ansi in-project=1 venv= mirror=/);
+  assert.match(call, /^install --compile --no-interaction --no-ansi in-project=1 venv= mirror=/);
   assert.match(call, /mirror=http:\/\/index\.invalid\/simple\/$/, 'Poetry reads the index that pip reads');
   assert.equal((await installEnvironment(request)).outcome, 'in-step');
   assert.equal(calls().length, 1);
