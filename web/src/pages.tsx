@@ -1,4 +1,11 @@
-import { Link, createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import {
+  Link,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from '@tanstack/react-router';
 import { BoardPage } from './board/board-page.tsx';
 import { Failure } from './parts/answer.tsx';
 import { Empty, Page } from './parts/basics.tsx';
@@ -13,7 +20,11 @@ const root = createRootRoute({
     <Page title="Not here" name="Not here">
       <div className="card">
         <Empty title="There is no screen at this address.">
-          Press <kbd>Ctrl K</kbd> to go somewhere, or <Link to="/" className="link">open the board</Link>.
+          Press <kbd>Ctrl K</kbd> to go somewhere, or{' '}
+          <Link to="/" className="link">
+            open the board
+          </Link>
+          .
         </Empty>
       </div>
     </Page>

@@ -18,12 +18,13 @@ export function BoardPage() {
   const query = useApi<Board>('/api/v1/board', {}, { every: follow });
   const models = useApi<RegisteredModel[]>('/api/v1/models');
   return (
-    <Page title="Board" name="Board" lead="Every project through the five practices, as it stands now." cli="tilth status">
-      <Answer
-        query={query}
-        isEmpty={(board) => board.projects.length === 0}
-        empty={<Welcome />}
-      >
+    <Page
+      title="Board"
+      name="Board"
+      lead="Every project through the five practices, as it stands now."
+      cli="tilth status"
+    >
+      <Answer query={query} isEmpty={(board) => board.projects.length === 0} empty={<Welcome />}>
         {(board) => (
           <div className="flex flex-col gap-6">
             {board.projects.map((project) => (
@@ -49,7 +50,11 @@ export function BoardPage() {
   );
 }
 
-const practices: readonly { readonly station: BoardStation['station']; readonly path: string; readonly says: string }[] = [
+const practices: readonly {
+  readonly station: BoardStation['station'];
+  readonly path: string;
+  readonly says: string;
+}[] = [
   { station: 'start', path: '/start', says: 'begin a project from a template' },
   { station: 'develop', path: '/develop/runs', says: 'track runs, version data, reproduce' },
   { station: 'deploy', path: '/deploy/models', says: 'pass the gate, be approved, serve' },
@@ -61,12 +66,15 @@ function Welcome() {
   return (
     <section className="card overflow-hidden" aria-label="Begin">
       <Empty title="Nothing has grown here yet" command="tilth quickstart">
-        One command carries a model on real flights through all five practices: it is developed, deployed, watched, retrained and handed over. Or begin your own:{' '}
-        <code>tilth start ml-project</code>.
+        One command carries a model on real flights through all five practices: it is developed, deployed,
+        watched, retrained and handed over. Or begin your own: <code>tilth start ml-project</code>.
       </Empty>
       <ol className="grid border-t border-line sm:grid-cols-2 lg:grid-cols-5">
         {practices.map((practice) => (
-          <li key={practice.station} className="border-line p-4 not-last:border-b lg:not-last:border-r lg:not-last:border-b-0">
+          <li
+            key={practice.station}
+            className="border-line p-4 not-last:border-b lg:not-last:border-r lg:not-last:border-b-0"
+          >
             <Link to={practice.path} className="flex items-center gap-2 font-medium hover:text-accent">
               <Icon name={practice.station as IconName} size={18} />
               {practice.station}
@@ -80,8 +88,18 @@ function Welcome() {
 }
 
 const stateWord = { todo: 'to do', active: 'under way', done: 'done', attention: 'needs a person' } as const;
-const stateTone: Readonly<Record<BoardStation['state'], Tone>> = { todo: 'plain', active: 'info', done: 'good', attention: 'warn' };
-const stateIcon: Readonly<Record<BoardStation['state'], IconName | undefined>> = { todo: undefined, active: undefined, done: 'check', attention: 'attention' };
+const stateTone: Readonly<Record<BoardStation['state'], Tone>> = {
+  todo: 'plain',
+  active: 'info',
+  done: 'good',
+  attention: 'warn',
+};
+const stateIcon: Readonly<Record<BoardStation['state'], IconName | undefined>> = {
+  todo: undefined,
+  active: undefined,
+  done: 'check',
+  attention: 'attention',
+};
 
 function ProjectBoard({ project }: { project: BoardProject }) {
   return (
@@ -113,7 +131,9 @@ function Station({ station }: { station: BoardStation }) {
       <span
         aria-hidden="true"
         className={`absolute top-0 left-0 h-full w-[3px] xl:h-[3px] xl:w-full ${
-          { todo: 'bg-transparent', active: 'bg-info', done: 'bg-accent', attention: 'bg-warn' }[station.state]
+          { todo: 'bg-transparent', active: 'bg-info', done: 'bg-accent', attention: 'bg-warn' }[
+            station.state
+          ]
         }`}
       />
       <div className="flex items-center justify-between gap-2">
@@ -149,7 +169,15 @@ const shownEventCount = 12;
 
 function Recent({ events }: { events: Board['events'] }) {
   return (
-    <Panel title="Just happened" flush aside={<Link to="/maintain/audit" className="link">all events</Link>}>
+    <Panel
+      title="Just happened"
+      flush
+      aside={
+        <Link to="/maintain/audit" className="link">
+          all events
+        </Link>
+      }
+    >
       {events.length === 0 ? (
         <p className="px-4 py-6 text-sm text-ink-2">Nothing yet.</p>
       ) : (
@@ -160,7 +188,8 @@ function Recent({ events }: { events: Board['events'] }) {
                 <When at={event.at} />
               </span>
               <span className="min-w-0">
-                <span className="text-ink-2">{event.actor}</span> <span className="font-medium">{event.verb}</span>{' '}
+                <span className="text-ink-2">{event.actor}</span>{' '}
+                <span className="font-medium">{event.verb}</span>{' '}
                 <span className="break-all" title={event.thing}>
                   {readable(event.thing)}
                 </span>
@@ -178,7 +207,15 @@ function Recent({ events }: { events: Board['events'] }) {
 
 function Running({ jobs }: { jobs: Board['jobs'] }) {
   return (
-    <Panel title="Running" flush aside={<Link to="/maintain/jobs" className="link">all jobs</Link>}>
+    <Panel
+      title="Running"
+      flush
+      aside={
+        <Link to="/maintain/jobs" className="link">
+          all jobs
+        </Link>
+      }
+    >
       {jobs.length === 0 ? (
         <p className="px-4 py-6 text-sm text-ink-2">No job is running.</p>
       ) : (

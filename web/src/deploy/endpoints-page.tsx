@@ -5,9 +5,10 @@ import type { Endpoint, Plane, RouteRevision } from '../../../src/deploy/endpoin
 import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
 import { ask, segment, useApi } from '../platform/api.ts';
 import { count, microseconds, number, readable, share, shellWord } from '../platform/format.ts';
-import { useUrlState } from '../platform/url.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
-import { Badge, Empty, FilterBox, Page, Panel, When } from '../parts/basics.tsx';
+import { Badge, Empty, Page, Panel, When } from '../parts/basics.tsx';
+import { ListPage } from '../parts/list-page.tsx';
+import { Table, figure } from '../parts/table.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Traffic, totals } from './traffic.tsx';
@@ -18,94 +19,97 @@ const followMs = 2000;
 
 export function EndpointsPage() {
   const query = useApi<Endpoint[]>('/api/v1/endpoints', {}, { every: followMs });
-  const planes = useApi<Plane[]>('/api/v1/serving/planes', {}, { every: followMs });
-  const [filter, setFilter] = useUrlState('filter');
   return (
-    <Page
+    <ListPage
       title="Endpoints"
-      name="Endpoints"
       lead="Stable addresses for predictions, and which versions answer there."
       cli="tilth endpoint list"
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter endpoints" />}
+      query={query}
+      filter="Filter endpoints"
+      wordsOf={(each) => `${each.name} ${each.model}`}
+      empty={
+        <Empty title="No endpoint yet" command="tilth endpoint create NAME --model MODEL">
+          The model’s champion answers there as soon as it has one.
+        </Empty>
+      }
+      after={<Planes />}
     >
-      <section className="card min-w-0" aria-label="Endpoints">
-        <Answer
-          query={query}
-          empty={
-            <Empty title="No endpoint yet" command="tilth endpoint create NAME --model MODEL">
-              The model’s champion answers there as soon as it has one.
-            </Empty>
-          }
+      {(list) => (
+        <Table
+          heads={[
+            'Endpoint',
+            'Model',
+            'Route',
+            figure('Requests per s'),
+            figure('p50'),
+            figure('p99'),
+            figure('Failed'),
+            'Changed',
+          ]}
         >
-          {(list) => (
-            <div className="overflow-x-auto">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>Endpoint</th>
-                    <th>Model</th>
-                    <th>Route</th>
-                    <th className="num">Requests per s</th>
-                    <th className="num">p50</th>
-                    <th className="num">p99</th>
-                    <th className="num">Failed</th>
-                    <th>Changed</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list
-                    .filter((each) => `${each.name} ${each.model}`.toLowerCase().includes(filter.toLowerCase()))
-                    .map((each) => {
-                      const live = totals(each.live);
-                      return (
-                        <tr key={each.name}>
-                          <td>
-                            <Link to={`/deploy/endpoints/${segment(each.name)}`} className="link">
-                              {each.name}
-                            </Link>
-                          </td>
-                          <td>
-                            <Link to={`/deploy/models/${segment(each.model)}`} className="link">
-                              {each.model}
-                            </Link>
-                          </td>
-                          <td>
-                            <RouteWords endpoint={each} />
-                          </td>
-                          <td className="num">{live === null ? '–' : number(live.requestsPerSecond, 3)}</td>
-                          <td className="num whitespace-nowrap">{live === null ? '–' : microseconds(live.p50Us)}</td>
-                          <td className="num whitespace-nowrap">{live === null ? '–' : microseconds(live.p99Us)}</td>
-                          <td className="num">{live === null ? '–' : `${count(live.failedCount)} of ${count(live.requestCount)}`}</td>
-                          <td>
-                            <When at={each.changedAt} />
-                          </td>
-                        </tr>
-                      );
-                    })}
-                </tbody>
-              </table>
-            </div>
-          )}
-        </Answer>
-      </section>
-      <Panel title="Data planes" flush aside="the processes that answer">
-        <Answer query={planes} empty={<Empty title="No data plane has reported" command="tilth up">Endpoints answer from a data plane, which goes on when the control plane is away.</Empty>}>
-          {(list) => (
-            <ul className="divide-y divide-line text-sm">
-              {list.map((plane) => (
-                <li key={plane.plane} className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2">
-                  <Badge tone={plane.isAlive ? 'good' : 'bad'}>{plane.isAlive ? 'alive' : 'silent'}</Badge>
-                  <code className="text-xs">{plane.address}</code>
-                  <span className="text-ink-2">
-                    revision {plane.revision}, up since <When at={plane.startedAt} />, heard <When at={plane.at} />
-                  </span>
-                </li>
-              ))}
-            </ul>
-          )}
-        </Answer>
-      </Panel>
-    </Page>
+          {list.map((each) => {
+            const live = totals(each.live);
+            return (
+              <tr key={each.name}>
+                <td>
+                  <Link to={`/deploy/endpoints/${segment(each.name)}`} className="link">
+                    {each.name}
+                  </Link>
+                </td>
+                <td>
+                  <Link to={`/deploy/models/${segment(each.model)}`} className="link">
+                    {each.model}
+                  </Link>
+                </td>
+                <td>
+                  <RouteWords endpoint={each} />
+                </td>
+                <td className="num">{live === null ? '–' : number(live.requestsPerSecond, 3)}</td>
+                <td className="num whitespace-nowrap">{live === null ? '–' : microseconds(live.p50Us)}</td>
+                <td className="num whitespace-nowrap">{live === null ? '–' : microseconds(live.p99Us)}</td>
+                <td className="num">
+                  {live === null ? '–' : `${count(live.failedCount)} of ${count(live.requestCount)}`}
+                </td>
+                <td>
+                  <When at={each.changedAt} />
+                </td>
+              </tr>
+            );
+          })}
+        </Table>
+      )}
+    </ListPage>
+  );
+}
+
+function Planes() {
+  const planes = useApi<Plane[]>('/api/v1/serving/planes', {}, { every: followMs });
+  return (
+    <Panel title="Data planes" flush aside="the processes that answer">
+      <Answer
+        query={planes}
+        empty={
+          <Empty title="No data plane has reported" command="tilth up">
+            Endpoints answer from a data plane, which goes on when the control plane is away.
+          </Empty>
+        }
+      >
+        {(list) => (
+          <ul className="divide-y divide-line text-sm">
+            {list.map((plane) => (
+              <li key={plane.plane} className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2">
+                <Badge tone={plane.isAlive ? 'good' : 'bad'}>{plane.isAlive ? 'alive' : 'silent'}</Badge>
+                <code className="text-xs">{plane.address}</code>
+                <span className="text-ink-2">
+                  revision {plane.revision}, up since <When at={plane.startedAt} />, heard{' '}
+                  <When at={plane.at} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Answer>
+    </Panel>
   );
 }
 
@@ -115,7 +119,10 @@ const RouteWords = ({ endpoint }: { endpoint: Pick<Endpoint, 'targets' | 'isStop
   return (
     <span className="flex flex-wrap gap-1">
       {endpoint.targets.map((target) => (
-        <Badge key={`${target.variant}/${target.version}`} tone={target.variant === 'champion' ? 'good' : target.variant === 'canary' ? 'info' : 'plain'}>
+        <Badge
+          key={`${target.variant}/${target.version}`}
+          tone={target.variant === 'champion' ? 'good' : target.variant === 'canary' ? 'info' : 'plain'}
+        >
           {target.variant} {target.version}
           {target.variant === 'shadow' ? '' : `, ${share(target.weight, 0)}`}
         </Badge>
@@ -137,7 +144,13 @@ export function EndpointPage() {
       title={
         <>
           {name}
-          {endpoint === undefined ? null : endpoint.isStopped ? <Badge tone="warn">stopped</Badge> : endpoint.live.length > 0 ? <Badge tone="good">answering</Badge> : <Badge>no data plane</Badge>}
+          {endpoint === undefined ? null : endpoint.isStopped ? (
+            <Badge tone="warn">stopped</Badge>
+          ) : endpoint.live.length > 0 ? (
+            <Badge tone="good">answering</Badge>
+          ) : (
+            <Badge>no data plane</Badge>
+          )}
         </>
       }
       lead={
@@ -166,14 +179,32 @@ export function EndpointPage() {
         )
       }
     >
-      <Answer query={query} empty={<div className="card"><Empty title={`No endpoint is called ${name}.`} command="tilth endpoint list" /></div>}>
+      <Answer
+        query={query}
+        empty={
+          <div className="card">
+            <Empty title={`No endpoint is called ${name}.`} command="tilth endpoint list" />
+          </div>
+        }
+      >
         {(data) => (
           <>
             <Traffic endpoint={data} />
             <div className="grid items-start gap-5 xl:grid-cols-2">
-              <Panel title="Route" aside={<>since <When at={data.changedAt} /></>}>
+              <Panel
+                title="Route"
+                aside={
+                  <>
+                    since <When at={data.changedAt} />
+                  </>
+                }
+              >
                 <RouteBars endpoint={data} />
-                <button type="button" className="button button-quiet mt-4 -ml-2 text-bad" onClick={() => setAsking('stop')}>
+                <button
+                  type="button"
+                  className="button button-quiet mt-4 -ml-2 text-bad"
+                  onClick={() => setAsking('stop')}
+                >
                   Take out of service …
                 </button>
               </Panel>
@@ -193,10 +224,20 @@ export function EndpointPage() {
           >
             <Confirm path={`${path}/rollback`} label="Roll back" onDone={close} />
           </Dialog>
-          <Dialog open={asking === 'stop'} onClose={close} title={`Take ${name} out of service`} lead="Nobody gets an answer there until it is created again.">
+          <Dialog
+            open={asking === 'stop'}
+            onClose={close}
+            title={`Take ${name} out of service`}
+            lead="Nobody gets an answer there until it is created again."
+          >
             <Confirm path={`${path}/stop`} label="Take out of service" onDone={close} />
           </Dialog>
-          <Dialog open={asking === 'route'} onClose={close} title={`Change the route of ${name}`} lead="Only approved versions can answer; shadows see every request and answer nobody.">
+          <Dialog
+            open={asking === 'route'}
+            onClose={close}
+            title={`Change the route of ${name}`}
+            lead="Only approved versions can answer; shadows see every request and answer nobody."
+          >
             <RouteForm endpoint={endpoint} path={`${path}/route`} onDone={close} />
           </Dialog>
         </>
@@ -211,7 +252,9 @@ const barClass = { champion: 'bg-accent', canary: 'bg-info', shadow: 'bg-line-st
 function RouteBars({ endpoint }: { endpoint: Endpoint }) {
   if (endpoint.isStopped) return <p className="text-sm text-ink-2">Out of service.</p>;
   if (endpoint.targets.length === 0) {
-    return <p className="text-sm text-ink-2">Waits for a first champion: approve a version of {endpoint.model}.</p>;
+    return (
+      <p className="text-sm text-ink-2">Waits for a first champion: approve a version of {endpoint.model}.</p>
+    );
   }
   return (
     <ul className="flex flex-col gap-3">
@@ -222,12 +265,17 @@ function RouteBars({ endpoint }: { endpoint: Endpoint }) {
               <span className="font-medium">{target.variant}</span>
               <VersionLink model={endpoint.model} version={target.version} />
             </span>
-            <span>{target.variant === 'shadow' ? 'sees every request, answers none' : share(target.weight, 0)}</span>
+            <span>
+              {target.variant === 'shadow' ? 'sees every request, answers none' : share(target.weight, 0)}
+            </span>
           </p>
           <div className="mt-1 h-2 overflow-hidden rounded-sm bg-sunken">
             <div
               className={`h-full rounded-sm ${barClass[target.variant]}`}
-              style={{ width: `${(target.variant === 'shadow' ? 1 : target.weight) * 100}%`, opacity: target.variant === 'shadow' ? 0.35 : 1 }}
+              style={{
+                width: `${(target.variant === 'shadow' ? 1 : target.weight) * 100}%`,
+                opacity: target.variant === 'shadow' ? 0.35 : 1,
+              }}
             />
           </div>
         </li>
@@ -270,7 +318,13 @@ function Confirm({ path, label, onDone }: { path: string; label: string; onDone:
       {error === null ? null : <Failure error={error} />}
       <label className="flex flex-col gap-1 text-sm font-medium">
         Reason
-        <textarea className="field font-normal" rows={2} required value={reason} onChange={(event) => setReason(event.target.value)} />
+        <textarea
+          className="field font-normal"
+          rows={2}
+          required
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+        />
       </label>
       <div>
         <button type="submit" className="button button-danger" disabled={isBusy || reason.trim() === ''}>
@@ -312,7 +366,11 @@ function RouteForm({ endpoint, path, onDone }: { endpoint: Endpoint; path: strin
       {error === null ? null : <Failure error={error} />}
       <label className="flex flex-col gap-1 font-medium">
         Champion
-        <select className="field font-normal" value={champion} onChange={(event) => setChampion(event.target.value)}>
+        <select
+          className="field font-normal"
+          value={champion}
+          onChange={(event) => setChampion(event.target.value)}
+        >
           <option value="">as it is</option>
           {choices}
         </select>
@@ -320,14 +378,26 @@ function RouteForm({ endpoint, path, onDone }: { endpoint: Endpoint; path: strin
       <div className="flex flex-wrap gap-3">
         <label className="flex min-w-40 flex-1 flex-col gap-1 font-medium">
           Canary
-          <select className="field font-normal" value={canary} onChange={(event) => setCanary(event.target.value)}>
+          <select
+            className="field font-normal"
+            value={canary}
+            onChange={(event) => setCanary(event.target.value)}
+          >
             <option value="">none</option>
             {choices}
           </select>
         </label>
         <label className="flex w-32 flex-col gap-1 font-medium">
           Its share, %
-          <input className="field font-normal" type="number" min="1" max="99" value={percent} disabled={canary === ''} onChange={(event) => setPercent(event.target.value)} />
+          <input
+            className="field font-normal"
+            type="number"
+            min="1"
+            max="99"
+            value={percent}
+            disabled={canary === ''}
+            onChange={(event) => setPercent(event.target.value)}
+          />
         </label>
       </div>
       <fieldset>
@@ -339,7 +409,11 @@ function RouteForm({ endpoint, path, onDone }: { endpoint: Endpoint; path: strin
                 type="checkbox"
                 className="accent-(--accent)"
                 checked={shadows.includes(each)}
-                onChange={(event) => setShadows(event.target.checked ? [...shadows, each] : shadows.filter((other) => other !== each))}
+                onChange={(event) =>
+                  setShadows(
+                    event.target.checked ? [...shadows, each] : shadows.filter((other) => other !== each),
+                  )
+                }
               />
               version {each}
             </label>
@@ -348,7 +422,11 @@ function RouteForm({ endpoint, path, onDone }: { endpoint: Endpoint; path: strin
       </fieldset>
       <label className="flex flex-col gap-1 font-medium">
         Reason
-        <input className="field font-normal" value={reason} onChange={(event) => setReason(event.target.value)} />
+        <input
+          className="field font-normal"
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+        />
       </label>
       <div>
         <button type="submit" className="button button-primary" disabled={isBusy}>
@@ -365,34 +443,21 @@ function Routes({ name }: { name: string }) {
     <Panel title="Routes it had" flush>
       <Answer query={query} empty={<Empty title="It had no route yet." />}>
         {(list) => (
-          <div className="overflow-x-auto">
-            <table className="data-table">
-              <thead>
-                <tr>
-                  <th className="num">Revision</th>
-                  <th>Route</th>
-                  <th>By</th>
-                  <th>When</th>
-                  <th>Reason</th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((each) => (
-                  <tr key={each.revision}>
-                    <td className="num">{each.revision}</td>
-                    <td>
-                      <RouteWords endpoint={{ targets: each.targets, isStopped: false }} />
-                    </td>
-                    <td>{each.by}</td>
-                    <td>
-                      <When at={each.at} />
-                    </td>
-                    <td className="min-w-[160px] text-ink-2">{readable(each.reason)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table heads={[figure('Revision'), 'Route', 'By', 'When', 'Reason']}>
+            {list.map((each) => (
+              <tr key={each.revision}>
+                <td className="num">{each.revision}</td>
+                <td>
+                  <RouteWords endpoint={{ targets: each.targets, isStopped: false }} />
+                </td>
+                <td>{each.by}</td>
+                <td>
+                  <When at={each.at} />
+                </td>
+                <td className="min-w-[160px] text-ink-2">{readable(each.reason)}</td>
+              </tr>
+            ))}
+          </Table>
         )}
       </Answer>
     </Panel>

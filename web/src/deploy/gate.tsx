@@ -1,87 +1,92 @@
 import { Link } from '@tanstack/react-router';
 import type { Evidence, GateReport } from '../../../src/deploy/registry/registry-api.ts';
-import { count, day, number } from '../platform/format.ts';
+import { count, days, number } from '../platform/format.ts';
 import { Badge, Id, When } from '../parts/basics.tsx';
+import { Table } from '../parts/table.tsx';
 import { Icon } from '../parts/icon.tsx';
 
 /** Condition by condition: what is asked, what was found, and where it was measured. */
 export const GateTable = ({ report }: { report: GateReport }) => (
-  <div className="overflow-x-auto">
-    <table className="data-table">
-      <caption className="sr-only">Gate of {report.model} version {report.version}</caption>
-      <thead>
-        <tr>
-          <th>Outcome</th>
-          <th>Condition</th>
-          <th>Required</th>
-          <th>Measured</th>
-          <th>Evidence</th>
+  <div>
+    <Table
+      heads={['Outcome', 'Condition', 'Required', 'Measured', 'Evidence']}
+      caption={`Gate of ${report.model} version ${report.version}`}
+    >
+      {inOrder(report.results).map((result) => (
+        <tr key={result.id} className={result.passed ? '' : 'bg-bad-soft/40'}>
+          <td>
+            {result.measured === null && !result.passed ? (
+              <Badge tone="warn" icon="dash">
+                not known
+              </Badge>
+            ) : result.passed ? (
+              <Badge tone="good" icon="check">
+                pass
+              </Badge>
+            ) : (
+              <Badge tone="bad" icon="cross">
+                fail
+              </Badge>
+            )}
+          </td>
+          <td>
+            <span className="font-medium">{result.id}</span>
+            <span className="block text-xs text-ink-3">{result.kind}</span>
+          </td>
+          <td className="min-w-[160px]">{result.required}</td>
+          <td className="min-w-[120px] font-medium">
+            {typeof result.measured === 'number' ? number(result.measured, 5) : (result.measured ?? '–')}
+            {result.evidence.interval === undefined ? null : (
+              <span className="block text-xs font-normal text-ink-2">
+                {number(result.evidence.interval.low)} to {number(result.evidence.interval.high)} at{' '}
+                {result.evidence.interval.confidence * 100} %
+              </span>
+            )}
+            {result.note === null ? null : (
+              <span className="block text-xs font-normal text-ink-2">{result.note}</span>
+            )}
+          </td>
+          <td className="min-w-[180px] text-xs">
+            <EvidenceLinks evidence={result.evidence} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {inOrder(report.results).map((result) => (
-          <tr key={result.id} className={result.passed ? '' : 'bg-bad-soft/40'}>
-            <td>
-              {result.measured === null && !result.passed ? (
-                <Badge tone="warn" icon="dash">
-                  not known
-                </Badge>
-              ) : result.passed ? (
-                <Badge tone="good" icon="check">
-                  pass
-                </Badge>
-              ) : (
-                <Badge tone="bad" icon="cross">
-                  fail
-                </Badge>
-              )}
-            </td>
-            <td>
-              <span className="font-medium">{result.id}</span>
-              <span className="block text-xs text-ink-3">{result.kind}</span>
-            </td>
-            <td className="min-w-[160px]">{result.required}</td>
-            <td className="min-w-[120px] font-medium">
-              {typeof result.measured === 'number' ? number(result.measured, 5) : (result.measured ?? '–')}
-              {result.evidence.interval === undefined ? null : (
-                <span className="block text-xs font-normal text-ink-2">
-                  {number(result.evidence.interval.low)} to {number(result.evidence.interval.high)} at {result.evidence.interval.confidence * 100} %
-                </span>
-              )}
-              {result.note === null ? null : <span className="block text-xs font-normal text-ink-2">{result.note}</span>}
-            </td>
-            <td className="min-w-[180px] text-xs">
-              <EvidenceLinks evidence={result.evidence} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-    {report.results.length === 0 ? <p className="px-4 py-6 text-sm text-ink-2">This model’s gate has no conditions in tilth.yaml.</p> : null}
+      ))}
+    </Table>
+    {report.results.length === 0 ? (
+      <p className="px-4 py-6 text-sm text-ink-2">This model’s gate has no conditions in tilth.yaml.</p>
+    ) : null}
   </div>
 );
 
 type Result = GateReport['results'][number];
 
 /** What did not pass comes first. */
-const inOrder = (results: readonly Result[]): Result[] => [...results].sort((a, b) => Number(a.passed) - Number(b.passed));
+const inOrder = (results: readonly Result[]): Result[] =>
+  [...results].sort((a, b) => Number(a.passed) - Number(b.passed));
 
 const measuredWords = (result: Result): string => {
-  const measured = typeof result.measured === 'number' ? number(result.measured) : (result.measured ?? 'not known');
+  const measured =
+    typeof result.measured === 'number' ? number(result.measured) : (result.measured ?? 'not known');
   const interval = result.evidence.interval;
-  return interval === undefined ? measured : `${measured} (${number(interval.low)} to ${number(interval.high)} at ${interval.confidence * 100} %)`;
+  return interval === undefined
+    ? measured
+    : `${measured} (${number(interval.low)} to ${number(interval.high)} at ${interval.confidence * 100} %)`;
 };
 
 /** Why a version may not be approved, in a sentence per condition. */
 export const Refusal = ({ gate, className = '' }: { gate: GateReport; className?: string }) => (
-  <section aria-label="Why the gate refuses it" className={`flex gap-3 rounded-md bg-bad-soft px-4 py-3 text-sm ${className}`}>
+  <section
+    aria-label="Why the gate refuses it"
+    className={`flex gap-3 rounded-md border border-line border-l-3 border-l-bad bg-surface px-4 py-3 text-sm ${className}`}
+  >
     <Icon name="cross" className="mt-0.5 text-bad" />
     <ul className="flex min-w-0 flex-col gap-1">
       {gate.results
         .filter((result) => !result.passed)
         .map((result) => (
           <li key={result.id}>
-            <strong className="font-medium">The gate refuses it: {result.id}.</strong> Asked: {result.required}. Measured: {measuredWords(result)}.
+            <strong className="font-medium">The gate refuses it: {result.id}.</strong> Asked:{' '}
+            {result.required}. Measured: {measuredWords(result)}.
             {result.note === null ? null : <span className="block text-ink-2">{result.note}</span>}
           </li>
         ))}
@@ -125,11 +130,11 @@ const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
       </li>
     )}
     {evidence.rowCount === undefined ? null : <li>{count(evidence.rowCount)} rows</li>}
-    {evidence.window === undefined ? null : (
+    {evidence.window === undefined ? null : <li>{days(evidence.window.from, evidence.window.to)}</li>}
+    {evidence.at === undefined ? null : (
       <li>
-        {day(evidence.window.from)} – {day(evidence.window.to)}
+        measured <When at={evidence.at} />
       </li>
     )}
-    {evidence.at === undefined ? null : <li>measured <When at={evidence.at} /></li>}
   </ul>
 );

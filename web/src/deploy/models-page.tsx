@@ -2,81 +2,61 @@ import { Link, useParams } from '@tanstack/react-router';
 import type { AliasStay, ModelVersion, RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { count, readable, shellWord } from '../platform/format.ts';
-import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Badge, Empty, FilterBox, Page, Panel, When } from '../parts/basics.tsx';
+import { Badge, Empty, Page, Panel, When } from '../parts/basics.tsx';
+import { ListPage } from '../parts/list-page.tsx';
+import { Table, figure, unseen } from '../parts/table.tsx';
 import { VersionLink } from './version-link.tsx';
 
 export function ModelsPage() {
   const models = useApi<RegisteredModel[]>('/api/v1/models');
-  const [filter, setFilter] = useUrlState('filter');
   return (
-    <Page
+    <ListPage
       title="Models"
-      name="Models"
       lead="Registered models, their versions and which of them is the champion."
       cli="tilth model list"
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter models" />}
+      query={models}
+      filter="Filter models"
+      wordsOf={(model) => model.name}
+      empty={
+        <Empty title="No model is registered yet" command="tilth model register NAME --run RUN_ID">
+          A run that logged a model can be registered. The MLflow client’s <code>register_model</code> does
+          the same.
+        </Empty>
+      }
     >
-      <section className="card min-w-0" aria-label="Models">
-        <Answer
-          query={models}
-          empty={
-            <Empty title="No model is registered yet" command="tilth model register NAME --run RUN_ID">
-              A run that logged a model can be registered. The MLflow client’s <code>register_model</code> does the same.
-            </Empty>
-          }
-        >
-          {(list) => (
-            <div className="overflow-x-auto">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>Model</th>
-                    <th>Aliases</th>
-                    <th className="num">Versions</th>
-                    <th>Gate</th>
-                    <th>Changed</th>
-                    <th>
-                      <span className="sr-only">More</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list
-                    .filter((model) => model.name.toLowerCase().includes(filter.toLowerCase()))
-                    .map((model) => (
-                      <tr key={model.name}>
-                        <td>
-                          <Link to={`/deploy/models/${segment(model.name)}`} className="link">
-                            {model.name}
-                          </Link>
-                          {model.description === null || model.description === '' ? null : (
-                            <span className="block max-w-[60ch] text-sm text-ink-2">{model.description}</span>
-                          )}
-                        </td>
-                        <td>
-                          <Aliases model={model} />
-                        </td>
-                        <td className="num">{count(model.versionCount)}</td>
-                        <td className="whitespace-nowrap">{model.isDeclared ? <Badge tone="accent">declared</Badge> : <Badge>none</Badge>}</td>
-                        <td>
-                          <When at={model.updatedAt} />
-                        </td>
-                        <td className="whitespace-nowrap">
-                          <Link to={`/monitor/${segment(model.name)}`} className="link">
-                            history
-                          </Link>
-                        </td>
-                      </tr>
-                    ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-        </Answer>
-      </section>
-    </Page>
+      {(list) => (
+        <Table heads={['Model', 'Aliases', figure('Versions'), 'Gate', 'Changed', unseen('More')]}>
+          {list.map((model) => (
+            <tr key={model.name}>
+              <td>
+                <Link to={`/deploy/models/${segment(model.name)}`} className="link">
+                  {model.name}
+                </Link>
+                {model.description === null || model.description === '' ? null : (
+                  <span className="block max-w-[60ch] text-sm text-ink-2">{model.description}</span>
+                )}
+              </td>
+              <td>
+                <Aliases model={model} />
+              </td>
+              <td className="num">{count(model.versionCount)}</td>
+              <td className="whitespace-nowrap">
+                {model.isDeclared ? <Badge tone="accent">declared</Badge> : <Badge>none</Badge>}
+              </td>
+              <td>
+                <When at={model.updatedAt} />
+              </td>
+              <td className="whitespace-nowrap">
+                <Link to={`/monitor/${segment(model.name)}`} className="link">
+                  history
+                </Link>
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </ListPage>
   );
 }
 
@@ -117,98 +97,93 @@ export function ModelPage() {
       }
     >
       <Panel title="Versions" flush>
-        <Answer query={versions} empty={<Empty title={`${name} has no version yet`} command={`tilth model register ${shellWord(name)} --run RUN_ID`} />}>
+        <Answer
+          query={versions}
+          empty={
+            <Empty
+              title={`${name} has no version yet`}
+              command={`tilth model register ${shellWord(name)} --run RUN_ID`}
+            />
+          }
+        >
           {(list) => (
-            <div className="overflow-x-auto">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>Version</th>
-                    <th>Aliases</th>
-                    <th>Gate</th>
-                    <th>Approval</th>
-                    <th>Served by</th>
-                    <th>Run</th>
-                    <th>Registered</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list.map((version) => (
-                    <tr key={version.version}>
-                      <td>
-                        <VersionLink model={name} version={version.version} />
-                      </td>
-                      <td>
-                        <span className="flex flex-wrap gap-1">
-                          {version.aliases.map((alias) => (
-                            <Badge key={alias} tone={alias === 'champion' ? 'good' : 'info'}>
-                              {alias}
-                            </Badge>
-                          ))}
-                        </span>
-                      </td>
-                      <td>
-                        <GateBadge version={version} />
-                      </td>
-                      <td>
-                        <ApprovalBadge version={version} />
-                      </td>
-                      <td>{version.engine}</td>
-                      <td>
-                        {version.runId === null ? (
-                          '–'
-                        ) : (
-                          <Link to={`/develop/runs/${version.runId}`} className="link">
-                            {version.runId.slice(0, 8)}
-                          </Link>
-                        )}
-                      </td>
-                      <td className="whitespace-nowrap">
-                        <When at={version.createdAt} /> <span className="text-ink-3">by {version.createdBy}</span>
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table heads={['Version', 'Aliases', 'Gate', 'Approval', 'Served by', 'Run', 'Registered']}>
+              {list.map((version) => (
+                <tr key={version.version}>
+                  <td>
+                    <VersionLink model={name} version={version.version} />
+                  </td>
+                  <td>
+                    <span className="flex flex-wrap gap-1">
+                      {version.aliases.map((alias) => (
+                        <Badge key={alias} tone={alias === 'champion' ? 'good' : 'info'}>
+                          {alias}
+                        </Badge>
+                      ))}
+                    </span>
+                  </td>
+                  <td>
+                    <GateBadge version={version} />
+                  </td>
+                  <td>
+                    <ApprovalBadge version={version} />
+                  </td>
+                  <td>{version.engine}</td>
+                  <td>
+                    {version.runId === null ? (
+                      '–'
+                    ) : (
+                      <Link to={`/develop/runs/${version.runId}`} className="link">
+                        {version.runId.slice(0, 8)}
+                      </Link>
+                    )}
+                  </td>
+                  <td className="whitespace-nowrap">
+                    <When at={version.createdAt} /> <span className="text-ink-3">by {version.createdBy}</span>
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )}
         </Answer>
       </Panel>
       <Panel title="Alias history" flush aside="which version held which alias, when">
-        <Answer query={history} empty={<Empty title="No alias was ever set" command={`tilth model alias ${shellWord(name)} champion 1`} />}>
+        <Answer
+          query={history}
+          empty={
+            <Empty
+              title="No alias was ever set"
+              command={`tilth model alias ${shellWord(name)} champion 1`}
+            />
+          }
+        >
           {(stays) => (
-            <div className="overflow-x-auto">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>Alias</th>
-                    <th>Version</th>
-                    <th>From</th>
-                    <th>Until</th>
-                    <th>By</th>
-                    <th>Reason</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {stays.map((stay) => (
-                    <tr key={`${stay.alias}/${stay.fromAt}/${stay.version}`}>
-                      <td>
-                        <Badge tone={stay.alias === 'champion' ? 'good' : 'info'}>{stay.alias}</Badge>
-                      </td>
-                      <td>
-                        <VersionLink model={name} version={stay.version} />
-                      </td>
-                      <td>
-                        <When at={stay.fromAt} />
-                      </td>
-                      <td>{stay.toAt === null ? <strong className="font-medium">now</strong> : <When at={stay.toAt} />}</td>
-                      <td>{stay.by}</td>
-                      <td className="min-w-[160px] text-ink-2">{stay.reason === null ? '–' : readable(stay.reason)}</td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table heads={['Alias', 'Version', 'From', 'Until', 'By', 'Reason']}>
+              {stays.map((stay) => (
+                <tr key={`${stay.alias}/${stay.fromAt}/${stay.version}`}>
+                  <td>
+                    <Badge tone={stay.alias === 'champion' ? 'good' : 'info'}>{stay.alias}</Badge>
+                  </td>
+                  <td>
+                    <VersionLink model={name} version={stay.version} />
+                  </td>
+                  <td>
+                    <When at={stay.fromAt} />
+                  </td>
+                  <td>
+                    {stay.toAt === null ? (
+                      <strong className="font-medium">now</strong>
+                    ) : (
+                      <When at={stay.toAt} />
+                    )}
+                  </td>
+                  <td>{stay.by}</td>
+                  <td className="min-w-[160px] text-ink-2">
+                    {stay.reason === null ? '–' : readable(stay.reason)}
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )}
         </Answer>
       </Panel>

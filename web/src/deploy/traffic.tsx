@@ -14,7 +14,8 @@ interface Sample {
 /** What all data planes say together; the slowest stands for the latency. */
 export function totals(live: Endpoint['live']) {
   if (live.length === 0) return null;
-  const sum = (part: (each: Endpoint['live'][number]) => number): number => live.reduce((total, each) => total + part(each), 0);
+  const sum = (part: (each: Endpoint['live'][number]) => number): number =>
+    live.reduce((total, each) => total + part(each), 0);
   return {
     requestCount: sum((each) => each.requestCount),
     rowCount: sum((each) => each.rowCount),
@@ -53,12 +54,20 @@ export function Traffic({ endpoint }: { endpoint: Endpoint }) {
     { label: 'failed', value: count(live.failedCount), isBad: live.failedCount > 0 },
   ];
   return (
-    <Panel title="Live traffic" flush aside={`${endpoint.live.length} data ${endpoint.live.length === 1 ? 'plane' : 'planes'}`}>
+    <Panel
+      title="Live traffic"
+      flush
+      aside={`${endpoint.live.length} data ${endpoint.live.length === 1 ? 'plane' : 'planes'}`}
+    >
       <dl className="grid grid-cols-2 sm:grid-cols-3 xl:grid-cols-6">
         {figures.map((figure) => (
           <div key={figure.label} className="flex flex-col-reverse px-4 py-3">
             <dt className="text-xs text-ink-3">{figure.label}</dt>
-            <dd className={`text-xl font-semibold whitespace-nowrap ${figure.isBad === true ? 'text-bad' : ''}`}>{figure.value}</dd>
+            <dd
+              className={`text-xl font-semibold whitespace-nowrap ${figure.isBad === true ? 'text-bad' : ''}`}
+            >
+              {figure.value}
+            </dd>
           </div>
         ))}
       </dl>
@@ -67,7 +76,13 @@ export function Traffic({ endpoint }: { endpoint: Endpoint }) {
           <LineChart
             label="Requests per second since this page was opened"
             x={samples.map((sample) => (sample.at - (samples.at(-1)?.at ?? 0)) / 1000)}
-            lines={[{ label: 'requests per second', colour: 1, values: samples.map((sample) => sample.requestsPerSecond) }]}
+            lines={[
+              {
+                label: 'requests per second',
+                colour: 1,
+                values: samples.map((sample) => sample.requestsPerSecond),
+              },
+            ]}
             height={140}
             format={(value) => number(value, 3)}
             range={[0, Math.max(1, ...samples.map((sample) => sample.requestsPerSecond)) * 1.15]}

@@ -10,8 +10,12 @@ import { Copy, Panel } from '../parts/basics.tsx';
 /** Ask the endpoint with a row of one's own; begins with the newest row that was asked, or with empty values. */
 export function TryPrediction({ endpoint }: { endpoint: Endpoint }) {
   const champion = endpoint.targets.find((target) => target.variant === 'champion')?.version;
-  const version = useApi<ModelVersion>(champion === undefined ? null : `/api/v1/models/${segment(endpoint.model)}/versions/${champion}`);
-  const newest = useApi<PredictionPage>(`/api/v1/models/${segment(endpoint.model)}/predictions`, { limit: 1 });
+  const version = useApi<ModelVersion>(
+    champion === undefined ? null : `/api/v1/models/${segment(endpoint.model)}/versions/${champion}`,
+  );
+  const newest = useApi<PredictionPage>(`/api/v1/models/${segment(endpoint.model)}/predictions`, {
+    limit: 1,
+  });
   const [typed, setTyped] = useState<string | null>(null);
   const [answer, setAnswer] = useState<unknown>(null);
   const [error, setError] = useState<unknown>(null);
@@ -32,7 +36,11 @@ export function TryPrediction({ endpoint }: { endpoint: Endpoint }) {
     setBusy(true);
     setError(null);
     try {
-      setAnswer(await ask('POST', `/api/v1/endpoints/${segment(endpoint.name)}/invocations`, { dataframe_records: [row] }));
+      setAnswer(
+        await ask('POST', `/api/v1/endpoints/${segment(endpoint.name)}/invocations`, {
+          dataframe_records: [row],
+        }),
+      );
     } catch (thrown) {
       setAnswer(null);
       setError(thrown);
@@ -44,8 +52,14 @@ export function TryPrediction({ endpoint }: { endpoint: Endpoint }) {
       title="Try a prediction"
       aside={
         <>
-          <Copy text={`curl -s ${shellWord(url)} -H 'content-type: application/json' -d ${shellWord(body)}`} label="curl" />
-          <Copy text={`import requests\n\nanswer = requests.post("${url}", json={"dataframe_records": [${pythonOf(row)}]})\nprint(answer.json())`} label="Python" />
+          <Copy
+            text={`curl -s ${shellWord(url)} -H 'content-type: application/json' -d ${shellWord(body)}`}
+            label="curl"
+          />
+          <Copy
+            text={`import requests\n\nanswer = requests.post("${url}", json={"dataframe_records": [${pythonOf(row)}]})\nprint(answer.json())`}
+            label="Python"
+          />
           <Copy text={`tilth predict ${shellWord(endpoint.name)} --row ${shellWord(oneLine)}`} label="CLI" />
         </>
       }
@@ -77,19 +91,30 @@ export function TryPrediction({ endpoint }: { endpoint: Endpoint }) {
       </form>
       <div aria-live="polite" className="mt-3">
         {error === null ? null : <Failure error={error} />}
-        {answer === null ? null : <pre className="overflow-x-auto rounded-md bg-sunken p-3 text-xs">{JSON.stringify(answer, null, 2)}</pre>}
+        {answer === null ? null : (
+          <pre className="overflow-x-auto rounded-md bg-sunken p-3 text-xs">
+            {JSON.stringify(answer, null, 2)}
+          </pre>
+        )}
       </div>
     </Panel>
   );
 }
 
 const emptyRow = (version: ModelVersion | undefined): Record<string, number | string | boolean> =>
-  Object.fromEntries((version?.schema?.inputs ?? []).map((input) => [input.name, input.datatype === 'BYTES' ? '' : input.datatype === 'BOOL' ? false : 0]));
+  Object.fromEntries(
+    (version?.schema?.inputs ?? []).map((input) => [
+      input.name,
+      input.datatype === 'BYTES' ? '' : input.datatype === 'BOOL' ? false : 0,
+    ]),
+  );
 
 function parsed(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
   } catch {
     return null;
   }
@@ -100,5 +125,8 @@ const pythonOf = (row: Record<string, unknown> | null): string =>
   row === null
     ? '{}'
     : `{${Object.entries(row)
-        .map(([key, value]) => `${JSON.stringify(key)}: ${value === null ? 'None' : value === true ? 'True' : value === false ? 'False' : JSON.stringify(value)}`)
+        .map(
+          ([key, value]) =>
+            `${JSON.stringify(key)}: ${value === null ? 'None' : value === true ? 'True' : value === false ? 'False' : JSON.stringify(value)}`,
+        )
         .join(', ')}}`;

@@ -7,6 +7,7 @@ import { ask, segment, useApi } from '../platform/api.ts';
 import { bytes, count, number, plain, share, shellWord } from '../platform/format.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Facts, Id, Page, Panel, When } from '../parts/basics.tsx';
+import { Table } from '../parts/table.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { TokenForm } from '../parts/shell.tsx';
 import { GateTable, Refusal } from './gate.tsx';
@@ -41,7 +42,10 @@ export function VersionPage() {
       actions={
         <>
           <Act path={`${path}/gate`} label="Evaluate the gate" />
-          {found === undefined || found.approvals.some((each) => each.state === 'waiting' || each.state === 'granted') ? null : <Act path={`${path}/request`} label="Request approval" body={{}} />}
+          {found === undefined ||
+          found.approvals.some((each) => each.state === 'waiting' || each.state === 'granted') ? null : (
+            <Act path={`${path}/request`} label="Request approval" body={{}} />
+          )}
           {waiting === undefined ? null : (
             <>
               <button type="button" className="button button-danger" onClick={() => setDecision('reject')}>
@@ -55,11 +59,29 @@ export function VersionPage() {
         </>
       }
     >
-      <Answer query={query} empty={<div className="card"><Empty title={`${name} has no version ${version}.`} command={`tilth model show ${shellWord(name)}`} /></div>}>
+      <Answer
+        query={query}
+        empty={
+          <div className="card">
+            <Empty
+              title={`${name} has no version ${version}.`}
+              command={`tilth model show ${shellWord(name)}`}
+            />
+          </div>
+        }
+      >
         {(data) => (
           <>
             {data.gate === null || data.gate.passed ? null : <Refusal gate={data.gate} />}
-            <Panel title="What it is" aside={<><GateBadge version={data} /><ApprovalBadge version={data} /></>}>
+            <Panel
+              title="What it is"
+              aside={
+                <>
+                  <GateBadge version={data} />
+                  <ApprovalBadge version={data} />
+                </>
+              }
+            >
               <Facts
                 facts={[
                   {
@@ -73,15 +95,40 @@ export function VersionPage() {
                         </Link>
                       ),
                   },
-                  { label: 'Trained on data', value: data.dataVersion === null ? '–' : <Id text={data.dataVersion} letters={12} /> },
-                  { label: 'Served by', value: data.engine === 'pending' ? 'conversion under way' : data.engine === 'onnx' ? `ONNX, ${bytes(data.onnxByteCount ?? 0)}` : 'a Python worker' },
+                  {
+                    label: 'Trained on data',
+                    value: data.dataVersion === null ? '–' : <Id text={data.dataVersion} letters={12} />,
+                  },
+                  {
+                    label: 'Served by',
+                    value:
+                      data.engine === 'pending'
+                        ? 'conversion under way'
+                        : data.engine === 'onnx'
+                          ? `ONNX, ${bytes(data.onnxByteCount ?? 0)}`
+                          : 'a Python worker',
+                  },
                   { label: 'Status', value: data.status },
-                  { label: 'Registered', value: <><When at={data.createdAt} /> by {data.createdBy}</> },
-                  { label: 'Model bytes', value: data.onnxDigest === null ? '–' : <Id text={data.onnxDigest} letters={12} /> },
+                  {
+                    label: 'Registered',
+                    value: (
+                      <>
+                        <When at={data.createdAt} /> by {data.createdBy}
+                      </>
+                    ),
+                  },
+                  {
+                    label: 'Model bytes',
+                    value: data.onnxDigest === null ? '–' : <Id text={data.onnxDigest} letters={12} />,
+                  },
                 ]}
               />
-              {data.reason === null ? null : <p className="mt-4 text-sm text-ink-2">Not converted: {data.reason}</p>}
-              {data.description === null || data.description === '' ? null : <p className="mt-4 max-w-prose">{data.description}</p>}
+              {data.reason === null ? null : (
+                <p className="mt-4 text-sm text-ink-2">Not converted: {data.reason}</p>
+              )}
+              {data.description === null || data.description === '' ? null : (
+                <p className="mt-4 max-w-prose">{data.description}</p>
+              )}
             </Panel>
             <Panel
               title="Gate"
@@ -95,21 +142,33 @@ export function VersionPage() {
               }
             >
               {data.gate === null ? (
-                <Empty title="The gate was not evaluated yet" command={`tilth model gate ${shellWord(name)} ${version}`} />
+                <Empty
+                  title="The gate was not evaluated yet"
+                  command={`tilth model gate ${shellWord(name)} ${version}`}
+                />
               ) : (
                 <GateTable report={data.gate} />
               )}
             </Panel>
             <div className="grid items-start gap-5 xl:grid-cols-2">
               <Panel title="Parity of Python and ONNX" flush={data.parity === null}>
-                {data.parity === null ? <Empty title="Not measured">Parity is measured when the version is converted.</Empty> : <ParityView parity={data.parity} />}
+                {data.parity === null ? (
+                  <Empty title="Not measured">Parity is measured when the version is converted.</Empty>
+                ) : (
+                  <ParityView parity={data.parity} />
+                )}
               </Panel>
               <Panel title="Approvals" flush>
                 {data.approvals.length === 0 ? (
                   data.gate?.passed === false ? (
-                    <Empty title="Nobody may be asked">Approval is asked for once every condition of the gate passes.</Empty>
+                    <Empty title="Nobody may be asked">
+                      Approval is asked for once every condition of the gate passes.
+                    </Empty>
                   ) : (
-                    <Empty title="Nobody asked for approval yet" command={`tilth model request ${shellWord(name)} ${version}`} />
+                    <Empty
+                      title="Nobody asked for approval yet"
+                      command={`tilth model request ${shellWord(name)} ${version}`}
+                    />
                   )
                 ) : (
                   <ul className="divide-y divide-line">
@@ -121,33 +180,27 @@ export function VersionPage() {
               </Panel>
             </div>
             {data.schema === null ? null : (
-              <Panel title="What it takes and gives" flush aside={data.schemaHash === null ? null : <Id text={data.schemaHash} letters={12} />}>
-                <div className="overflow-x-auto">
-                  <table className="data-table">
-                    <thead>
-                      <tr>
-                        <th>Direction</th>
-                        <th>Name</th>
-                        <th>Type</th>
-                        <th>Shape</th>
-                        <th>May be missing</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {[...data.schema.inputs.map((each) => ({ ...each, way: 'takes' })), ...data.schema.outputs.map((each) => ({ ...each, way: 'gives' }))].map((each) => (
-                        <tr key={`${each.way}/${each.name}`}>
-                          <td className="text-ink-3">{each.way}</td>
-                          <td>
-                            <code>{each.name}</code>
-                          </td>
-                          <td>{each.datatype}</td>
-                          <td>[{each.shape.join(', ')}]</td>
-                          <td>{each.nullable ? 'yes' : 'no'}</td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
+              <Panel
+                title="What it takes and gives"
+                flush
+                aside={data.schemaHash === null ? null : <Id text={data.schemaHash} letters={12} />}
+              >
+                <Table heads={['Direction', 'Name', 'Type', 'Shape', 'May be missing']}>
+                  {[
+                    ...data.schema.inputs.map((each) => ({ ...each, way: 'takes' })),
+                    ...data.schema.outputs.map((each) => ({ ...each, way: 'gives' })),
+                  ].map((each) => (
+                    <tr key={`${each.way}/${each.name}`}>
+                      <td className="text-ink-3">{each.way}</td>
+                      <td>
+                        <code>{each.name}</code>
+                      </td>
+                      <td>{each.datatype}</td>
+                      <td>[{each.shape.join(', ')}]</td>
+                      <td>{each.nullable ? 'yes' : 'no'}</td>
+                    </tr>
+                  ))}
+                </Table>
               </Panel>
             )}
           </>
@@ -156,17 +209,35 @@ export function VersionPage() {
       <Dialog
         open={decision !== null}
         onClose={() => setDecision(null)}
-        title={decision === 'approve' ? `Approve ${name} version ${version}` : `Reject ${name} version ${version}`}
-        lead={waiting === undefined ? '' : `Asked by ${waiting.requestedBy} for the alias ${waiting.alias}. The decision holds for exactly these bytes, this data and this gate report.`}
+        title={
+          decision === 'approve' ? `Approve ${name} version ${version}` : `Reject ${name} version ${version}`
+        }
+        lead={
+          waiting === undefined
+            ? ''
+            : `Asked by ${waiting.requestedBy} for the alias ${waiting.alias}. The decision holds for exactly these bytes, this data and this gate report.`
+        }
       >
-        {decision === null || found === undefined ? null : <Decide path={path} decision={decision} version={found} onDone={() => setDecision(null)} />}
+        {decision === null || found === undefined ? null : (
+          <Decide path={path} decision={decision} version={found} onDone={() => setDecision(null)} />
+        )}
       </Dialog>
     </Page>
   );
 }
 
 /** A button that asks the server and shows what it said; nothing changes on the page before the answer. */
-export function Act({ path, label, body = {}, method = 'POST' }: { path: string; label: string; body?: unknown; method?: string }) {
+export function Act({
+  path,
+  label,
+  body = {},
+  method = 'POST',
+}: {
+  path: string;
+  label: string;
+  body?: unknown;
+  method?: string;
+}) {
   const client = useQueryClient();
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
@@ -192,7 +263,17 @@ export function Act({ path, label, body = {}, method = 'POST' }: { path: string;
   );
 }
 
-function Decide({ path, decision, version, onDone }: { path: string; decision: Decision; version: ModelVersion; onDone: () => void }) {
+function Decide({
+  path,
+  decision,
+  version,
+  onDone,
+}: {
+  path: string;
+  decision: Decision;
+  version: ModelVersion;
+  onDone: () => void;
+}) {
   const client = useQueryClient();
   const me = useApi<WhoAmI>('/api/v1/me');
   const [reason, setReason] = useState('');
@@ -215,7 +296,8 @@ function Decide({ path, decision, version, onDone }: { path: string; decision: D
     <div className="flex flex-col gap-5">
       {version.gate === null ? null : (
         <p className="text-sm">
-          The gate: {version.gate.results.filter((result) => result.passed).length} of {version.gate.results.length} conditions pass.
+          The gate: {version.gate.results.filter((result) => result.passed).length} of{' '}
+          {version.gate.results.length} conditions pass.
         </p>
       )}
       {mayApprove ? (
@@ -225,7 +307,8 @@ function Decide({ path, decision, version, onDone }: { path: string; decision: D
       ) : (
         <div className="rounded-md bg-warn-soft p-4">
           <p className="mb-3 text-sm">
-            {me.data === undefined || me.data.kind === 'local' ? 'The local user' : me.data.name} may not decide: it takes the role reviewer. Act as a person who has it.
+            {me.data === undefined || me.data.kind === 'local' ? 'The local user' : me.data.name} may not
+            decide: it takes the role reviewer. Act as a person who has it.
           </p>
           <TokenForm />
         </div>
@@ -240,10 +323,20 @@ function Decide({ path, decision, version, onDone }: { path: string; decision: D
       >
         <label className="flex flex-col gap-1 text-sm font-medium">
           Reason
-          <textarea className="field font-normal" rows={3} required value={reason} onChange={(event) => setReason(event.target.value)} />
+          <textarea
+            className="field font-normal"
+            rows={3}
+            required
+            value={reason}
+            onChange={(event) => setReason(event.target.value)}
+          />
         </label>
         <div>
-          <button type="submit" className={`button ${decision === 'approve' ? 'button-primary' : 'button-danger'}`} disabled={isBusy || reason.trim() === ''}>
+          <button
+            type="submit"
+            className={`button ${decision === 'approve' ? 'button-primary' : 'button-danger'}`}
+            disabled={isBusy || reason.trim() === ''}
+          >
             {decision === 'approve' ? 'Approve' : 'Reject'}
           </button>
         </div>
@@ -259,7 +352,8 @@ const ApprovalRow = ({ approval }: { approval: Approval }) => (
     <p className="flex flex-wrap items-center gap-2">
       <Badge tone={approvalTone[approval.state]}>{approval.state}</Badge>
       <span>
-        asked by {approval.requestedBy} for <strong className="font-medium">{approval.alias}</strong> <When at={approval.requestedAt} />
+        asked by {approval.requestedBy} for <strong className="font-medium">{approval.alias}</strong>{' '}
+        <When at={approval.requestedAt} />
       </span>
       {approval.isSingleEye ? <Badge tone="warn">single eye</Badge> : null}
     </p>

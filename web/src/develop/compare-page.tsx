@@ -36,12 +36,22 @@ export function ComparePage() {
           </Empty>
         </div>
       ) : (
-        <Answer query={query} empty={<div className="card"><Empty title="None of these runs exists." /></div>}>
+        <Answer
+          query={query}
+          empty={
+            <div className="card">
+              <Empty title="None of these runs exists." />
+            </div>
+          }
+        >
           {(comparison) => {
             const names = comparison.runs.map((run) => run.name);
-            const metrics = comparison.fields.filter((field) => field.kind === 'metric').map((field) => field.key);
+            const metrics = comparison.fields
+              .filter((field) => field.kind === 'metric')
+              .map((field) => field.key);
             // a metric with several steps has a curve to show
-            const isCurve = (key: string): boolean => comparison.runs.some((run) => (run.metrics[key]?.step ?? 0) > 0);
+            const isCurve = (key: string): boolean =>
+              comparison.runs.some((run) => (run.metrics[key]?.step ?? 0) > 0);
             const shown = metrics.includes(metric) ? metric : (metrics.find(isCurve) ?? metrics[0] ?? '');
             return (
               <>
@@ -50,7 +60,12 @@ export function ComparePage() {
                   flush
                   aside={
                     <>
-                      <FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />
+                      <FilterBox
+                        value={filter}
+                        onChange={setFilter}
+                        placeholder="Filter keys"
+                        className="w-44"
+                      />
                       <Segmented
                         label="Rows"
                         value={show}
@@ -70,7 +85,12 @@ export function ComparePage() {
                     title="Curves"
                     flush
                     aside={
-                      <select className="field" aria-label="Metric" value={shown} onChange={(event) => setMetric(event.target.value)}>
+                      <select
+                        className="field"
+                        aria-label="Metric"
+                        value={shown}
+                        onChange={(event) => setMetric(event.target.value)}
+                      >
                         {metrics.map((key) => (
                           <option key={key}>{key}</option>
                         ))}
@@ -99,7 +119,10 @@ const groups = [
 function Sides({ comparison, isAll, filter }: { comparison: Comparison; isAll: boolean; filter: string }) {
   const { runs } = comparison;
   const shown = comparison.fields.filter(
-    (field) => !field.key.startsWith('mlflow.') && field.key.toLowerCase().includes(filter) && (isAll || field.isDifferent),
+    (field) =>
+      !field.key.startsWith('mlflow.') &&
+      field.key.toLowerCase().includes(filter) &&
+      (isAll || field.isDifferent),
   );
   return (
     <div className="overflow-x-auto">
@@ -110,7 +133,11 @@ function Sides({ comparison, isAll, filter }: { comparison: Comparison; isAll: b
             {runs.map((run, index) => (
               <th key={run.id}>
                 <span className="flex items-center gap-2">
-                  <span className="size-2.5 rounded-full" style={{ background: seriesColour(index) }} aria-hidden="true" />
+                  <span
+                    className="size-2.5 rounded-full"
+                    style={{ background: seriesColour(index) }}
+                    aria-hidden="true"
+                  />
                   <Link to={`/develop/runs/${run.id}`} className="link">
                     {run.name}
                   </Link>
@@ -124,8 +151,12 @@ function Sides({ comparison, isAll, filter }: { comparison: Comparison; isAll: b
             <td className="sticky left-0 bg-surface text-ink-2">status</td>
             {runs.map((run) => (
               <td key={run.id} className="whitespace-nowrap">
-                <Badge tone={statusTone[run.status.toLowerCase()] ?? 'plain'}>{run.status.toLowerCase()}</Badge>
-                <span className="ml-2 text-xs text-ink-3">{run.endedAt === null ? '' : duration(run.endedAt - run.startedAt)}</span>
+                <Badge tone={statusTone[run.status.toLowerCase()] ?? 'plain'}>
+                  {run.status.toLowerCase()}
+                </Badge>
+                <span className="ml-2 text-xs text-ink-3">
+                  {run.endedAt === null ? '' : duration(run.endedAt - run.startedAt)}
+                </span>
               </td>
             ))}
           </tr>
@@ -138,19 +169,36 @@ function Sides({ comparison, isAll, filter }: { comparison: Comparison; isAll: b
                   {title}
                 </th>
               </tr>,
-              ...fields.map((field) => <FieldRow key={`${kind}/${field.key}`} field={field} runs={runs} isMarked={isAll && field.isDifferent} />),
+              ...fields.map((field) => (
+                <FieldRow
+                  key={`${kind}/${field.key}`}
+                  field={field}
+                  runs={runs}
+                  isMarked={isAll && field.isDifferent}
+                />
+              )),
             ];
           })}
         </tbody>
       </table>
       {shown.length === 0 ? (
-        <p className="px-4 py-6 text-sm text-ink-2">{filter === '' ? 'These runs have the same params and metrics.' : 'No key fits this filter.'}</p>
+        <p className="px-4 py-6 text-sm text-ink-2">
+          {filter === '' ? 'These runs have the same params and metrics.' : 'No key fits this filter.'}
+        </p>
       ) : null}
     </div>
   );
 }
 
-function FieldRow({ field, runs, isMarked }: { field: Comparison['fields'][number]; runs: Comparison['runs']; isMarked: boolean }) {
+function FieldRow({
+  field,
+  runs,
+  isMarked,
+}: {
+  field: Comparison['fields'][number];
+  runs: Comparison['runs'];
+  isMarked: boolean;
+}) {
   return (
     <tr>
       <td className="sticky left-0 max-w-[45vw] truncate bg-surface text-ink-2" title={field.key}>

@@ -1,77 +1,80 @@
 import { Link, useParams } from '@tanstack/react-router';
-import type { ContractReport, ContractState, Dataset, DatasetVersion, DatasetWithVersions } from '../../../src/develop/data/data-api.ts';
+import type {
+  ContractReport,
+  ContractState,
+  Dataset,
+  DatasetVersion,
+  DatasetWithVersions,
+} from '../../../src/develop/data/data-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { bytes, count, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Badge, Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
+import { Badge, Empty, Facts, Id, Page, Panel, When } from '../parts/basics.tsx';
+import { ListPage } from '../parts/list-page.tsx';
+import { Table, figure } from '../parts/table.tsx';
 
 export function DataPage() {
   const query = useApi<Dataset[]>('/api/v1/datasets');
-  const [filter, setFilter] = useUrlState('filter');
   return (
-    <Page
+    <ListPage
       title="Data"
-      name="Data"
       lead="Governed names for data: whose it is, what must hold, and every version by its content hash."
       cli="tilth data list"
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter datasets" />}
+      query={query}
+      filter="Filter datasets"
+      wordsOf={(dataset) => `${dataset.name} ${dataset.project} ${dataset.owner ?? ''}`}
+      empty={
+        <Empty title="No dataset version is known yet" command="tilth data add data/flights">
+          Its content hash, contract and owner are kept here; the bytes stay in the project’s DVC cache.
+        </Empty>
+      }
     >
-      <section className="card min-w-0" aria-label="Datasets">
-        <Answer
-          query={query}
-          empty={
-            <Empty title="No dataset version is known yet" command="tilth data add data/flights">
-              Its content hash, contract and owner are kept here; the bytes stay in the project’s DVC cache.
-            </Empty>
-          }
+      {(list) => (
+        <Table
+          heads={[
+            'Dataset',
+            'Contract',
+            'Owner',
+            'Classification',
+            figure('Versions'),
+            figure('Rows'),
+            figure('Size'),
+            'Newest',
+          ]}
         >
-          {(list) => (
-            <div className="overflow-x-auto">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>Dataset</th>
-                    <th>Contract</th>
-                    <th>Owner</th>
-                    <th>Classification</th>
-                    <th className="num">Versions</th>
-                    <th className="num">Rows</th>
-                    <th className="num">Size</th>
-                    <th>Newest</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {list
-                    .filter((dataset) => `${dataset.name} ${dataset.project} ${dataset.owner ?? ''}`.toLowerCase().includes(filter.toLowerCase()))
-                    .map((dataset) => (
-                      <tr key={dataset.name}>
-                        <td>
-                          <Link to={`/develop/data/${segment(dataset.name)}`} className="link">
-                            {dataset.name}
-                          </Link>
-                          <span className="block text-xs text-ink-3">
-                            {dataset.project} · {dataset.path}
-                          </span>
-                        </td>
-                        <td>{dataset.latest === null ? '–' : <ContractBadge state={dataset.latest.contractState} />}</td>
-                        <td>{dataset.owner ?? '–'}</td>
-                        <td>{dataset.classification ?? '–'}</td>
-                        <td className="num">{count(dataset.versionCount)}</td>
-                        <td className="num">{dataset.latest?.rowCount === null || dataset.latest === null ? '–' : count(dataset.latest.rowCount)}</td>
-                        <td className="num whitespace-nowrap">{dataset.latest === null ? '–' : bytes(dataset.latest.size)}</td>
-                        <td>
-                          <When at={dataset.latest?.createdAt} />
-                        </td>
-                      </tr>
-                    ))}
-                </tbody>
-              </table>
-            </div>
-          )}
-        </Answer>
-      </section>
-    </Page>
+          {list.map((dataset) => (
+            <tr key={dataset.name}>
+              <td>
+                <Link to={`/develop/data/${segment(dataset.name)}`} className="link">
+                  {dataset.name}
+                </Link>
+                <span className="block text-xs text-ink-3">
+                  {dataset.project} · {dataset.path}
+                </span>
+              </td>
+              <td>
+                {dataset.latest === null ? '–' : <ContractBadge state={dataset.latest.contractState} />}
+              </td>
+              <td>{dataset.owner ?? '–'}</td>
+              <td>{dataset.classification ?? '–'}</td>
+              <td className="num">{count(dataset.versionCount)}</td>
+              <td className="num">
+                {dataset.latest?.rowCount === null || dataset.latest === null
+                  ? '–'
+                  : count(dataset.latest.rowCount)}
+              </td>
+              <td className="num whitespace-nowrap">
+                {dataset.latest === null ? '–' : bytes(dataset.latest.size)}
+              </td>
+              <td>
+                <When at={dataset.latest?.createdAt} />
+              </td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </ListPage>
   );
 }
 
@@ -79,7 +82,10 @@ const contractTone = { passed: 'good', broken: 'bad', none: 'plain' } as const;
 const contractWord = { passed: 'contract holds', broken: 'contract broken', none: 'no contract' } as const;
 
 const ContractBadge = ({ state }: { state: ContractState }) => (
-  <Badge tone={contractTone[state]} {...(state === 'none' ? {} : { icon: state === 'passed' ? ('check' as const) : ('cross' as const) })}>
+  <Badge
+    tone={contractTone[state]}
+    {...(state === 'none' ? {} : { icon: state === 'passed' ? ('check' as const) : ('cross' as const) })}
+  >
     {contractWord[state]}
   </Badge>
 );
@@ -94,12 +100,30 @@ export function DatasetPage() {
       name={name}
       cli={`tilth data contract check ${shellWord(name)}`}
       actions={
-        <Link to="/develop/lineage" search={{ of: query.data?.versions[0] === undefined ? '' : `dataset-version:${name}@${query.data.versions[0].md5}` } as never} className="button">
+        <Link
+          to="/develop/lineage"
+          search={
+            {
+              of:
+                query.data?.versions[0] === undefined
+                  ? ''
+                  : `dataset-version:${name}@${query.data.versions[0].md5}`,
+            } as never
+          }
+          className="button"
+        >
           Lineage
         </Link>
       }
     >
-      <Answer query={query} empty={<div className="card"><Empty title={`No dataset is called ${name}.`} command="tilth data list" /></div>}>
+      <Answer
+        query={query}
+        empty={
+          <div className="card">
+            <Empty title={`No dataset is called ${name}.`} command="tilth data list" />
+          </div>
+        }
+      >
         {(dataset) => {
           const version = dataset.versions.find((each) => each.md5 === chosen) ?? dataset.versions[0];
           return (
@@ -117,42 +141,41 @@ export function DatasetPage() {
                 />
               </Panel>
               <Panel title="Versions" flush>
-                <div className="overflow-x-auto">
-                  <table className="data-table">
-                    <thead>
-                      <tr>
-                        <th>Content</th>
-                        <th>Contract</th>
-                        <th className="num">Rows</th>
-                        <th className="num">Files</th>
-                        <th className="num">Size</th>
-                        <th>Commit</th>
-                        <th>Added</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {dataset.versions.map((each) => (
-                        <tr key={each.md5} aria-selected={each.md5 === version?.md5} className={each.md5 === version?.md5 ? 'bg-accent-soft' : ''}>
-                          <td>
-                            <button type="button" className="link" onClick={() => setChosen(each.md5)}>
-                              <code title={each.md5}>{each.md5.slice(0, 12)}</code>
-                            </button>
-                          </td>
-                          <td>
-                            <ContractBadge state={each.contractState} />
-                          </td>
-                          <td className="num">{each.rowCount === null ? '–' : count(each.rowCount)}</td>
-                          <td className="num">{count(each.fileCount)}</td>
-                          <td className="num whitespace-nowrap">{bytes(each.size)}</td>
-                          <td>{each.commit === null ? '–' : <Id text={each.commit} />}</td>
-                          <td className="whitespace-nowrap">
-                            <When at={each.createdAt} /> <span className="text-ink-3">by {each.createdBy}</span>
-                          </td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
+                <Table
+                  heads={[
+                    'Content',
+                    'Contract',
+                    figure('Rows'),
+                    figure('Files'),
+                    figure('Size'),
+                    'Commit',
+                    'Added',
+                  ]}
+                >
+                  {dataset.versions.map((each) => (
+                    <tr
+                      key={each.md5}
+                      aria-selected={each.md5 === version?.md5}
+                      className={each.md5 === version?.md5 ? 'bg-accent-soft' : ''}
+                    >
+                      <td>
+                        <button type="button" className="link" onClick={() => setChosen(each.md5)}>
+                          <code title={each.md5}>{each.md5.slice(0, 12)}</code>
+                        </button>
+                      </td>
+                      <td>
+                        <ContractBadge state={each.contractState} />
+                      </td>
+                      <td className="num">{each.rowCount === null ? '–' : count(each.rowCount)}</td>
+                      <td className="num">{count(each.fileCount)}</td>
+                      <td className="num whitespace-nowrap">{bytes(each.size)}</td>
+                      <td>{each.commit === null ? '–' : <Id text={each.commit} />}</td>
+                      <td className="whitespace-nowrap">
+                        <When at={each.createdAt} /> <span className="text-ink-3">by {each.createdBy}</span>
+                      </td>
+                    </tr>
+                  ))}
+                </Table>
               </Panel>
               {version === undefined ? null : <VersionReport version={version} />}
             </>
@@ -166,9 +189,16 @@ export function DatasetPage() {
 function VersionReport({ version }: { version: DatasetVersion }) {
   return (
     <div className="grid items-start gap-5 xl:grid-cols-[2fr_1fr]">
-      <Panel title={`Check of ${version.md5.slice(0, 12)}`} flush aside={<ContractBadge state={version.contractState} />}>
+      <Panel
+        title={`Check of ${version.md5.slice(0, 12)}`}
+        flush
+        aside={<ContractBadge state={version.contractState} />}
+      >
         {version.report === null ? (
-          <Empty title="This version was not checked" command={`tilth data contract check ${shellWord(version.dataset)}`}>
+          <Empty
+            title="This version was not checked"
+            command={`tilth data contract check ${shellWord(version.dataset)}`}
+          >
             Name a contract for the dataset in tilth.yaml.
           </Empty>
         ) : (
@@ -209,52 +239,43 @@ const Report = ({ report }: { report: ContractReport }) => {
         </div>
       </details>
       {report.notChecked.length === 0 ? null : (
-        <p className="border-t border-line px-4 py-3 text-sm text-ink-2">Not checked: {report.notChecked.join('; ')}</p>
+        <p className="border-t border-line px-4 py-3 text-sm text-ink-2">
+          Not checked: {report.notChecked.join('; ')}
+        </p>
       )}
     </div>
   );
 };
 
 const Rules = ({ rules }: { rules: ContractReport['rules'] }) => (
-  <div className="overflow-x-auto">
-    <table className="data-table">
-      <thead>
-        <tr>
-          <th>Outcome</th>
-          <th>Rule</th>
-          <th>Column</th>
-          <th>Asked</th>
-          <th>Found</th>
-        </tr>
-      </thead>
-      <tbody>
-        {rules.map((rule, index) => (
-          <tr key={`${rule.rule}/${rule.column ?? ''}/${index}`}>
-            <td>
-              {rule.passed ? (
-                <Badge tone="good" icon="check">
-                  holds
-                </Badge>
-              ) : (
-                <Badge tone={rule.severity === 'error' ? 'bad' : 'warn'} icon="cross">
-                  {rule.severity === 'error' ? 'broken' : 'warning'}
-                </Badge>
-              )}
-            </td>
-            <td className="whitespace-nowrap">{rule.rule}</td>
-            <td>{rule.column ?? '–'}</td>
-            <td className="min-w-[160px] text-ink-2">{rule.description}</td>
-            <td className="min-w-[140px]">{rule.outcome}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['Outcome', 'Rule', 'Column', 'Asked', 'Found']}>
+    {rules.map((rule, index) => (
+      <tr key={`${rule.rule}/${rule.column ?? ''}/${index}`}>
+        <td>
+          {rule.passed ? (
+            <Badge tone="good" icon="check">
+              holds
+            </Badge>
+          ) : (
+            <Badge tone={rule.severity === 'error' ? 'bad' : 'warn'} icon="cross">
+              {rule.severity === 'error' ? 'broken' : 'warning'}
+            </Badge>
+          )}
+        </td>
+        <td className="whitespace-nowrap">{rule.rule}</td>
+        <td>{rule.column ?? '–'}</td>
+        <td className="min-w-[160px] text-ink-2">{rule.description}</td>
+        <td className="min-w-[140px]">{rule.outcome}</td>
+      </tr>
+    ))}
+  </Table>
 );
 
 /** Row and column of bad values, so that somebody can go and look. */
 function Examples({ violations }: { violations: ContractReport['violations'] }) {
-  const examples = violations.flatMap((violation) => violation.examples.map((example) => ({ ...example, asked: violation.description })));
+  const examples = violations.flatMap((violation) =>
+    violation.examples.map((example) => ({ ...example, asked: violation.description })),
+  );
   if (examples.length === 0) return null;
   return (
     <div className="border-t border-line p-4">
@@ -265,7 +286,8 @@ function Examples({ violations }: { violations: ContractReport['violations'] }) 
             <code className="text-xs">{example.file}</code>
             {example.row === null ? '' : `, row ${count(example.row)}`}
             {example.column === null ? '' : `, ${example.column}`}
-            {example.value === null ? '' : ` = ${example.value}`} <span className="text-ink-2">({example.asked})</span>
+            {example.value === null ? '' : ` = ${example.value}`}{' '}
+            <span className="text-ink-2">({example.asked})</span>
           </li>
         ))}
       </ul>

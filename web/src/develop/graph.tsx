@@ -1,4 +1,14 @@
-import { Background, Controls, Handle, MarkerType, Position, ReactFlow, type Edge, type Node, type NodeProps } from '@xyflow/react';
+import {
+  Background,
+  Controls,
+  Handle,
+  MarkerType,
+  Position,
+  ReactFlow,
+  type Edge,
+  type Node,
+  type NodeProps,
+} from '@xyflow/react';
 import '@xyflow/react/dist/style.css';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
@@ -26,14 +36,21 @@ const gapY = 20;
 
 type Boxed = Node<GraphNode & Record<string, unknown>, 'thing'>;
 
-const edgeTone = { plain: 'border-line-strong', accent: 'border-accent', bad: 'border-bad', info: 'border-info' } as const;
+const edgeTone = {
+  plain: 'border-line-strong',
+  accent: 'border-accent',
+  bad: 'border-bad',
+  info: 'border-info',
+} as const;
 
 function Thing({ data }: NodeProps<Boxed>) {
   const body = (
     <>
       <span className="block text-2xs text-ink-3">{data.kind}</span>
       <span className="block truncate text-sm font-medium">{data.label}</span>
-      {data.detail === undefined ? null : <span className="block truncate text-2xs text-ink-2">{data.detail}</span>}
+      {data.detail === undefined ? null : (
+        <span className="block truncate text-2xs text-ink-2">{data.detail}</span>
+      )}
     </>
   );
   return (
@@ -42,7 +59,11 @@ function Thing({ data }: NodeProps<Boxed>) {
       style={{ width: nodeWidth, height: nodeHeight }}
       title={`${data.kind} ${data.label}`}
     >
-      <Handle type="target" position={Position.Left} className="!size-1 !min-h-0 !min-w-0 !border-0 !bg-transparent" />
+      <Handle
+        type="target"
+        position={Position.Left}
+        className="!size-1 !min-h-0 !min-w-0 !border-0 !bg-transparent"
+      />
       {data.path === undefined ? (
         body
       ) : (
@@ -50,7 +71,11 @@ function Thing({ data }: NodeProps<Boxed>) {
           {body}
         </Link>
       )}
-      <Handle type="source" position={Position.Right} className="!size-1 !min-h-0 !min-w-0 !border-0 !bg-transparent" />
+      <Handle
+        type="source"
+        position={Position.Right}
+        className="!size-1 !min-h-0 !min-w-0 !border-0 !bg-transparent"
+      />
     </div>
   );
 }
@@ -58,7 +83,15 @@ function Thing({ data }: NodeProps<Boxed>) {
 const kinds = { thing: Thing };
 
 /** What came from what, left to right. */
-export default function Graph({ nodes, edges, label }: { nodes: readonly GraphNode[]; edges: readonly GraphEdge[]; label: string }) {
+export default function Graph({
+  nodes,
+  edges,
+  label,
+}: {
+  nodes: readonly GraphNode[];
+  edges: readonly GraphEdge[];
+  label: string;
+}) {
   const theme = useShownTheme();
   const placed = useMemo((): Boxed[] => {
     const columns = layers(
@@ -72,7 +105,10 @@ export default function Graph({ nodes, edges, label }: { nodes: readonly GraphNo
         return {
           id,
           type: 'thing' as const,
-          position: { x: x * (nodeWidth + gapX), y: (y + (tallest - column.length) / 2) * (nodeHeight + gapY) },
+          position: {
+            x: x * (nodeWidth + gapX),
+            y: (y + (tallest - column.length) / 2) * (nodeHeight + gapY),
+          },
           data: { ...(node ?? { id, kind: '', label: id }) },
           width: nodeWidth,
           height: nodeHeight,
@@ -96,7 +132,12 @@ export default function Graph({ nodes, edges, label }: { nodes: readonly GraphNo
   );
   const lowest = Math.max(0, ...placed.map((node) => node.position.y)) + nodeHeight;
   return (
-    <div className="w-full" style={{ height: `clamp(260px, ${lowest + 160}px, 68vh)` }} role="group" aria-label={label}>
+    <div
+      className="w-full"
+      style={{ height: `clamp(260px, ${lowest + 160}px, 68vh)` }}
+      role="group"
+      aria-label={label}
+    >
       <ReactFlow
         nodes={placed}
         edges={lines}

@@ -2,10 +2,14 @@
  * Columns of a graph that flows left to right: each node stands one after the last of those it came from;
  * within a column by the middle of their places. Nodes of a cycle stand where they were met first.
  */
-export function layers(ids: readonly string[], edges: readonly { readonly from: string; readonly to: string }[]): string[][] {
+export function layers(
+  ids: readonly string[],
+  edges: readonly { readonly from: string; readonly to: string }[],
+): string[][] {
   const known = new Set(ids);
   const sources = new Map<string, string[]>(ids.map((id) => [id, []]));
-  for (const edge of edges) if (known.has(edge.from) && known.has(edge.to)) sources.get(edge.to)?.push(edge.from);
+  for (const edge of edges)
+    if (known.has(edge.from) && known.has(edge.to)) sources.get(edge.to)?.push(edge.from);
   const depths = new Map<string, number>();
   const open = new Set<string>();
   const depthOf = (id: string): number => {

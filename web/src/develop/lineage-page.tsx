@@ -17,12 +17,19 @@ function useBeginnings(): readonly { readonly key: string; readonly label: strin
   return [
     ...(models.data ?? []).flatMap((model) => {
       const version = model.aliases['champion'] ?? model.latestVersion;
-      return version === null || version === undefined ? [] : [{ key: `model-version:${model.name}/${version}`, label: `${model.name} version ${version}` }];
+      return version === null || version === undefined
+        ? []
+        : [{ key: `model-version:${model.name}/${version}`, label: `${model.name} version ${version}` }];
     }),
     ...(datasets.data ?? []).flatMap((dataset) =>
       dataset.latest === null
         ? []
-        : [{ key: `dataset-version:${dataset.name}@${dataset.latest.md5}`, label: `${dataset.name} ${dataset.latest.md5.slice(0, 8)}` }],
+        : [
+            {
+              key: `dataset-version:${dataset.name}@${dataset.latest.md5}`,
+              label: `${dataset.name} ${dataset.latest.md5.slice(0, 8)}`,
+            },
+          ],
     ),
   ];
 }
@@ -35,7 +42,8 @@ export function LineagePage() {
   const query = useApi<LineageGraph>(of === '' ? null : '/api/v1/lineage', { kind, id });
   const empty = (
     <Empty title="Nothing is linked yet" command="tilth pipeline run">
-      Links appear when a pipeline reads a dataset version, a run logs it, or a version is registered from a run.
+      Links appear when a pipeline reads a dataset version, a run logs it, or a version is registered from a
+      run.
     </Empty>
   );
   return (
@@ -43,11 +51,22 @@ export function LineagePage() {
       title="Lineage"
       name="Lineage"
       lead="From data to run to model version to endpoint: what came from what."
-      cli={of === '' ? 'tilth data list' : `curl -s '${location.origin}${withParams('/api/v1/lineage', { kind, id })}'`}
+      cli={
+        of === ''
+          ? 'tilth data list'
+          : `curl -s '${location.origin}${withParams('/api/v1/lineage', { kind, id })}'`
+      }
       actions={
         beginnings.length === 0 && of === '' ? null : (
-          <select className="field max-w-full" aria-label="Around" value={of} onChange={(event) => setOf(event.target.value)}>
-            {beginnings.some((each) => each.key === of) ? null : <option value={of}>{id.slice(0, 32)}</option>}
+          <select
+            className="field max-w-full"
+            aria-label="Around"
+            value={of}
+            onChange={(event) => setOf(event.target.value)}
+          >
+            {beginnings.some((each) => each.key === of) ? null : (
+              <option value={of}>{id.slice(0, 32)}</option>
+            )}
             {beginnings.map((each) => (
               <option key={each.key} value={each.key}>
                 {each.label}
@@ -57,7 +76,11 @@ export function LineagePage() {
         )
       }
     >
-      <Panel title="Lineage" flush aside={of === '' ? null : <Badge tone="accent">around {id.slice(0, 32)}</Badge>}>
+      <Panel
+        title="Lineage"
+        flush
+        aside={of === '' ? null : <Badge tone="accent">around {id.slice(0, 32)}</Badge>}
+      >
         {of === '' ? (
           empty
         ) : (
@@ -81,7 +104,11 @@ function Drawn({ graph }: { graph: LineageGraph }) {
   const { nodes, edges } = useMemo(
     () => ({
       nodes: graph.nodes.map((node): GraphNode => ({ id: keyOf(node), kind: node.kind, ...shown(node) })),
-      edges: graph.edges.map((edge): GraphEdge => ({ from: keyOf(edge.from), to: keyOf(edge.to), label: edge.relation })),
+      edges: graph.edges.map((edge): GraphEdge => ({
+        from: keyOf(edge.from),
+        to: keyOf(edge.to),
+        label: edge.relation,
+      })),
     }),
     [graph],
   );
@@ -104,18 +131,30 @@ const tones: Readonly<Record<LineageKind, GraphNode['tone']>> = {
 /** Ids are `name@hash`, `model/3`, a run's id, an endpoint's name. */
 function shown(node: LineageNode): Pick<GraphNode, 'label' | 'detail' | 'path' | 'tone'> {
   const tone = tones[node.kind] ?? 'plain';
-  if (node.kind === 'run') return { label: node.id.slice(0, 12), path: `/develop/runs/${segment(node.id)}`, tone };
-  if (node.kind === 'endpoint') return { label: node.id, path: `/deploy/endpoints/${segment(node.id)}`, tone };
+  if (node.kind === 'run')
+    return { label: node.id.slice(0, 12), path: `/develop/runs/${segment(node.id)}`, tone };
+  if (node.kind === 'endpoint')
+    return { label: node.id, path: `/deploy/endpoints/${segment(node.id)}`, tone };
   if (node.kind === 'model-version') {
     const at = Math.max(node.id.lastIndexOf('/'), node.id.lastIndexOf('@'), node.id.lastIndexOf(':'));
     const [model, version] = [node.id.slice(0, at), node.id.slice(at + 1)];
-    return { label: model, detail: `version ${version}`, path: `/deploy/models/${segment(model)}/${version}`, tone };
+    return {
+      label: model,
+      detail: `version ${version}`,
+      path: `/deploy/models/${segment(model)}/${version}`,
+      tone,
+    };
   }
   if (node.kind === 'dataset-version') {
     const at = Math.max(node.id.lastIndexOf('@'), node.id.lastIndexOf(':'));
     if (at === -1) return { label: node.id.slice(0, 12), tone };
     const name = node.id.slice(0, at);
-    return { label: name, detail: node.id.slice(at + 1, at + 13), path: `/develop/data/${segment(name)}`, tone };
+    return {
+      label: name,
+      detail: node.id.slice(at + 1, at + 13),
+      path: `/develop/data/${segment(name)}`,
+      tone,
+    };
   }
   return { label: node.id.slice(0, 24), tone };
 }

@@ -5,6 +5,7 @@ import { duration } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
+import { Table, figure } from '../parts/table.tsx';
 import type { GraphEdge, GraphNode } from './graph.tsx';
 
 const Graph = lazy(() => import('./graph.tsx'));
@@ -39,7 +40,9 @@ export function PipelinesPage() {
             </Panel>
             <Panel title="Executions" flush>
               <Executions
-                executions={list.executions.filter((each) => `${each.project} ${each.stage} ${each.state}`.toLowerCase().includes(filter.toLowerCase()))}
+                executions={list.executions.filter((each) =>
+                  `${each.project} ${each.stage} ${each.state}`.toLowerCase().includes(filter.toLowerCase()),
+                )}
               />
             </Panel>
           </>
@@ -60,7 +63,10 @@ function Stages({ list }: { list: ExecutionList }) {
         detail: stage.latest.state,
         tone: stage.latest.state === 'failed' ? 'bad' : stage.latest.state === 'running' ? 'info' : 'accent',
       })),
-      edges: list.dag.edges.map((edge): GraphEdge => ({ from: id(edge.project, edge.from), to: id(edge.project, edge.to) })),
+      edges: list.dag.edges.map((edge): GraphEdge => ({
+        from: id(edge.project, edge.from),
+        to: id(edge.project, edge.to),
+      })),
     };
   }, [list]);
   return (
@@ -71,54 +77,40 @@ function Stages({ list }: { list: ExecutionList }) {
 }
 
 const Executions = ({ executions }: { executions: readonly Execution[] }) => (
-  <div className="overflow-x-auto">
-    <table className="data-table">
-      <thead>
-        <tr>
-          <th>Stage</th>
-          <th>State</th>
-          <th>Command</th>
-          <th>Made</th>
-          <th>Commit</th>
-          <th>By</th>
-          <th>Begun</th>
-          <th className="num">Took</th>
-        </tr>
-      </thead>
-      <tbody>
-        {executions.map((each) => (
-          <tr key={each.id}>
-            <td>
-              <span className="font-medium">{each.stage}</span>
-              <span className="block text-xs text-ink-3">{each.project}</span>
-            </td>
-            <td>
-              <Badge tone={tone[each.state]}>{each.state}</Badge>
-            </td>
-            <td className="max-w-[360px] min-w-[200px]">
-              <span className="flex items-start gap-1">
-                <code className="line-clamp-2 text-xs leading-5 break-all" title={each.cmd}>
-                  {each.cmd}
-                </code>
-                <Copy text={each.cmd} isSmall />
-              </span>
-            </td>
-            <td className="text-xs">
-              {each.outputs.map((output) => (
-                <span key={output.path} className="block whitespace-nowrap">
-                  {output.path} <Id text={output.md5} />
-                </span>
-              ))}
-            </td>
-            <td>{each.commit === null ? '–' : <Id text={each.commit} />}</td>
-            <td>{each.createdBy}</td>
-            <td>
-              <When at={each.startedAt} />
-            </td>
-            <td className="num whitespace-nowrap">{each.finishedAt === null ? '–' : duration(each.finishedAt - each.startedAt)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <Table heads={['Stage', 'State', 'Command', 'Made', 'Commit', 'By', 'Begun', figure('Took')]}>
+    {executions.map((each) => (
+      <tr key={each.id}>
+        <td>
+          <span className="font-medium">{each.stage}</span>
+          <span className="block text-xs text-ink-3">{each.project}</span>
+        </td>
+        <td>
+          <Badge tone={tone[each.state]}>{each.state}</Badge>
+        </td>
+        <td className="max-w-[360px] min-w-[200px]">
+          <span className="flex items-start gap-1">
+            <code className="line-clamp-2 text-xs leading-5 break-all" title={each.cmd}>
+              {each.cmd}
+            </code>
+            <Copy text={each.cmd} isSmall />
+          </span>
+        </td>
+        <td className="text-xs">
+          {each.outputs.map((output) => (
+            <span key={output.path} className="block whitespace-nowrap">
+              {output.path} <Id text={output.md5} />
+            </span>
+          ))}
+        </td>
+        <td>{each.commit === null ? '–' : <Id text={each.commit} />}</td>
+        <td>{each.createdBy}</td>
+        <td>
+          <When at={each.startedAt} />
+        </td>
+        <td className="num whitespace-nowrap">
+          {each.finishedAt === null ? '–' : duration(each.finishedAt - each.startedAt)}
+        </td>
+      </tr>
+    ))}
+  </Table>
 );

@@ -24,23 +24,49 @@ export function RunPage() {
         </>
       }
       cli={`tilth run show ${id}`}
-      actions={
-        <FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />
-      }
+      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />}
     >
-      <Answer query={query} empty={<div className="card"><Empty title={`No run has the id ${id}.`} command="tilth run list" /></div>}>
+      <Answer
+        query={query}
+        empty={
+          <div className="card">
+            <Empty title={`No run has the id ${id}.`} command="tilth run list" />
+          </div>
+        }
+      >
         {(data) => (
           <>
             <Panel title="What it was">
               <Facts
                 facts={[
-                  { label: 'Run id', value: <span className="flex items-center gap-1"><Id text={data.id} letters={12} /><Copy text={data.id} label="Copy" /></span> },
+                  {
+                    label: 'Run id',
+                    value: (
+                      <span className="flex items-center gap-1">
+                        <Id text={data.id} letters={12} />
+                        <Copy text={data.id} label="Copy" />
+                      </span>
+                    ),
+                  },
                   { label: 'Started', value: <When at={data.startedAt} /> },
-                  { label: 'Took', value: data.startedAt === null || data.endedAt === null ? '–' : duration(data.endedAt - data.startedAt) },
+                  {
+                    label: 'Took',
+                    value:
+                      data.startedAt === null || data.endedAt === null
+                        ? '–'
+                        : duration(data.endedAt - data.startedAt),
+                  },
                   { label: 'By', value: data.user || '–' },
                   { label: 'Experiment', value: data.experimentName },
                   { label: 'Logged models', value: data.models.map((model) => model.name).join(', ') || '–' },
-                  { label: 'Commit', value: data.tags.has('mlflow.source.git.commit') ? <Id text={data.tags.get('mlflow.source.git.commit') ?? ''} letters={10} /> : '–' },
+                  {
+                    label: 'Commit',
+                    value: data.tags.has('mlflow.source.git.commit') ? (
+                      <Id text={data.tags.get('mlflow.source.git.commit') ?? ''} letters={10} />
+                    ) : (
+                      '–'
+                    ),
+                  },
                   { label: 'Source', value: data.tags.get('mlflow.source.name') ?? '–' },
                 ]}
               />
@@ -74,11 +100,17 @@ export function RunPage() {
                   <Datasets run={data} />
                 </Panel>
                 <Panel title="Tags" flush>
-                  <Pairs pairs={[...data.tags].filter(([key]) => !key.startsWith('mlflow.') && !isData(key))} filter={filter} empty="No tags of its own." />
+                  <Pairs
+                    pairs={[...data.tags].filter(([key]) => !key.startsWith('mlflow.') && !isData(key))}
+                    filter={filter}
+                    empty="No tags of its own."
+                  />
                 </Panel>
               </div>
             </div>
-            <p className="text-xs text-ink-3">{data.startedAt === null ? '' : `Started ${absolute(data.startedAt)}`}</p>
+            <p className="text-xs text-ink-3">
+              {data.startedAt === null ? '' : `Started ${absolute(data.startedAt)}`}
+            </p>
           </>
         )}
       </Answer>
@@ -94,8 +126,15 @@ function Pairs(props: {
   onChoose?: (key: string) => void;
 }) {
   const { onChoose } = props;
-  const shown = props.pairs.filter(([key]) => key.toLowerCase().includes(props.filter.toLowerCase())).sort(([a], [b]) => a.localeCompare(b));
-  if (shown.length === 0) return <p className="px-4 py-4 text-sm text-ink-2">{props.filter === '' ? props.empty : 'No key fits this filter.'}</p>;
+  const shown = props.pairs
+    .filter(([key]) => key.toLowerCase().includes(props.filter.toLowerCase()))
+    .sort(([a], [b]) => a.localeCompare(b));
+  if (shown.length === 0)
+    return (
+      <p className="px-4 py-4 text-sm text-ink-2">
+        {props.filter === '' ? props.empty : 'No key fits this filter.'}
+      </p>
+    );
   return (
     <div className="max-h-[420px] overflow-auto" tabIndex={0}>
       <table className="data-table">
@@ -106,7 +145,12 @@ function Pairs(props: {
                 {onChoose === undefined ? (
                   key
                 ) : (
-                  <button type="button" className="text-left hover:text-accent hover:underline" aria-expanded={key === props.chosen} onClick={() => onChoose(key)}>
+                  <button
+                    type="button"
+                    className="text-left hover:text-accent hover:underline"
+                    aria-expanded={key === props.chosen}
+                    onClick={() => onChoose(key)}
+                  >
                     {key}
                   </button>
                 )}
@@ -123,8 +167,11 @@ function Pairs(props: {
 const isData = (tag: string): boolean => tag.startsWith('tilth.dataset.');
 
 function Datasets({ run }: { run: Run }) {
-  const governed = [...run.tags].filter(([key]) => isData(key)).map(([key, md5]) => ({ name: key.slice('tilth.dataset.'.length), md5 }));
-  if (run.datasets.length === 0 && governed.length === 0) return <p className="px-4 py-4 text-sm text-ink-2">No dataset was logged.</p>;
+  const governed = [...run.tags]
+    .filter(([key]) => isData(key))
+    .map(([key, md5]) => ({ name: key.slice('tilth.dataset.'.length), md5 }));
+  if (run.datasets.length === 0 && governed.length === 0)
+    return <p className="px-4 py-4 text-sm text-ink-2">No dataset was logged.</p>;
   return (
     <ul className="divide-y divide-line text-sm">
       {governed.map((each) => (
@@ -137,7 +184,10 @@ function Datasets({ run }: { run: Run }) {
         </li>
       ))}
       {run.datasets.map((each) => (
-        <li key={`${each.name}/${each.digest}/${each.context}`} className="flex flex-wrap items-center gap-2 px-4 py-2">
+        <li
+          key={`${each.name}/${each.digest}/${each.context}`}
+          className="flex flex-wrap items-center gap-2 px-4 py-2"
+        >
           {each.name} <Id text={each.digest} letters={12} />
           {each.context === null ? null : <Badge>{each.context}</Badge>}
         </li>
@@ -169,11 +219,17 @@ function Artifacts({ run }: { run: Run }) {
                       {name}/
                     </button>
                   ) : (
-                    <a className="link min-w-0 truncate" href={withParams(`/api/v1/runs/${segment(run.id)}/artifact`, { path: file.path })} download>
+                    <a
+                      className="link min-w-0 truncate"
+                      href={withParams(`/api/v1/runs/${segment(run.id)}/artifact`, { path: file.path })}
+                      download
+                    >
                       {name}
                     </a>
                   )}
-                  <span className="text-xs text-ink-3">{file.byteCount === undefined ? '' : bytes(file.byteCount)}</span>
+                  <span className="text-xs text-ink-3">
+                    {file.byteCount === undefined ? '' : bytes(file.byteCount)}
+                  </span>
                 </li>
               );
             })}

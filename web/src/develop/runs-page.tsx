@@ -14,7 +14,13 @@ const typingMs = 250;
 const firstMetricCount = 3;
 const firstParamCount = 1;
 
-export const statusTone: Readonly<Record<string, Tone>> = { finished: 'good', failed: 'bad', killed: 'bad', running: 'info', scheduled: 'plain' };
+export const statusTone: Readonly<Record<string, Tone>> = {
+  finished: 'good',
+  failed: 'bad',
+  killed: 'bad',
+  running: 'info',
+  scheduled: 'plain',
+};
 
 interface Column {
   readonly id: string;
@@ -28,9 +34,34 @@ interface Column {
 }
 
 const fixedColumns: readonly Column[] = [
-  { id: 'status', label: 'Status', group: '', order: 'attributes.status', width: 104, isNumber: false, show: (run) => <Badge tone={statusTone[run.status] ?? 'plain'}>{run.status}</Badge> },
-  { id: 'started', label: 'Started', group: '', order: 'attributes.start_time', width: 116, isNumber: false, show: (run) => <When at={run.startedAt} /> },
-  { id: 'took', label: 'Took', group: '', order: '', width: 92, isNumber: true, show: (run) => (run.startedAt === null || run.endedAt === null ? '–' : duration(run.endedAt - run.startedAt)) },
+  {
+    id: 'status',
+    label: 'Status',
+    group: '',
+    order: 'attributes.status',
+    width: 104,
+    isNumber: false,
+    show: (run) => <Badge tone={statusTone[run.status] ?? 'plain'}>{run.status}</Badge>,
+  },
+  {
+    id: 'started',
+    label: 'Started',
+    group: '',
+    order: 'attributes.start_time',
+    width: 116,
+    isNumber: false,
+    show: (run) => <When at={run.startedAt} />,
+  },
+  {
+    id: 'took',
+    label: 'Took',
+    group: '',
+    order: '',
+    width: 92,
+    isNumber: true,
+    show: (run) =>
+      run.startedAt === null || run.endedAt === null ? '–' : duration(run.endedAt - run.startedAt),
+  },
 ];
 
 /** Whole numbers stay whole; the others have as many decimals in every row, so that they can be read down a column. */
@@ -43,7 +74,12 @@ const metricColumn = (key: string, areWhole: boolean): Column => ({
   isNumber: true,
   show: (run) => {
     const value = run.metrics.get(key);
-    return areWhole || value === undefined || Math.abs(value) >= 1000 || (value !== 0 && Math.abs(value) < 1e-3) ? number(value) : fixed(value, 4);
+    return areWhole ||
+      value === undefined ||
+      Math.abs(value) >= 1000 ||
+      (value !== 0 && Math.abs(value) < 1e-3)
+      ? number(value)
+      : fixed(value, 4);
   },
 });
 const paramColumn = (key: string): Column => ({
@@ -75,9 +111,16 @@ export function RunsPage() {
   const known = useMemo(() => columnsOf(runs), [runs]);
   const columns = useMemo(() => shownColumns(known, chosen), [known, chosen]);
   const picked = selected === '' ? [] : selected.split(',');
-  const pick = (id: string): void => setSelected(picked.includes(id) ? picked.filter((each) => each !== id).join(',') : [...picked, id].join(','));
+  const pick = (id: string): void =>
+    setSelected(
+      picked.includes(id) ? picked.filter((each) => each !== id).join(',') : [...picked, id].join(','),
+    );
   const name = experiments.data?.find((each) => each.id === experiment)?.name;
-  const cli = ['tilth run list', name === undefined ? '' : `--experiment ${shellWord(name)}`, filter === '' ? '' : `--filter ${shellWord(filterOf(filter))}`]
+  const cli = [
+    'tilth run list',
+    name === undefined ? '' : `--experiment ${shellWord(name)}`,
+    filter === '' ? '' : `--filter ${shellWord(filterOf(filter))}`,
+  ]
     .filter((part) => part !== '')
     .join(' ');
   const isEmpty = filter === '' && runs.length === 0 && !query.isFetching && !experiments.isPending;
@@ -85,8 +128,18 @@ export function RunsPage() {
   return (
     <Page title="Runs" name="Runs" lead="Every run that was logged, by any MLflow client." cli={cli}>
       <div className="flex flex-wrap items-center gap-2">
-        <FilterBox value={typed} onChange={setTyped} placeholder="metrics.auc > 0.7, or a word of the name" className="w-full sm:w-80" />
-        <select className="field max-w-full" aria-label="Experiment" value={experiment} onChange={(event) => setExperiment(event.target.value)}>
+        <FilterBox
+          value={typed}
+          onChange={setTyped}
+          placeholder="metrics.auc > 0.7, or a word of the name"
+          className="w-full sm:w-80"
+        />
+        <select
+          className="field max-w-full"
+          aria-label="Experiment"
+          value={experiment}
+          onChange={(event) => setExperiment(event.target.value)}
+        >
           <option value="">All experiments</option>
           {(experiments.data ?? []).map((each) => (
             <option key={each.id} value={each.id}>
@@ -94,7 +147,12 @@ export function RunsPage() {
             </option>
           ))}
         </select>
-        <ColumnChoice known={known} shown={columns} onChange={(next) => setChosen(next.map((column) => column.id).join(','))} onReset={() => setChosen('')} />
+        <ColumnChoice
+          known={known}
+          shown={columns}
+          onChange={(next) => setChosen(next.map((column) => column.id).join(','))}
+          onReset={() => setChosen('')}
+        />
         <span className="ml-auto flex items-center gap-2">
           {picked.length === 0 ? null : (
             <button type="button" className="button button-quiet" onClick={() => setSelected('')}>
@@ -120,7 +178,8 @@ export function RunsPage() {
         )}
         {isEmpty ? (
           <Empty title="No run was logged yet" command="tilth run -- python train.py">
-            Or point any MLflow client here: <code>mlflow.set_tracking_uri(&quot;{location.origin}&quot;)</code>
+            Or point any MLflow client here:{' '}
+            <code>mlflow.set_tracking_uri(&quot;{location.origin}&quot;)</code>
           </Empty>
         ) : (
           <Table
@@ -130,13 +189,16 @@ export function RunsPage() {
             onOrder={setOrder}
             picked={picked}
             onPick={pick}
-            onEnd={() => (query.hasNextPage && !query.isFetchingNextPage ? void query.fetchNextPage() : undefined)}
+            onEnd={() =>
+              query.hasNextPage && !query.isFetchingNextPage ? void query.fetchNextPage() : undefined
+            }
           />
         )}
       </section>
       {runs.length === 0 ? null : (
         <p className="text-xs text-ink-3" aria-live="polite">
-          {runs.length} {query.hasNextPage ? 'runs loaded, more when you scroll' : runs.length === 1 ? 'run' : 'runs'}
+          {runs.length}{' '}
+          {query.hasNextPage ? 'runs loaded, more when you scroll' : runs.length === 1 ? 'run' : 'runs'}
         </p>
       )}
     </Page>
@@ -150,7 +212,16 @@ function columnsOf(runs: readonly Run[]): readonly Column[] {
     for (const key of run.metrics.keys()) metrics.add(key);
     for (const key of run.params.keys()) params.add(key);
   }
-  return [...fixedColumns, ...[...metrics].sort().map((key) => metricColumn(key, runs.every((run) => Number.isInteger(run.metrics.get(key) ?? 0)))), ...[...params].sort().map(paramColumn)];
+  return [
+    ...fixedColumns,
+    ...[...metrics].sort().map((key) =>
+      metricColumn(
+        key,
+        runs.every((run) => Number.isInteger(run.metrics.get(key) ?? 0)),
+      ),
+    ),
+    ...[...params].sort().map(paramColumn),
+  ];
 }
 
 /** The chosen ones; without a choice the fixed ones, some metrics and some params. */
@@ -159,15 +230,23 @@ function shownColumns(known: readonly Column[], chosen: string): readonly Column
     const ids = chosen.split(',');
     return known.filter((column) => ids.includes(column.id));
   }
-  const metrics = known.filter((column) => column.group === 'metric').sort((a, b) => weight(b.label) - weight(a.label));
+  const metrics = known
+    .filter((column) => column.group === 'metric')
+    .sort((a, b) => weight(b.label) - weight(a.label));
   const params = known.filter((column) => column.group === 'param');
   return [...fixedColumns, ...metrics.slice(0, firstMetricCount), ...params.slice(0, firstParamCount)];
 }
 
 /** Metrics on held-out data say more than those on the training data. */
-const weight = (key: string): number => (/^(val|valid|validation|test|holdout|eval)/i.test(key) ? 2 : /train/i.test(key) ? 0 : 1);
+const weight = (key: string): number =>
+  /^(val|valid|validation|test|holdout|eval)/i.test(key) ? 2 : /train/i.test(key) ? 0 : 1;
 
-function ColumnChoice(props: { known: readonly Column[]; shown: readonly Column[]; onChange: (columns: readonly Column[]) => void; onReset: () => void }) {
+function ColumnChoice(props: {
+  known: readonly Column[];
+  shown: readonly Column[];
+  onChange: (columns: readonly Column[]) => void;
+  onReset: () => void;
+}) {
   const [find, setFind] = useState('');
   const shown = new Set(props.shown.map((column) => column.id));
   return (
@@ -177,8 +256,19 @@ function ColumnChoice(props: { known: readonly Column[]; shown: readonly Column[
         Columns
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Content align="start" sideOffset={6} collisionPadding={12} className="card z-40 flex max-h-[60vh] w-72 flex-col gap-2 p-3 shadow-high">
-          <input className="field" aria-label="Find a column" placeholder="Find a column" value={find} onChange={(event) => setFind(event.target.value)} />
+        <Popover.Content
+          align="start"
+          sideOffset={6}
+          collisionPadding={12}
+          className="card z-40 flex max-h-[60vh] w-72 flex-col gap-2 p-3 shadow-high"
+        >
+          <input
+            className="field"
+            aria-label="Find a column"
+            placeholder="Find a column"
+            value={find}
+            onChange={(event) => setFind(event.target.value)}
+          />
           <ul className="min-h-0 overflow-y-auto">
             {props.known
               .filter((column) => column.label.toLowerCase().includes(find.toLowerCase()))
@@ -190,7 +280,11 @@ function ColumnChoice(props: { known: readonly Column[]; shown: readonly Column[
                       className="accent-(--accent)"
                       checked={shown.has(column.id)}
                       onChange={(event) =>
-                        props.onChange(props.known.filter((each) => (each.id === column.id ? event.target.checked : shown.has(each.id))))
+                        props.onChange(
+                          props.known.filter((each) =>
+                            each.id === column.id ? event.target.checked : shown.has(each.id),
+                          ),
+                        )
                       }
                     />
                     <span className="min-w-0 truncate">{column.label}</span>
@@ -223,7 +317,12 @@ const nameWidth = 236;
 /** Only the rows in sight are in the document, however many runs there are. */
 function Table({ runs, columns, order, onOrder, picked, onPick, onEnd }: TableShape) {
   const holder = useRef<HTMLDivElement>(null);
-  const rows = useVirtualizer({ count: runs.length, getScrollElement: () => holder.current, estimateSize: () => rowPx, overscan: 12 });
+  const rows = useVirtualizer({
+    count: runs.length,
+    getScrollElement: () => holder.current,
+    estimateSize: () => rowPx,
+    overscan: 12,
+  });
   const items = rows.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -233,9 +332,21 @@ function Table({ runs, columns, order, onOrder, picked, onPick, onEnd }: TableSh
   const width = 40 + nameWidth + columns.reduce((sum, column) => sum + column.width, 0);
   const [key, way] = splitOrder(order);
   return (
-    <div ref={holder} role="table" aria-label="Runs" aria-rowcount={runs.length + 1} tabIndex={0} className="overflow-auto text-sm" style={{ maxHeight: 'calc(100dvh - 276px)' }}>
+    <div
+      ref={holder}
+      role="table"
+      aria-label="Runs"
+      aria-rowcount={runs.length + 1}
+      tabIndex={0}
+      className="overflow-auto text-sm"
+      style={{ maxHeight: 'calc(100dvh - 276px)' }}
+    >
       <div style={{ minWidth: width }}>
-        <div role="row" className="sticky top-0 z-10 grid h-9 items-center border-b border-line bg-surface text-xs font-medium text-ink-3" style={{ gridTemplateColumns: template }}>
+        <div
+          role="row"
+          className="sticky top-0 z-10 grid h-9 items-center border-b border-line bg-surface text-xs font-medium text-ink-3"
+          style={{ gridTemplateColumns: template }}
+        >
           <span role="columnheader" className="sr-only">
             Selected
           </span>
@@ -281,10 +392,20 @@ function Table({ runs, columns, order, onOrder, picked, onPick, onEnd }: TableSh
                 aria-rowindex={item.index + 2}
                 aria-selected={isPicked}
                 className={`absolute inset-x-0 grid items-center border-b border-line ${isPicked ? 'bg-accent-soft' : 'hover:bg-sunken'}`}
-                style={{ gridTemplateColumns: template, height: rowPx, transform: `translateY(${item.start}px)` }}
+                style={{
+                  gridTemplateColumns: template,
+                  height: rowPx,
+                  transform: `translateY(${item.start}px)`,
+                }}
               >
                 <span role="cell" className="grid place-items-center">
-                  <input type="checkbox" className="accent-(--accent)" aria-label={`Select ${run.name}`} checked={isPicked} onChange={() => onPick(run.id)} />
+                  <input
+                    type="checkbox"
+                    className="accent-(--accent)"
+                    aria-label={`Select ${run.name}`}
+                    checked={isPicked}
+                    onChange={() => onPick(run.id)}
+                  />
                 </span>
                 <span role="cell" className="truncate px-3">
                   <Link to={`/develop/runs/${run.id}`} className="link">
@@ -292,7 +413,11 @@ function Table({ runs, columns, order, onOrder, picked, onPick, onEnd }: TableSh
                   </Link>
                 </span>
                 {columns.map((column) => (
-                  <span key={column.id} role="cell" className={`truncate px-3 ${column.isNumber ? 'num' : ''}`}>
+                  <span
+                    key={column.id}
+                    role="cell"
+                    className={`truncate px-3 ${column.isNumber ? 'num' : ''}`}
+                  >
                     {column.show(run)}
                   </span>
                 ))}

@@ -50,7 +50,13 @@ export const useRuns = (experiment: string, filter: string, orderBy: string) =>
     placeholderData: keepPreviousData,
     initialPageParam: '',
     queryFn: async ({ pageParam, signal }) => {
-      const address = withParams('/api/v1/runs', { experiment, filter, orderBy, cursor: pageParam, limit: pageSize });
+      const address = withParams('/api/v1/runs', {
+        experiment,
+        filter,
+        orderBy,
+        cursor: pageParam,
+        limit: pageSize,
+      });
       const page = await ask<RunPage>('GET', address, undefined, signal);
       return { runs: page.runs.map(readRun), next: page.nextCursor };
     },
@@ -83,10 +89,20 @@ export const useMetricHistories = (ids: readonly string[], key: string) =>
     enabled: key !== '' && ids.length > 0,
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) =>
-      Promise.all(ids.map((id) => ask<MetricHistoryView>('GET', `/api/v1/runs/${segment(id)}/metrics/${segment(key)}`, undefined, signal))),
+      Promise.all(
+        ids.map((id) =>
+          ask<MetricHistoryView>(
+            'GET',
+            `/api/v1/runs/${segment(id)}/metrics/${segment(key)}`,
+            undefined,
+            signal,
+          ),
+        ),
+      ),
   });
 
-export const useArtifacts = (id: string, path: string) => useApi<ArtifactView[]>(`/api/v1/runs/${segment(id)}/artifacts`, { path });
+export const useArtifacts = (id: string, path: string) =>
+  useApi<ArtifactView[]>(`/api/v1/runs/${segment(id)}/artifacts`, { path });
 
 /** What a person types into the filter: MLflow's language, or a word that the run's name has in it. */
 export function filterOf(typed: string): string {

@@ -6,6 +6,7 @@ import { count, readable } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Empty, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
+import { Table, figure } from '../parts/table.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Particulars } from '../parts/particulars.tsx';
 
@@ -28,48 +29,40 @@ export function AuditPage() {
         <Answer query={events} empty={<Empty title="Nothing has happened yet" command="tilth quickstart" />}>
           {(list) => {
             const found = list.filter((event) =>
-              `${event.actor} ${event.verb} ${event.kind} ${event.thing} ${JSON.stringify(event.data)}`.toLowerCase().includes(filter.toLowerCase()),
+              `${event.actor} ${event.verb} ${event.kind} ${event.thing} ${JSON.stringify(event.data)}`
+                .toLowerCase()
+                .includes(filter.toLowerCase()),
             );
             const oldest = list.at(-1);
             return (
               <>
-                <div className="overflow-x-auto">
-                  <table className="data-table">
-                    <thead>
-                      <tr>
-                        <th className="num">No.</th>
-                        <th>When</th>
-                        <th>Who</th>
-                        <th>Did</th>
-                        <th>To</th>
-                        <th>Particulars</th>
-                        <th>Hash</th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {found.map((event) => (
-                        <tr key={event.seq}>
-                          <td className="num text-ink-3">{event.seq}</td>
-                          <td>
-                            <When at={event.at} />
-                          </td>
-                          <td className="whitespace-nowrap">{event.actor}</td>
-                          <td className="font-medium whitespace-nowrap">{event.verb}</td>
-                          <td className="min-w-[220px]">
-                            <span className="text-ink-3">{event.kind}</span> <span className="break-all" title={event.thing}>{readable(event.thing)}</span>
-                          </td>
-                          <td className="max-w-[420px] min-w-[200px]">
-                            <Particulars data={event.data} />
-                          </td>
-                          <td>
-                            <Id text={event.hash} />
-                          </td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
-                {found.length === 0 ? <p className="px-4 py-6 text-sm text-ink-2">None of these events has “{filter}” in it.</p> : null}
+                <Table heads={[figure('No.'), 'When', 'Who', 'Did', 'To', 'Particulars', 'Hash']}>
+                  {found.map((event) => (
+                    <tr key={event.seq}>
+                      <td className="num text-ink-3">{event.seq}</td>
+                      <td>
+                        <When at={event.at} />
+                      </td>
+                      <td className="whitespace-nowrap">{event.actor}</td>
+                      <td className="font-medium whitespace-nowrap">{event.verb}</td>
+                      <td className="min-w-[220px]">
+                        <span className="text-ink-3">{event.kind}</span>{' '}
+                        <span className="break-all" title={event.thing}>
+                          {readable(event.thing)}
+                        </span>
+                      </td>
+                      <td className="max-w-[420px] min-w-[200px]">
+                        <Particulars data={event.data} />
+                      </td>
+                      <td>
+                        <Id text={event.hash} />
+                      </td>
+                    </tr>
+                  ))}
+                </Table>
+                {found.length === 0 ? (
+                  <p className="px-4 py-6 text-sm text-ink-2">None of these events has “{filter}” in it.</p>
+                ) : null}
                 <div className="flex gap-2 border-t border-line p-3">
                   {before === '' ? null : (
                     <button type="button" className="button" onClick={() => setBefore('')}>
@@ -96,11 +89,16 @@ function Verify() {
   const [isBusy, setBusy] = useState(false);
   const verify = async (): Promise<void> => {
     setBusy(true);
-    setVerdict(await ask<VerdictView>('GET', '/api/v1/audit/verify').catch((error: unknown) => error as ApiError));
+    setVerdict(
+      await ask<VerdictView>('GET', '/api/v1/audit/verify').catch((error: unknown) => error as ApiError),
+    );
     setBusy(false);
   };
   return (
-    <section className="card flex flex-wrap items-center gap-x-5 gap-y-3 p-4" aria-label="Verify the audit log">
+    <section
+      className="card flex flex-wrap items-center gap-x-5 gap-y-3 p-4"
+      aria-label="Verify the audit log"
+    >
       <button type="button" className="button button-primary" onClick={() => void verify()} disabled={isBusy}>
         Verify the chain
       </button>

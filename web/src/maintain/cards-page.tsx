@@ -5,43 +5,43 @@ import { segment, useApi } from '../platform/api.ts';
 import { readable, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Copy, Empty, FilterBox, Id, Page, Panel, Segmented, When } from '../parts/basics.tsx';
+import { Copy, Empty, Id, Page, Panel, Segmented, When } from '../parts/basics.tsx';
+import { ListPage } from '../parts/list-page.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Markdown } from '../parts/markdown.tsx';
 
 export function CardsPage() {
   const query = useApi<RegisteredModel[]>('/api/v1/models');
-  const [filter, setFilter] = useUrlState('filter');
   return (
-    <Page
+    <ListPage
       title="Model cards"
-      name="Model cards"
       lead="What each model is for, how it was made, how well it does and where it does not."
       cli="tilth model card MODEL"
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter models" />}
+      query={query}
+      filter="Filter models"
+      wordsOf={(model) => model.name}
+      empty={
+        <Empty title="No model is registered yet" command="tilth quickstart">
+          A card is made from what was measured, for every registered model.
+        </Empty>
+      }
     >
-      <section className="card min-w-0" aria-label="Model cards">
-        <Answer query={query} empty={<Empty title="No model is registered yet" command="tilth quickstart">A card is made from what was measured, for every registered model.</Empty>}>
-          {(models) => (
-            <ul className="divide-y divide-line">
-              {models
-                .filter((model) => model.name.toLowerCase().includes(filter.toLowerCase()))
-                .map((model) => (
-                  <li key={model.name} className="flex flex-wrap items-baseline gap-x-4 gap-y-1 px-4 py-3">
-                    <Link to={`/maintain/cards/${segment(model.name)}`} className="link">
-                      {model.name}
-                    </Link>
-                    <span className="text-sm text-ink-2">{model.description ?? ''}</span>
-                    <span className="ml-auto text-xs text-ink-3">
-                      changed <When at={model.updatedAt} />
-                    </span>
-                  </li>
-                ))}
-            </ul>
-          )}
-        </Answer>
-      </section>
-    </Page>
+      {(models) => (
+        <ul className="divide-y divide-line">
+          {models.map((model) => (
+            <li key={model.name} className="flex flex-wrap items-baseline gap-x-4 gap-y-1 px-4 py-3">
+              <Link to={`/maintain/cards/${segment(model.name)}`} className="link">
+                {model.name}
+              </Link>
+              <span className="text-sm text-ink-2">{model.description ?? ''}</span>
+              <span className="ml-auto text-xs text-ink-3">
+                changed <When at={model.updatedAt} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </ListPage>
   );
 }
 
@@ -53,10 +53,15 @@ export function CardPage() {
   const known = versions.data ?? [];
   const usual = known.find((each) => each.aliases.includes('champion')) ?? known[0];
   const version = asked === '' ? usual?.version : Number(asked);
-  const query = useApi<ModelCard>(version === undefined ? null : `/api/v1/models/${segment(model)}/versions/${version}/card`);
+  const query = useApi<ModelCard>(
+    version === undefined ? null : `/api/v1/models/${segment(model)}/versions/${version}/card`,
+  );
   const empty = (
     <div className="card">
-      <Empty title="This model has no version to make a card of" command={`tilth model register ${shellWord(model)} --run RUN_ID`} />
+      <Empty
+        title="This model has no version to make a card of"
+        command={`tilth model register ${shellWord(model)} --run RUN_ID`}
+      />
     </div>
   );
   return (
@@ -73,7 +78,12 @@ export function CardPage() {
       actions={
         <>
           {known.length < 2 ? null : (
-            <select className="field" aria-label="Version" value={version} onChange={(event) => setVersion(event.target.value)}>
+            <select
+              className="field"
+              aria-label="Version"
+              value={version}
+              onChange={(event) => setVersion(event.target.value)}
+            >
               {known.map((each) => (
                 <option key={each.version} value={each.version}>
                   version {each.version}
@@ -113,7 +123,10 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
       {card.isStale ? (
         <p className="flex gap-2 rounded-md bg-warn-soft px-4 py-3 text-sm">
           <Icon name="attention" className="mt-0.5 text-warn" />
-          <span>This card is older than what is happening{card.staleBecause === null ? '' : `: ${card.staleBecause}`}.</span>
+          <span>
+            This card is older than what is happening
+            {card.staleBecause === null ? '' : `: ${card.staleBecause}`}.
+          </span>
         </p>
       ) : null}
       {card.missing.length === 0 ? null : (
@@ -139,9 +152,18 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
                 <ul className="divide-y divide-line text-sm">
                   {part.facts.map((fact, index) => (
                     <li key={index} className="px-4 py-2.5">
-                      {fact.label === null ? null : <span className="block text-xs text-ink-3">{fact.label}</span>}
-                      <span className={`block break-words ${fact.evidence === null ? 'whitespace-pre-line' : 'line-clamp-4'}`} title={fact.text}>{readable(fact.text)}</span>
-                      {fact.evidence === null ? null : <EvidenceLine model={card.model} evidence={fact.evidence} />}
+                      {fact.label === null ? null : (
+                        <span className="block text-xs text-ink-3">{fact.label}</span>
+                      )}
+                      <span
+                        className={`block break-words ${fact.evidence === null ? 'whitespace-pre-line' : 'line-clamp-4'}`}
+                        title={fact.text}
+                      >
+                        {readable(fact.text)}
+                      </span>
+                      {fact.evidence === null ? null : (
+                        <EvidenceLine model={card.model} evidence={fact.evidence} />
+                      )}
                     </li>
                   ))}
                 </ul>
@@ -158,10 +180,21 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
 }
 
 function EvidenceLine({ model, evidence }: { model: string; evidence: CardEvidence }) {
-  const path = evidence.kind === 'run' ? `/develop/runs/${segment(evidence.id)}` : evidence.kind === 'performance' || evidence.kind === 'drift' || evidence.kind === 'alert' ? `/monitor/${segment(model)}` : undefined;
+  const path =
+    evidence.kind === 'run'
+      ? `/develop/runs/${segment(evidence.id)}`
+      : evidence.kind === 'performance' || evidence.kind === 'drift' || evidence.kind === 'alert'
+        ? `/monitor/${segment(model)}`
+        : undefined;
   return (
     <span className="mt-0.5 flex flex-wrap items-center gap-x-2 text-xs text-ink-3">
-      {path === undefined ? evidence.kind : <Link to={path} className="link">{evidence.kind}</Link>}
+      {path === undefined ? (
+        evidence.kind
+      ) : (
+        <Link to={path} className="link">
+          {evidence.kind}
+        </Link>
+      )}
       <Id text={evidence.id} letters={24} />
       {evidence.by === null ? null : <span>by {evidence.by}</span>}
       {evidence.at === null ? null : <When at={evidence.at} />}

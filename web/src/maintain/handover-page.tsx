@@ -7,6 +7,7 @@ import { count, many, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel, When } from '../parts/basics.tsx';
+import { Table } from '../parts/table.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { Markdown } from '../parts/markdown.tsx';
 
@@ -22,7 +23,9 @@ export function HandoverPage() {
       title="Handover"
       name="Handover"
       lead="What one person owns, who else knows it, and how it passed to somebody else."
-      cli={from === '' ? 'tilth offboard PERSON --to PERSON' : `tilth offboard ${shellWord(from)} --to PERSON`}
+      cli={
+        from === '' ? 'tilth offboard PERSON --to PERSON' : `tilth offboard ${shellWord(from)} --to PERSON`
+      }
     >
       <Panel
         title="Who owns what"
@@ -49,36 +52,29 @@ export function HandoverPage() {
         }
       >
         {from === '' ? (
-          <Empty title="Choose a person">You see what this person owns and with how few people leaving the knowledge would be gone.</Empty>
+          <Empty title="Choose a person">
+            You see what this person owns and with how few people leaving the knowledge would be gone.
+          </Empty>
         ) : (
           <Answer query={owned} empty={<Empty title={`${from} owns nothing.`} />}>
             {(things) => (
-              <div className="overflow-x-auto">
-                <table className="data-table">
-                  <thead>
-                    <tr>
-                      <th>Thing</th>
-                      <th>Bus factor</th>
-                      <th>Changed by</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {things.map((thing) => (
-                      <tr key={`${thing.kind}/${thing.thing}`}>
-                        <td>
-                          <span className="text-ink-3">{thing.kind}</span> <span className="font-medium">{thing.thing}</span>
-                        </td>
-                        <td>
-                          <Badge tone={thing.busFactor <= 1 ? 'warn' : 'good'}>{thing.busFactor}</Badge>
-                        </td>
-                        <td className="text-ink-2">
-                          {thing.hands.map((hand) => `${hand.person} (${count(hand.changeCount)})`).join(', ') || 'nobody yet'}
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
+              <Table heads={['Thing', 'Bus factor', 'Changed by']}>
+                {things.map((thing) => (
+                  <tr key={`${thing.kind}/${thing.thing}`}>
+                    <td>
+                      <span className="text-ink-3">{thing.kind}</span>{' '}
+                      <span className="font-medium">{thing.thing}</span>
+                    </td>
+                    <td>
+                      <Badge tone={thing.busFactor <= 1 ? 'warn' : 'good'}>{thing.busFactor}</Badge>
+                    </td>
+                    <td className="text-ink-2">
+                      {thing.hands.map((hand) => `${hand.person} (${count(hand.changeCount)})`).join(', ') ||
+                        'nobody yet'}
+                    </td>
+                  </tr>
+                ))}
+              </Table>
             )}
           </Answer>
         )}
@@ -88,7 +84,8 @@ export function HandoverPage() {
         empty={
           <div className="card">
             <Empty title="Nothing has been handed over yet" command="tilth offboard ana --to ben">
-              All that a person owns passes to another, their tokens end, and a document says how each thing is looked after.
+              All that a person owns passes to another, their tokens end, and a document says how each thing
+              is looked after.
             </Empty>
           </div>
         }
@@ -101,7 +98,12 @@ export function HandoverPage() {
           </div>
         )}
       </Answer>
-      <Dialog open={isAsking} onClose={() => setAsking(false)} title={`Hand over what ${from} owns`} lead="Every thing above passes on and the person’s tokens end. This can’t be undone, only handed back.">
+      <Dialog
+        open={isAsking}
+        onClose={() => setAsking(false)}
+        title={`Hand over what ${from} owns`}
+        lead="Every thing above passes on and the person’s tokens end. This can’t be undone, only handed back."
+      >
         <HandoverForm from={from} people={active} onDone={() => setAsking(false)} />
       </Dialog>
     </Page>
@@ -115,7 +117,8 @@ function Record({ handover, isOpen }: { handover: Handover; isOpen: boolean }) {
       id={handover.id}
       aside={
         <>
-          {many(handover.things.length, 'thing')} · {many(handover.revokedTokenCount, 'token')} ended · by {handover.by} <When at={handover.at} />
+          {many(handover.things.length, 'thing')} · {many(handover.revokedTokenCount, 'token')} ended · by{' '}
+          {handover.by} <When at={handover.at} />
         </>
       }
     >
@@ -130,7 +133,15 @@ function Record({ handover, isOpen }: { handover: Handover; isOpen: boolean }) {
   );
 }
 
-function HandoverForm({ from, people, onDone }: { from: string; people: readonly Person[]; onDone: () => void }) {
+function HandoverForm({
+  from,
+  people,
+  onDone,
+}: {
+  from: string;
+  people: readonly Person[];
+  onDone: () => void;
+}) {
   const client = useQueryClient();
   const others = people.filter((person) => person.id !== from);
   const [to, setTo] = useState(others[0]?.id ?? '');
@@ -170,7 +181,12 @@ function HandoverForm({ from, people, onDone }: { from: string; people: readonly
       </label>
       <label className="flex flex-col gap-1 text-sm font-medium">
         Reason
-        <textarea className="field font-normal" rows={3} value={reason} onChange={(event) => setReason(event.target.value)} />
+        <textarea
+          className="field font-normal"
+          rows={3}
+          value={reason}
+          onChange={(event) => setReason(event.target.value)}
+        />
       </label>
       <div>
         <button type="submit" className="button button-danger" disabled={isBusy || to === ''}>

@@ -4,10 +4,9 @@ import type { GateReport } from '../../../src/deploy/registry/registry-api.ts';
 import { GateTable, Refusal } from '../deploy/gate.tsx';
 import { VersionLink } from '../deploy/version-link.tsx';
 import { useApi } from '../platform/api.ts';
-import { absolute, day, readable, shortDay } from '../platform/format.ts';
-import { useUrlState } from '../platform/url.ts';
-import { Answer } from '../parts/answer.tsx';
-import { Badge, Copy, Empty, Facts, FilterBox, Page, Panel, When, type Tone } from '../parts/basics.tsx';
+import { absolute, days, readable } from '../platform/format.ts';
+import { Badge, Copy, Empty, Facts, Panel, When, type Tone } from '../parts/basics.tsx';
+import { ListPage } from '../parts/list-page.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { JobLog } from './jobs-page.tsx';
 
@@ -23,36 +22,23 @@ const tone: Readonly<Record<RetrainingView['state'], Tone>> = {
 
 export function RetrainingsPage() {
   const retrainings = useApi<RetrainingView[]>('/api/v1/retrainings');
-  const [filter, setFilter] = useUrlState('filter');
   return (
-    <Page
+    <ListPage
       title="Retrainings"
-      name="Retrainings"
       lead="Each is started by an alert, a schedule or a person; its candidate is promoted only when the gate passes."
       cli="tilth retrain"
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter by model or state" />}
+      query={retrainings}
+      filter="Filter by model or state"
+      wordsOf={(each) => `${each.model} ${each.state} ${each.cause.kind}`}
+      isCards
+      empty={
+        <Empty title="No model has been retrained yet" command="tilth retrain MODEL">
+          An alert named in the model’s <code>retraining.on</code> starts one by itself.
+        </Empty>
+      }
     >
-      <Answer
-        query={retrainings}
-        empty={
-          <div className="card">
-            <Empty title="No model has been retrained yet" command="tilth retrain MODEL">
-              An alert named in the model’s <code>retraining.on</code> starts one by itself.
-            </Empty>
-          </div>
-        }
-      >
-        {(list) => (
-          <div className="flex flex-col gap-4">
-            {list
-              .filter((each) => `${each.model} ${each.state} ${each.cause.kind}`.includes(filter.toLowerCase()))
-              .map((each) => (
-                <Retraining key={each.id} retraining={each} />
-              ))}
-          </div>
-        )}
-      </Answer>
-    </Page>
+      {(list) => list.map((each) => <Retraining key={each.id} retraining={each} />)}
+    </ListPage>
   );
 }
 
@@ -71,7 +57,11 @@ function Retraining({ retraining }: { retraining: RetrainingView }) {
   const gate = retraining.gate as GateReport | null;
   return (
     <Panel
-      title={retraining.candidate === null ? `${retraining.model}, no candidate yet` : `${retraining.model} version ${retraining.candidate}`}
+      title={
+        retraining.candidate === null
+          ? `${retraining.model}, no candidate yet`
+          : `${retraining.model} version ${retraining.candidate}`
+      }
       id={retraining.id}
       aside={
         <>
@@ -82,12 +72,27 @@ function Retraining({ retraining }: { retraining: RetrainingView }) {
     >
       <Facts
         facts={[
-          { label: 'Started by', value: `${retraining.cause.kind}${retraining.cause.kind === 'person' ? `: ${retraining.requestedBy}` : `: ${retraining.cause.id}`}` },
-          { label: 'Trained on', value: `${day(Date.parse(retraining.trainedFrom))} – ${day(Date.parse(retraining.trainedTo))}` },
-          { label: 'Champion then', value: <VersionLink model={retraining.model} version={retraining.champion} /> },
-          { label: 'Candidate', value: <VersionLink model={retraining.model} version={retraining.candidate} /> },
-          { label: 'Shadow', value: `${shortDay(retraining.shadowFrom)} – ${day(retraining.shadowUntil)}` },
-          { label: 'Branch', value: retraining.branch === null ? '–' : <BranchName name={retraining.branch} /> },
+          {
+            label: 'Started by',
+            value: `${retraining.cause.kind}${retraining.cause.kind === 'person' ? `: ${retraining.requestedBy}` : `: ${retraining.cause.id}`}`,
+          },
+          {
+            label: 'Trained on',
+            value: days(Date.parse(retraining.trainedFrom), Date.parse(retraining.trainedTo)),
+          },
+          {
+            label: 'Champion then',
+            value: <VersionLink model={retraining.model} version={retraining.champion} />,
+          },
+          {
+            label: 'Candidate',
+            value: <VersionLink model={retraining.model} version={retraining.candidate} />,
+          },
+          { label: 'Shadow', value: days(retraining.shadowFrom, retraining.shadowUntil) },
+          {
+            label: 'Branch',
+            value: retraining.branch === null ? '–' : <BranchName name={retraining.branch} />,
+          },
         ]}
       />
       <ol className="mt-5 flex flex-col gap-x-5 xl:flex-row">
@@ -95,15 +100,31 @@ function Retraining({ retraining }: { retraining: RetrainingView }) {
           const isLast = index === retraining.steps.length - 1;
           const ended = step.state === 'failed' ? 'bad' : step.state === 'promoted' ? 'good' : 'plain';
           return (
-            <li key={`${step.at}-${index}`} className="relative flex min-w-0 flex-1 gap-3 pb-3 xl:flex-col xl:gap-1.5">
-              {isLast ? null : <span aria-hidden="true" className="absolute top-4 bottom-0 left-[7px] w-px bg-line xl:top-[11px] xl:-right-5 xl:bottom-auto xl:left-4 xl:h-px xl:w-auto" />}
+            <li
+              key={`${step.at}-${index}`}
+              className="relative flex min-w-0 flex-1 gap-3 pb-3 xl:flex-col xl:gap-1.5"
+            >
+              {isLast ? null : (
+                <span
+                  aria-hidden="true"
+                  className="absolute top-4 bottom-0 left-[7px] w-px bg-line xl:top-[11px] xl:-right-5 xl:bottom-auto xl:left-4 xl:h-px xl:w-auto"
+                />
+              )}
               <span
                 aria-hidden="true"
                 className={`mt-1 grid size-[15px] shrink-0 place-items-center rounded-full border ${
-                  ended === 'bad' ? 'border-bad text-bad' : ended === 'good' ? 'border-good text-good' : 'border-line-strong text-ink-3'
+                  ended === 'bad'
+                    ? 'border-bad text-bad'
+                    : ended === 'good'
+                      ? 'border-good text-good'
+                      : 'border-line-strong text-ink-3'
                 } bg-surface`}
               >
-                {isLast && ended === 'plain' ? <span className="size-1.5 rounded-full bg-current" /> : <Icon name={ended === 'bad' ? 'cross' : 'check'} size={9} />}
+                {isLast && ended === 'plain' ? (
+                  <span className="size-1.5 rounded-full bg-current" />
+                ) : (
+                  <Icon name={ended === 'bad' ? 'cross' : 'check'} size={9} />
+                )}
               </span>
               <span className="min-w-0">
                 <span className="font-medium">{step.state}</span>
@@ -119,13 +140,23 @@ function Retraining({ retraining }: { retraining: RetrainingView }) {
       {gate === null || gate.passed ? null : <Refusal gate={gate} className="mb-4" />}
       <div className="flex flex-wrap gap-2">
         {gate === null ? null : (
-          <button type="button" className="button" aria-expanded={shown === 'gate'} onClick={() => setShown(shown === 'gate' ? null : 'gate')}>
+          <button
+            type="button"
+            className="button"
+            aria-expanded={shown === 'gate'}
+            onClick={() => setShown(shown === 'gate' ? null : 'gate')}
+          >
             <Icon name={gate.passed ? 'check' : 'cross'} className={gate.passed ? 'text-good' : 'text-bad'} />
             Gate {gate.passed ? 'passed' : 'not passed'}
           </button>
         )}
         {retraining.jobId === null ? null : (
-          <button type="button" className="button" aria-expanded={shown === 'log'} onClick={() => setShown(shown === 'log' ? null : 'log')}>
+          <button
+            type="button"
+            className="button"
+            aria-expanded={shown === 'log'}
+            onClick={() => setShown(shown === 'log' ? null : 'log')}
+          >
             Job log
           </button>
         )}

@@ -15,10 +15,19 @@ export function Alerts({ model }: { model: string }) {
   const query = useApi<Alert[]>('/api/v1/alerts', { model });
   const [answering, setAnswering] = useState<Alert | null>(null);
   return (
-    <Panel title="Alerts" flush aside={<Copy text={`tilth alert list --model ${shellWord(model)}`} label="Copy as CLI" />}>
+    <Panel
+      title="Alerts"
+      flush
+      aside={<Copy text={`tilth alert list --model ${shellWord(model)}`} label="Copy as CLI" />}
+    >
       <Answer
         query={query}
-        empty={<Empty title="No alert">A rule of tilth.yaml fires when the whole interval of a metric lies beyond its threshold; drift alone fires nothing.</Empty>}
+        empty={
+          <Empty title="No alert">
+            A rule of tilth.yaml fires when the whole interval of a metric lies beyond its threshold; drift
+            alone fires nothing.
+          </Empty>
+        }
       >
         {(list) => (
           <ul className="max-h-[560px] divide-y divide-line overflow-y-auto">
@@ -28,7 +37,10 @@ export function Alerts({ model }: { model: string }) {
                   {alert.raisedEventAt === null && alert.state === 'resolved' ? (
                     <Badge>did not fire</Badge>
                   ) : (
-                    <Badge tone={tone[alert.state]} {...(alert.state === 'firing' ? { icon: 'attention' as const } : {})}>
+                    <Badge
+                      tone={tone[alert.state]}
+                      {...(alert.state === 'firing' ? { icon: 'attention' as const } : {})}
+                    >
                       {alert.state}
                     </Badge>
                   )}
@@ -40,14 +52,23 @@ export function Alerts({ model }: { model: string }) {
                 </p>
                 <p className="mt-1.5">{alert.summary}</p>
                 <dl className="mt-2 flex flex-wrap gap-x-5 gap-y-1 text-xs">
-                  <Evidence label={alert.metric} value={`${fixed(alert.value)} (${fixed(alert.low)} – ${fixed(alert.high)})`} />
+                  <Evidence
+                    label={alert.metric}
+                    value={`${fixed(alert.value)} (${fixed(alert.low)} – ${fixed(alert.high)})`}
+                  />
                   <Evidence label="must not pass" value={fixed(alert.threshold)} />
                   <Evidence label={`reference (${alert.referenceKind})`} value={fixed(alert.reference)} />
                   <Evidence label="rows" value={count(alert.rowCount)} />
-                  {alert.moved.length === 0 ? null : <Evidence label="moved meanwhile" value={alert.moved.map((each) => each.feature).join(', ')} />}
+                  {alert.moved.length === 0 ? null : (
+                    <Evidence
+                      label="moved meanwhile"
+                      value={alert.moved.map((each) => each.feature).join(', ')}
+                    />
+                  )}
                 </dl>
                 <p className="mt-2 flex flex-wrap items-center gap-2 text-xs text-ink-2">
-                  {alert.acknowledgedBy === null && alert.state === 'resolved' ? null : alert.acknowledgedBy === null ? (
+                  {alert.acknowledgedBy === null &&
+                  alert.state === 'resolved' ? null : alert.acknowledgedBy === null ? (
                     <button type="button" className="button h-7" onClick={() => setAnswering(alert)}>
                       Acknowledge …
                     </button>
@@ -69,7 +90,12 @@ export function Alerts({ model }: { model: string }) {
           </ul>
         )}
       </Answer>
-      <Dialog open={answering !== null} onClose={() => setAnswering(null)} title="Acknowledge" lead={answering?.summary ?? ''}>
+      <Dialog
+        open={answering !== null}
+        onClose={() => setAnswering(null)}
+        title="Acknowledge"
+        lead={answering?.summary ?? ''}
+      >
         {answering === null ? null : <Acknowledge alert={answering} onDone={() => setAnswering(null)} />}
       </Dialog>
     </Panel>
@@ -91,7 +117,9 @@ function Acknowledge({ alert, onDone }: { alert: Alert; onDone: () => void }) {
   const send = async (): Promise<void> => {
     setBusy(true);
     try {
-      await ask('POST', `/api/v1/alerts/${segment(alert.id)}/ack`, { comment: comment === '' ? null : comment });
+      await ask('POST', `/api/v1/alerts/${segment(alert.id)}/ack`, {
+        comment: comment === '' ? null : comment,
+      });
       await client.invalidateQueries({ queryKey: ['api'] });
       onDone();
     } catch (thrown) {
@@ -110,7 +138,12 @@ function Acknowledge({ alert, onDone }: { alert: Alert; onDone: () => void }) {
       {error === null ? null : <Failure error={error} />}
       <label className="flex flex-col gap-1 text-sm font-medium">
         What you will do
-        <textarea className="field font-normal" rows={3} value={comment} onChange={(event) => setComment(event.target.value)} />
+        <textarea
+          className="field font-normal"
+          rows={3}
+          value={comment}
+          onChange={(event) => setComment(event.target.value)}
+        />
       </label>
       <div className="flex items-center gap-3">
         <button type="submit" className="button button-primary" disabled={isBusy}>

@@ -8,7 +8,11 @@ import type { Reign } from './story.tsx';
 export const colourOf = (version: number): number => ((version - 1) % seriesCount) + 1;
 
 /** What the alert rules compare each version with and when they fire; without one, the first whole window that is known. */
-export function levelsOf(history: PerformanceHistory, alerts: readonly Alert[], reigns: readonly Reign[]): Level[] {
+export function levelsOf(
+  history: PerformanceHistory,
+  alerts: readonly Alert[],
+  reigns: readonly Reign[],
+): Level[] {
   const ruled = reigns.flatMap((reign): Level[] => {
     const alert = alerts.find((each) => each.metric === history.metric && each.version === reign.version);
     if (alert === undefined) return [];
@@ -19,13 +23,23 @@ export function levelsOf(history: PerformanceHistory, alerts: readonly Alert[], 
     ];
   });
   if (ruled.length > 0) return ruled;
-  const point = history.series.find((series) => series.variant !== 'shadow')?.points.find((each) => each.value !== null && !each.isPartial);
+  const point = history.series
+    .find((series) => series.variant !== 'shadow')
+    ?.points.find((each) => each.value !== null && !each.isPartial);
   return point === undefined || point.value === null ? [] : [{ value: point.value }];
 }
 
 /** Does the whole interval lie beyond what the alert rule of its version allows? */
-export function isBad(history: PerformanceHistory, alerts: readonly Alert[], version: number, point: { low: number | null; high: number | null } | undefined): boolean {
-  const threshold = alerts.find((each) => each.metric === history.metric && each.version === version)?.threshold;
-  if (threshold === undefined || point === undefined || point.low === null || point.high === null) return false;
+export function isBad(
+  history: PerformanceHistory,
+  alerts: readonly Alert[],
+  version: number,
+  point: { low: number | null; high: number | null } | undefined,
+): boolean {
+  const threshold = alerts.find(
+    (each) => each.metric === history.metric && each.version === version,
+  )?.threshold;
+  if (threshold === undefined || point === undefined || point.low === null || point.high === null)
+    return false;
   return history.betterWhen === 'lower' ? point.low > threshold : point.high < threshold;
 }

@@ -31,7 +31,10 @@ export function DriftPanel(props: DriftShape) {
   const [methodName, setMethod] = useUrlState('drift', 'psi');
   const [version, setVersion] = useUrlState('version');
   const method = methods.find((each) => each.value === methodName) ?? methods[0];
-  const versions = useMemo(() => [...new Set((query.data?.windows ?? []).map((window) => window.version))].sort((a, b) => a - b), [query.data]);
+  const versions = useMemo(
+    () => [...new Set((query.data?.windows ?? []).map((window) => window.version))].sort((a, b) => a - b),
+    [query.data],
+  );
   // each window against the data of the version that answered then, unless one version is chosen
   const shown = versions.includes(Number(version)) ? Number(version) : null;
   return (
@@ -41,7 +44,12 @@ export function DriftPanel(props: DriftShape) {
       aside={
         <>
           {versions.length < 2 ? null : (
-            <select className="field" aria-label="Version" value={shown ?? ''} onChange={(event) => setVersion(event.target.value)}>
+            <select
+              className="field"
+              aria-label="Version"
+              value={shown ?? ''}
+              onChange={(event) => setVersion(event.target.value)}
+            >
               <option value="">against the champion’s data</option>
               {versions.map((each) => (
                 <option key={each} value={each}>
@@ -50,7 +58,12 @@ export function DriftPanel(props: DriftShape) {
               ))}
             </select>
           )}
-          <Segmented label="Method" value={method.value} options={methods.map(({ value, label }) => ({ value, label }))} onChange={setMethod} />
+          <Segmented
+            label="Method"
+            value={method.value}
+            options={methods.map(({ value, label }) => ({ value, label }))}
+            onChange={setMethod}
+          />
         </>
       }
     >
@@ -63,36 +76,79 @@ export function DriftPanel(props: DriftShape) {
           </Empty>
         }
       >
-        {(data) => <Drawn {...props} history={data} version={shown ?? (versions.length === 1 ? (versions[0] ?? null) : null)} method={method} />}
+        {(data) => (
+          <Drawn
+            {...props}
+            history={data}
+            version={shown ?? (versions.length === 1 ? (versions[0] ?? null) : null)}
+            method={method}
+          />
+        )}
       </Answer>
     </Panel>
   );
 }
 
-function Drawn({ history, version, reigns, method, windows, extent, gutter, hover, onHover }: DriftShape & { history: DriftHistory; version: number | null; method: (typeof methods)[number] }) {
+function Drawn({
+  history,
+  version,
+  reigns,
+  method,
+  windows,
+  extent,
+  gutter,
+  hover,
+  onHover,
+}: DriftShape & { history: DriftHistory; version: number | null; method: (typeof methods)[number] }) {
   const own = useMemo(() => {
-    const championAt = (at: number): number | undefined => reigns.find((reign) => at >= reign.from && at < reign.to)?.version;
+    const championAt = (at: number): number | undefined =>
+      reigns.find((reign) => at >= reign.from && at < reign.to)?.version;
     return history.windows
       .filter((window) => window.version === (version ?? championAt(window.windowStart)))
       .sort((a, b) => a.windowStart - b.windowStart);
   }, [history, version, reigns]);
-  const columns: readonly TimeWindow[] = windows.length > 0 ? windows : own.map((window) => ({ from: window.windowStart, to: window.windowEnd }));
+  const columns: readonly TimeWindow[] =
+    windows.length > 0 ? windows : own.map((window) => ({ from: window.windowStart, to: window.windowEnd }));
   const edge = extent ?? ([columns[0]?.from ?? 0, columns.at(-1)?.to ?? 1] as const);
   const found = useMemo(() => {
-    const byStart = new Map(own.map((window) => [window.windowStart, new Map(window.features.map((feature) => [feature.feature, feature]))]));
+    const byStart = new Map(
+      own.map((window) => [
+        window.windowStart,
+        new Map(window.features.map((feature) => [feature.feature, feature])),
+      ]),
+    );
     const names = [...new Set(own.flatMap((window) => window.features.map((feature) => feature.feature)))];
-    const scoreOf = (feature: FeatureDrift | undefined): number | null => feature?.scores[method.value]?.value ?? null;
-    const rows: HeatRow[] = names.map((name) => ({ name, values: columns.map((column) => scoreOf(byStart.get(column.from)?.get(name))) }));
+    const scoreOf = (feature: FeatureDrift | undefined): number | null =>
+      feature?.scores[method.value]?.value ?? null;
+    const rows: HeatRow[] = names.map((name) => ({
+      name,
+      values: columns.map((column) => scoreOf(byStart.get(column.from)?.get(name))),
+    }));
     const largest = (row: HeatRow): number => Math.max(0, ...row.values.map((value) => value ?? 0));
     return rows.sort((a, b) => largest(b) - largest(a));
   }, [own, columns, method]);
   const format = (value: number): string => fixed(value, value < 10 ? 2 : 1);
-  const baseline = own[0]?.baseline === 'reference' ? 'its first window' : `the rows that ${version === null ? 'the champion of that week' : `version ${version}`} learned from`;
+  const baseline =
+    own[0]?.baseline === 'reference'
+      ? 'its first window'
+      : `the rows that ${version === null ? 'the champion of that week' : `version ${version}`} learned from`;
   const at = hover === null ? undefined : columns[hover];
-  const moved = hover === null ? [] : found.filter((row) => (row.values[hover] ?? 0) >= method.steps[1]).slice(0, 4);
+  const moved =
+    hover === null ? [] : found.filter((row) => (row.values[hover] ?? 0) >= method.steps[1]).slice(0, 4);
   return (
     <div className="py-3">
-      <HeatMap label={`Drift of each feature by window, ${method.label}`} columns={columns} rows={found} steps={method.steps} format={format} hover={hover} onHover={onHover} gutter={gutter} extent={edge} breaks={version === null ? reigns.slice(1).map((reign) => reign.from) : []} />
+      <HeatMap
+        label={`Drift of each feature by window, ${method.label}`}
+        columns={columns}
+        rows={found}
+        steps={method.steps}
+        format={format}
+        hover={hover}
+        onHover={onHover}
+        gutter={gutter}
+        extent={edge}
+        breaks={version === null ? reigns.slice(1).map((reign) => reign.from) : []}
+      />
       <div className="mt-3 flex flex-wrap items-center justify-between gap-x-6 gap-y-2 px-4">
         <HeatScale steps={method.steps} format={(value) => String(value)} />
         <p className="min-h-5 text-sm text-ink-2">

@@ -24,7 +24,11 @@ const metrics = [
   { value: 'auc', label: 'AUC', says: 'how well the two outcomes are told apart; 0.5 is chance' },
   { value: 'brier', label: 'Brier', says: 'mean squared error of the probability; lower is better' },
   { value: 'base_rate', label: 'Base rate', says: 'share of rows for which the positive class came true' },
-  { value: 'ece', label: 'Calibration', says: 'how far probabilities lie from what came true; lower is better' },
+  {
+    value: 'ece',
+    label: 'Calibration',
+    says: 'how far probabilities lie from what came true; lower is better',
+  },
 ] as const;
 
 /** Room for feature names beside the heat map; charts above it use the same, so that times stand under each other. */
@@ -38,9 +42,21 @@ export function MonitorPage() {
   const shown = model ?? models.data?.[0]?.name;
   if (shown === undefined) {
     return (
-      <Page title="Monitor" name="Monitor" lead="How every version performs, week by week, once the truth is known." cli="tilth monitor history MODEL">
+      <Page
+        title="Monitor"
+        name="Monitor"
+        lead="How every version performs, week by week, once the truth is known."
+        cli="tilth monitor history MODEL"
+      >
         <section className="card" aria-label="Models">
-          <Answer query={models} empty={<Empty title="No model is registered yet" command="tilth quickstart">The history begins with the first logged predictions of an endpoint.</Empty>}>
+          <Answer
+            query={models}
+            empty={
+              <Empty title="No model is registered yet" command="tilth quickstart">
+                The history begins with the first logged predictions of an endpoint.
+              </Empty>
+            }
+          >
             {() => <Empty title="No model is registered yet" command="tilth quickstart" />}
           </Answer>
         </section>
@@ -53,7 +69,12 @@ export function MonitorPage() {
       model={shown}
       choice={
         (models.data?.length ?? 0) > 1 ? (
-          <select className="field" aria-label="Model" value={shown} onChange={(event) => void navigate({ to: `/monitor/${segment(event.target.value)}` })}>
+          <select
+            className="field"
+            aria-label="Model"
+            value={shown}
+            onChange={(event) => void navigate({ to: `/monitor/${segment(event.target.value)}` })}
+          >
             {models.data?.map((each) => (
               <option key={each.name}>{each.name}</option>
             ))}
@@ -80,7 +101,10 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
     const isEndMarked = history.data?.marks.some((mark) => (mark.eventAt ?? 0) >= last.to) === true;
     return [first.from, isEndMarked ? last.to + (last.to - last.from) : last.to];
   }, [windows, history.data]);
-  const reigns = useMemo(() => (history.data === undefined || extent === undefined ? [] : reignsOf(history.data.marks, extent)), [history.data, extent]);
+  const reigns = useMemo(
+    () => (history.data === undefined || extent === undefined ? [] : reignsOf(history.data.marks, extent)),
+    [history.data, extent],
+  );
   const told = { alerts: alerts.data ?? [], retrainings: retrainings.data ?? [] };
   return (
     <Page
@@ -104,7 +128,14 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
       <Panel
         title="Performance of every version"
         flush
-        aside={<Segmented label="Metric" value={metric} options={metrics.map(({ value, label }) => ({ value, label }))} onChange={setMetric} />}
+        aside={
+          <Segmented
+            label="Metric"
+            value={metric}
+            options={metrics.map(({ value, label }) => ({ value, label }))}
+            onChange={setMetric}
+          />
+        }
       >
         <Answer
           query={history}
@@ -115,10 +146,29 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
             </Empty>
           }
         >
-          {(data) => <History history={data} reigns={reigns} {...told} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={setHover} />}
+          {(data) => (
+            <History
+              history={data}
+              reigns={reigns}
+              {...told}
+              gutter={gutter}
+              windows={windows}
+              extent={extent}
+              hover={hover}
+              onHover={setHover}
+            />
+          )}
         </Answer>
       </Panel>
-      <DriftPanel model={model} reigns={reigns} windows={windows} extent={extent} gutter={gutter} hover={hover} onHover={setHover} />
+      <DriftPanel
+        model={model}
+        reigns={reigns}
+        windows={windows}
+        extent={extent}
+        gutter={gutter}
+        hover={hover}
+        onHover={setHover}
+      />
       <div className="grid items-start gap-5 xl:grid-cols-2">
         <Alerts model={model} />
         <CalibrationPanel model={model} />
@@ -128,9 +178,21 @@ function ModelHistory({ model, choice }: { model: string; choice: React.ReactNod
   );
 }
 
-const badgeTone = { deploy: 'plain', promotion: 'good', rollback: 'warn', alert: 'bad', retraining: 'info', refusal: 'plain' } as const;
+const badgeTone = {
+  deploy: 'plain',
+  promotion: 'good',
+  rollback: 'warn',
+  alert: 'bad',
+  retraining: 'info',
+  refusal: 'plain',
+} as const;
 /** What crosses the chart as a line; the rows over it have the words. */
-const lineTone: Readonly<Partial<Record<PerformanceHistory['marks'][number]['kind'], Mark['tone']>>> = { promotion: 'accent', rollback: 'warn', alert: 'bad', refusal: 'plain' };
+const lineTone: Readonly<Partial<Record<PerformanceHistory['marks'][number]['kind'], Mark['tone']>>> = {
+  promotion: 'accent',
+  rollback: 'warn',
+  alert: 'bad',
+  refusal: 'plain',
+};
 
 interface HistoryShape {
   readonly alerts: readonly Alert[];
@@ -149,9 +211,20 @@ const rank = (variant: string): number => (variant === 'champion' ? 0 : variant 
 const inOrder = (series: PerformanceHistory['series']): PerformanceHistory['series'] =>
   [...series].sort((a, b) => a.version - b.version || rank(a.variant) - rank(b.variant));
 
-const nameOf = (series: { version: number; variant: string }): string => `version ${series.version}${series.variant === 'champion' ? '' : ` ${series.variant}`}`;
+const nameOf = (series: { version: number; variant: string }): string =>
+  `version ${series.version}${series.variant === 'champion' ? '' : ` ${series.variant}`}`;
 
-function History({ history: given, alerts, retrainings, reigns, gutter, windows, extent, hover, onHover }: HistoryShape) {
+function History({
+  history: given,
+  alerts,
+  retrainings,
+  reigns,
+  gutter,
+  windows,
+  extent,
+  hover,
+  onHover,
+}: HistoryShape) {
   const history = useMemo(() => ({ ...given, series: inOrder(given.series) }), [given]);
   const x = useMemo(() => windows.map((window) => (window.from + window.to) / 2), [windows]);
   const byStart = useMemo(
@@ -169,7 +242,9 @@ function History({ history: given, alerts, retrainings, reigns, gutter, windows,
           values: windows.map((window) => at(window)?.value ?? null),
           low: windows.map((window) => at(window)?.low ?? null),
           high: windows.map((window) => at(window)?.high ?? null),
-          isBad: windows.map((window) => series.variant === 'champion' && isBad(history, alerts, series.version, at(window))),
+          isBad: windows.map(
+            (window) => series.variant === 'champion' && isBad(history, alerts, series.version, at(window)),
+          ),
         };
       }),
     [history, windows, byStart, alerts],
@@ -183,21 +258,38 @@ function History({ history: given, alerts, retrainings, reigns, gutter, windows,
     [history],
   );
   const gaps = useMemo(
-    (): Span[] => windows.filter((window) => !byStart.some((points) => (points.get(window.from)?.value ?? null) !== null)),
+    (): Span[] =>
+      windows.filter(
+        (window) => !byStart.some((points) => (points.get(window.from)?.value ?? null) !== null),
+      ),
     [windows, byStart],
   );
   const levels = useMemo(() => levelsOf(history, alerts, reigns), [history, alerts, reigns]);
   // so that pointing at another window moves nothing on the page
-  const mostServing = Math.max(1, ...windows.map((each) => byStart.filter((points) => points.has(each.from)).length));
+  const mostServing = Math.max(
+    1,
+    ...windows.map((each) => byStart.filter((points) => points.has(each.from)).length),
+  );
   // without a pointer: the newest window of which something is known
-  const newestKnown = windows.findLastIndex((each) => byStart.some((points) => (points.get(each.from)?.value ?? null) !== null));
+  const newestKnown = windows.findLastIndex((each) =>
+    byStart.some((points) => (points.get(each.from)?.value ?? null) !== null),
+  );
   const index = hover ?? (newestKnown === -1 ? windows.length - 1 : newestKnown);
   const window = windows[index];
   const says = metrics.find((each) => each.value === history.metric)?.says;
   return (
     <div>
       <div className="pt-4">
-        {extent === undefined ? null : <Story reigns={reigns} alerts={alerts} retrainings={retrainings} marks={history.marks} extent={extent} gutter={gutter} />}
+        {extent === undefined ? null : (
+          <Story
+            reigns={reigns}
+            alerts={alerts}
+            retrainings={retrainings}
+            marks={history.marks}
+            extent={extent}
+            gutter={gutter}
+          />
+        )}
         <LineChart
           label={`${history.metric} of every version of ${history.model} by ${history.granularity}`}
           x={x}
@@ -214,11 +306,24 @@ function History({ history: given, alerts, retrainings, reigns, gutter, windows,
           format={(value) => fixed(value, 2)}
         />
         <Legend levels={levels} betterWhen={history.betterWhen} gutter={gutter} />
-        {extent === undefined ? null : <Coverage history={history} gutter={gutter} windows={windows} extent={extent} hover={hover} onHover={onHover} />}
+        {extent === undefined ? null : (
+          <Coverage
+            history={history}
+            gutter={gutter}
+            windows={windows}
+            extent={extent}
+            hover={hover}
+            onHover={onHover}
+          />
+        )}
       </div>
       <div className="border-t border-line px-4 py-3">
         <p className="flex flex-wrap items-baseline gap-x-3 text-sm">
-          <strong className="font-semibold">{window === undefined ? '' : `${history.granularity === 'week' ? `${isoWeek(window.from)}, ` : ''}${shortDay(window.from)} – ${day(window.to - 1)}`}</strong>
+          <strong className="font-semibold">
+            {window === undefined
+              ? ''
+              : `${history.granularity === 'week' ? `${isoWeek(window.from)}, ` : ''}${shortDay(window.from)} – ${day(window.to - 1)}`}
+          </strong>
           <span className="text-ink-2">{says}</span>
         </p>
         <div className="mt-2 overflow-x-auto" style={{ minHeight: 34 + mostServing * 37 }}>
@@ -226,7 +331,9 @@ function History({ history: given, alerts, retrainings, reigns, gutter, windows,
             <thead>
               <tr>
                 <th className="!pl-0">Version</th>
-                <th className="num">{metrics.find((each) => each.value === history.metric)?.label ?? history.metric}</th>
+                <th className="num">
+                  {metrics.find((each) => each.value === history.metric)?.label ?? history.metric}
+                </th>
                 <th className="num">95 % interval</th>
                 <th className="num">Rows</th>
                 <th className="num">Truth known</th>
@@ -236,7 +343,8 @@ function History({ history: given, alerts, retrainings, reigns, gutter, windows,
               {history.series.map((series, at) => {
                 const point = window === undefined ? undefined : byStart[at]?.get(window.from);
                 if (point === undefined) return null;
-                const isBelow = series.variant === 'champion' && isBad(history, alerts, series.version, point);
+                const isBelow =
+                  series.variant === 'champion' && isBad(history, alerts, series.version, point);
                 return (
                   <tr key={`${series.version}/${series.variant}`}>
                     <td className="!pl-0">
@@ -248,10 +356,16 @@ function History({ history: given, alerts, retrainings, reigns, gutter, windows,
                         {point.isPartial ? <Badge>part of the window</Badge> : null}
                       </span>
                     </td>
-                    <td className={`num font-medium ${isBelow ? 'text-bad' : ''}`}>{point.state === 'not yet known' ? 'not yet known' : fixed(point.value)}</td>
-                    <td className="num whitespace-nowrap">{point.low === null ? '–' : `${fixed(point.low)} – ${fixed(point.high)}`}</td>
+                    <td className={`num font-medium ${isBelow ? 'text-bad' : ''}`}>
+                      {point.state === 'not yet known' ? 'not yet known' : fixed(point.value)}
+                    </td>
+                    <td className="num whitespace-nowrap">
+                      {point.low === null ? '–' : `${fixed(point.low)} – ${fixed(point.high)}`}
+                    </td>
                     <td className="num">{count(point.rowCount)}</td>
-                    <td className="num">{point.rowCount === 0 ? '–' : share(point.labelledCount / point.rowCount)}</td>
+                    <td className="num">
+                      {point.rowCount === 0 ? '–' : share(point.labelledCount / point.rowCount)}
+                    </td>
                   </tr>
                 );
               })}
@@ -281,12 +395,26 @@ function History({ history: given, alerts, retrainings, reigns, gutter, windows,
 }
 
 /** How to read the chart, in the order of its drawing. */
-function Legend({ levels, betterWhen, gutter }: { levels: readonly Level[]; betterWhen: PerformanceHistory['betterWhen']; gutter: number }) {
-  const valuesOf = (tone: Level['tone']): string => [...new Set(levels.filter((level) => level.tone === tone).map((level) => fixed(level.value)))].join(', then ');
+function Legend({
+  levels,
+  betterWhen,
+  gutter,
+}: {
+  levels: readonly Level[];
+  betterWhen: PerformanceHistory['betterWhen'];
+  gutter: number;
+}) {
+  const valuesOf = (tone: Level['tone']): string =>
+    [...new Set(levels.filter((level) => level.tone === tone).map((level) => fixed(level.value)))].join(
+      ', then ',
+    );
   const isRuled = levels.some((level) => level.tone === 'bad');
   const entry = 'flex items-center gap-1.5';
   return (
-    <ul className="flex flex-wrap gap-x-5 gap-y-1 pr-4 pb-3 text-xs text-ink-2" style={{ paddingLeft: gutter }}>
+    <ul
+      className="flex flex-wrap gap-x-5 gap-y-1 pr-4 pb-3 text-xs text-ink-2"
+      style={{ paddingLeft: gutter }}
+    >
       <li className={entry}>
         <span className="h-3 w-5 rounded-[2px] bg-accent-soft" />
         95 % interval
@@ -319,12 +447,30 @@ function Legend({ levels, betterWhen, gutter }: { levels: readonly Level[]; bett
 
 export const Swatch = ({ colour, isDashed }: { colour: number; isDashed: boolean }) => (
   <svg width="20" height="6" aria-hidden="true" className="shrink-0">
-    <line x1="1" y1="3" x2="19" y2="3" stroke={`var(--series-${colour})`} strokeWidth="2.5" strokeLinecap="round" strokeDasharray={isDashed ? '4 5' : undefined} />
+    <line
+      x1="1"
+      y1="3"
+      x2="19"
+      y2="3"
+      stroke={`var(--series-${colour})`}
+      strokeWidth="2.5"
+      strokeLinecap="round"
+      strokeDasharray={isDashed ? '4 5' : undefined}
+    />
   </svg>
 );
 
 /** How much of each window's truth is known, as a bar per window under the chart. */
-function Coverage({ history, gutter, windows, extent, hover, onHover }: Omit<HistoryShape, 'alerts' | 'retrainings' | 'reigns' | 'extent'> & { extent: readonly [number, number] }) {
+function Coverage({
+  history,
+  gutter,
+  windows,
+  extent,
+  hover,
+  onHover,
+}: Omit<HistoryShape, 'alerts' | 'retrainings' | 'reigns' | 'extent'> & {
+  extent: readonly [number, number];
+}) {
   const [from, to] = extent;
   const place = (at: number): number => ((at - from) / (to - from || 1)) * 100;
   return (
@@ -334,7 +480,9 @@ function Coverage({ history, gutter, windows, extent, hover, onHover }: Omit<His
       </span>
       <div className="relative mr-4 h-5 min-w-0 flex-1">
         {windows.map((window, index) => {
-          const points = history.series.flatMap((series) => series.points.filter((point) => point.windowStart === window.from));
+          const points = history.series.flatMap((series) =>
+            series.points.filter((point) => point.windowStart === window.from),
+          );
           const rowCount = points.reduce((sum, point) => sum + point.rowCount, 0);
           const labelledCount = points.reduce((sum, point) => sum + point.labelledCount, 0);
           const known = rowCount === 0 ? 0 : labelledCount / rowCount;
@@ -344,7 +492,10 @@ function Coverage({ history, gutter, windows, extent, hover, onHover }: Omit<His
               title={`${shortDay(window.from)}: truth known for ${share(known)} of ${count(rowCount)} rows`}
               onMouseEnter={() => onHover(index)}
               className="absolute inset-y-0 flex items-end rounded-[2px] bg-sunken"
-              style={{ left: `${place(window.from)}%`, width: `max(2px, calc(${place(window.to) - place(window.from)}% - 2px))` }}
+              style={{
+                left: `${place(window.from)}%`,
+                width: `max(2px, calc(${place(window.to) - place(window.from)}% - 2px))`,
+              }}
             >
               <span
                 className="block w-full rounded-[2px] bg-accent"

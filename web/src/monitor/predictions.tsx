@@ -5,6 +5,7 @@ import { absolute, count, microseconds, number, plain } from '../platform/format
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, Panel, When } from '../parts/basics.tsx';
+import { Table, figure, unseen } from '../parts/table.tsx';
 
 /** The durable log, newest first, with what turned out to be true. */
 export function Predictions({ model }: { model: string }) {
@@ -31,83 +32,87 @@ export function Predictions({ model }: { model: string }) {
       >
         {(data) => (
           <>
-            <div className="overflow-x-auto">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>Answered</th>
-                    <th>Key</th>
-                    <th>Version</th>
-                    <th className="num">Prediction</th>
-                    <th className="num">Its probability</th>
-                    <th className="num">Truth</th>
-                    <th className="num">Took</th>
-                    <th>
-                      <span className="sr-only">More</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {data.predictions.map((each) => {
-                    const id = `${each.requestId}/${each.row}/${each.version}/${each.variant}`;
-                    const likeliest = Math.max(...Object.values(each.probabilities).filter((value) => value !== null));
-                    const isRight = each.label === null ? null : String(each.label) === String(each.prediction);
-                    return (
-                      <Fragment key={id}>
-                        <tr>
-                          <td>
-                            <When at={each.at} />
-                          </td>
-                          <td className="max-w-[240px] truncate" title={each.key ?? each.requestId}>
-                            {each.key ?? <code className="text-xs">{each.requestId.slice(0, 12)}</code>}
-                          </td>
-                          <td className="whitespace-nowrap">
-                            {each.version} {each.variant === 'champion' ? null : <Badge>{each.variant}</Badge>}
-                          </td>
-                          <td className="num">{each.status === 'ok' ? plain(each.prediction) : <Badge tone="bad">failed</Badge>}</td>
-                          <td className="num">{Number.isFinite(likeliest) ? likeliest.toFixed(3) : '–'}</td>
-                          <td className={`num ${isRight === false ? 'text-warn' : ''}`}>{each.label ?? <span className="text-ink-3">not yet</span>}</td>
-                          <td className="num whitespace-nowrap">{microseconds(each.latencyUs)}</td>
-                          <td>
-                            <button
-                              type="button"
-                              className="button button-quiet h-6 text-xs"
-                              aria-expanded={opened === id}
-                              onClick={() => setOpened(opened === id ? null : id)}
-                            >
-                              {opened === id ? 'Less' : 'More'}
-                            </button>
-                          </td>
-                        </tr>
-                        {opened === id ? (
-                          <tr>
-                            <td colSpan={8} className="bg-sunken">
-                              <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-ink-2">
-                                <code>{each.requestId}</code> row {each.row}, endpoint {each.endpoint}, answered {absolute(each.at)}
-                                {each.eventAt === null ? '' : `, event ${absolute(each.eventAt)}`}
-                              </p>
-                              {each.error === null ? null : <p className="mt-2 text-bad">{each.error}</p>}
-                              {each.features === null ? (
-                                <p className="mt-2 text-sm">The raw input is shown to maintainers, operators and holders of the right “pii”.</p>
-                              ) : (
-                                <dl className="mt-3 grid grid-cols-[repeat(auto-fill,minmax(140px,1fr))] gap-x-4 gap-y-2 text-xs">
-                                  {Object.entries(each.features).map(([key, value]) => (
-                                    <div key={key} className="min-w-0">
-                                      <dt className="truncate text-ink-3">{key}</dt>
-                                      <dd className="break-words">{typeof value === 'number' ? number(value) : plain(value)}</dd>
-                                    </div>
-                                  ))}
-                                </dl>
-                              )}
-                            </td>
-                          </tr>
-                        ) : null}
-                      </Fragment>
-                    );
-                  })}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              heads={[
+                'Answered',
+                'Key',
+                'Version',
+                figure('Prediction'),
+                figure('Its probability'),
+                figure('Truth'),
+                figure('Took'),
+                unseen('More'),
+              ]}
+            >
+              {data.predictions.map((each) => {
+                const id = `${each.requestId}/${each.row}/${each.version}/${each.variant}`;
+                const likeliest = Math.max(
+                  ...Object.values(each.probabilities).filter((value) => value !== null),
+                );
+                const isRight = each.label === null ? null : String(each.label) === String(each.prediction);
+                return (
+                  <Fragment key={id}>
+                    <tr>
+                      <td>
+                        <When at={each.at} />
+                      </td>
+                      <td className="max-w-[240px] truncate" title={each.key ?? each.requestId}>
+                        {each.key ?? <code className="text-xs">{each.requestId.slice(0, 12)}</code>}
+                      </td>
+                      <td className="whitespace-nowrap">
+                        {each.version} {each.variant === 'champion' ? null : <Badge>{each.variant}</Badge>}
+                      </td>
+                      <td className="num">
+                        {each.status === 'ok' ? plain(each.prediction) : <Badge tone="bad">failed</Badge>}
+                      </td>
+                      <td className="num">{Number.isFinite(likeliest) ? likeliest.toFixed(3) : '–'}</td>
+                      <td className={`num ${isRight === false ? 'text-warn' : ''}`}>
+                        {each.label ?? <span className="text-ink-3">not yet</span>}
+                      </td>
+                      <td className="num whitespace-nowrap">{microseconds(each.latencyUs)}</td>
+                      <td>
+                        <button
+                          type="button"
+                          className="button button-quiet h-6 text-xs"
+                          aria-expanded={opened === id}
+                          onClick={() => setOpened(opened === id ? null : id)}
+                        >
+                          {opened === id ? 'Less' : 'More'}
+                        </button>
+                      </td>
+                    </tr>
+                    {opened === id ? (
+                      <tr>
+                        <td colSpan={8} className="bg-sunken">
+                          <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-ink-2">
+                            <code>{each.requestId}</code> row {each.row}, endpoint {each.endpoint}, answered{' '}
+                            {absolute(each.at)}
+                            {each.eventAt === null ? '' : `, event ${absolute(each.eventAt)}`}
+                          </p>
+                          {each.error === null ? null : <p className="mt-2 text-bad">{each.error}</p>}
+                          {each.features === null ? (
+                            <p className="mt-2 text-sm">
+                              The raw input is shown to maintainers, operators and holders of the right “pii”.
+                            </p>
+                          ) : (
+                            <dl className="mt-3 grid grid-cols-[repeat(auto-fill,minmax(140px,1fr))] gap-x-4 gap-y-2 text-xs">
+                              {Object.entries(each.features).map(([key, value]) => (
+                                <div key={key} className="min-w-0">
+                                  <dt className="truncate text-ink-3">{key}</dt>
+                                  <dd className="break-words">
+                                    {typeof value === 'number' ? number(value) : plain(value)}
+                                  </dd>
+                                </div>
+                              ))}
+                            </dl>
+                          )}
+                        </td>
+                      </tr>
+                    ) : null}
+                  </Fragment>
+                );
+              })}
+            </Table>
             <div className="flex gap-2 border-t border-line p-3">
               {before === '' ? null : (
                 <button type="button" className="button" onClick={() => setBefore('')}>

@@ -12,7 +12,9 @@ import { windowsOf } from './windows.ts';
 
 /** How a model's champions did, window by window: the monitor's chart in small. Nothing where nothing is known. */
 export default function Pulse({ model }: { model: string }) {
-  const history = useApi<PerformanceHistory>(`/api/v1/models/${segment(model)}/performance`, { metric: 'auc' });
+  const history = useApi<PerformanceHistory>(`/api/v1/models/${segment(model)}/performance`, {
+    metric: 'auc',
+  });
   const alerts = useApi<Alert[]>('/api/v1/alerts', { model });
   const windows = useMemo(() => windowsOf(history.data), [history.data]);
   const first = windows[0];
@@ -21,7 +23,9 @@ export default function Pulse({ model }: { model: string }) {
   const data = history.data;
   const extent = [first.from, last.to] as const;
   const rules = alerts.data ?? [];
-  const champions = data.series.filter((series) => series.variant === 'champion').sort((a, b) => a.version - b.version);
+  const champions = data.series
+    .filter((series) => series.variant === 'champion')
+    .sort((a, b) => a.version - b.version);
   const lines = champions.map((series): Line => {
     const points = new Map(series.points.map((point) => [point.windowStart, point]));
     return {
@@ -58,7 +62,10 @@ export default function Pulse({ model }: { model: string }) {
       <p className="flex flex-wrap gap-x-4 gap-y-1 px-4 pb-3 text-xs text-ink-2">
         {champions.map((series) => (
           <span key={series.version} className="flex items-center gap-1.5">
-            <span className="h-0.5 w-4 rounded-full" style={{ background: `var(--series-${colourOf(series.version)})` }} />
+            <span
+              className="h-0.5 w-4 rounded-full"
+              style={{ background: `var(--series-${colourOf(series.version)})` }}
+            />
             version {series.version}
           </span>
         ))}

@@ -37,7 +37,8 @@ interface StoryShape {
 /** What people and rules did, in three rows over the chart, on its time axis. */
 export function Story({ reigns, alerts, retrainings, marks, extent, gutter }: StoryShape) {
   const [first, last] = extent;
-  const place = (at: number): number => ((Math.min(Math.max(at, first), last) - first) / (last - first || 1)) * 100;
+  const place = (at: number): number =>
+    ((Math.min(Math.max(at, first), last) - first) / (last - first || 1)) * 100;
   const fired = alerts.filter((alert) => alert.raisedEventAt !== null);
   const rollbacks = marks.filter((mark) => mark.kind === 'rollback' && mark.eventAt !== null);
   return (
@@ -56,7 +57,9 @@ export function Story({ reigns, alerts, retrainings, marks, extent, gutter }: St
               borderLeft: `3px solid ${seriesColour(reign.version - 1)}`,
             }}
           >
-            <span className="truncate pl-1">{place(reign.to) - place(reign.from) > 15 ? `version ${reign.version}` : `v${reign.version}`}</span>
+            <span className="truncate pl-1">
+              {place(reign.to) - place(reign.from) > 15 ? `version ${reign.version}` : `v${reign.version}`}
+            </span>
           </Bar>
         ))}
         {rollbacks.slice(-1).map((mark) => (
@@ -81,7 +84,11 @@ export function Story({ reigns, alerts, retrainings, marks, extent, gutter }: St
             className={`justify-center gap-0.5 border font-medium ${retrainingLook[each.state]}`}
           >
             {each.candidate === null ? '…' : `v${each.candidate}`}
-            {each.state === 'promoted' ? <Icon name="check" size={11} /> : each.state === 'refused' || each.state === 'failed' ? <Icon name="cross" size={11} /> : null}
+            {each.state === 'promoted' ? (
+              <Icon name="check" size={11} />
+            ) : each.state === 'refused' || each.state === 'failed' ? (
+              <Icon name="cross" size={11} />
+            ) : null}
           </Bar>
         ))}
       </Lane>
@@ -90,7 +97,9 @@ export function Story({ reigns, alerts, retrainings, marks, extent, gutter }: St
           <Bar
             key={alert.id}
             left={place(alert.raisedEventAt ?? first)}
-            right={place(alert.state === 'firing' ? last : Math.max(alert.windowEnd, alert.raisedEventAt ?? first))}
+            right={place(
+              alert.state === 'firing' ? last : Math.max(alert.windowEnd, alert.raisedEventAt ?? first),
+            )}
             leastPx={8}
             title={`${alert.rule}, ${alert.state}: ${alert.summary}`}
             className="bg-bad"
@@ -136,19 +145,30 @@ const Bar = ({ left, right, leastPx, title, className, style, children }: BarSha
   <span
     title={title}
     className={`absolute inset-y-0 flex items-center rounded-sm ${className}`}
-    style={{ left: `min(${left}%, calc(100% - ${leastPx}px))`, width: `max(${leastPx}px, calc(${right - left}% - 1px))`, ...style }}
+    style={{
+      left: `min(${left}%, calc(100% - ${leastPx}px))`,
+      width: `max(${leastPx}px, calc(${right - left}% - 1px))`,
+      ...style,
+    }}
   >
     {children}
   </span>
 );
 
 /** The same in one sentence. */
-export function storyOf(reigns: readonly Reign[], alerts: readonly Alert[], retrainings: readonly RetrainingView[]): string {
+export function storyOf(
+  reigns: readonly Reign[],
+  alerts: readonly Alert[],
+  retrainings: readonly RetrainingView[],
+): string {
   const fired = alerts.filter((alert) => alert.raisedEventAt !== null).length;
-  const by = (state: RetrainingView['state']): number => retrainings.filter((each) => each.state === state).length;
+  const by = (state: RetrainingView['state']): number =>
+    retrainings.filter((each) => each.state === state).length;
   const now = reigns.at(-1);
   const parts = [
-    now === undefined ? 'No version was champion yet' : `Version ${now.version} is champion since ${day(now.from)}`,
+    now === undefined
+      ? 'No version was champion yet'
+      : `Version ${now.version} is champion since ${day(now.from)}`,
     fired === 0 ? 'no alert fired' : `${fired} ${fired === 1 ? 'alert' : 'alerts'} fired`,
     retrainings.length === 0
       ? 'never retrained'

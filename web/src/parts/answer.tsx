@@ -15,7 +15,13 @@ function Waiting() {
   }, []);
   return (
     <div className="flex flex-col gap-3 px-4 py-6" aria-busy="true" aria-label="Loading">
-      {isLong ? ['w-1/2', 'w-3/4', 'w-2/5'].map((width) => <div key={width} className={`h-3 rounded-sm bg-sunken ${width}`} />) : <div className="h-16" />}
+      {isLong ? (
+        ['w-1/2', 'w-3/4', 'w-2/5'].map((width) => (
+          <div key={width} className={`h-3 rounded-sm bg-sunken ${width}`} />
+        ))
+      ) : (
+        <div className="h-16" />
+      )}
     </div>
   );
 }

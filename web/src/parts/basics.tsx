@@ -15,8 +15,18 @@ const toneClass: Readonly<Record<Tone, string>> = {
 };
 
 /** A short state in words; the colour only repeats them. */
-export const Badge = ({ tone = 'plain', icon, children }: { tone?: Tone; icon?: IconName; children: ReactNode }) => (
-  <span className={`inline-flex h-5 items-center gap-1 rounded-sm px-1.5 text-xs font-medium whitespace-nowrap ${toneClass[tone]}`}>
+export const Badge = ({
+  tone = 'plain',
+  icon,
+  children,
+}: {
+  tone?: Tone;
+  icon?: IconName;
+  children: ReactNode;
+}) => (
+  <span
+    className={`inline-flex h-5 items-center gap-1 rounded-sm px-1.5 text-xs font-medium whitespace-nowrap ${toneClass[tone]}`}
+  >
     {icon === undefined ? null : <Icon name={icon} size={12} />}
     {children}
   </span>
@@ -34,7 +44,17 @@ export function When({ at }: { at: number | null | undefined }) {
 }
 
 /** Copies a text and says so. */
-export function Copy({ text, label = 'Copy', className = '', isSmall = false }: { text: string; label?: string; className?: string; isSmall?: boolean }) {
+export function Copy({
+  text,
+  label = 'Copy',
+  className = '',
+  isSmall = false,
+}: {
+  text: string;
+  label?: string;
+  className?: string;
+  isSmall?: boolean;
+}) {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
     if (!isCopied) return;
@@ -50,7 +70,9 @@ export function Copy({ text, label = 'Copy', className = '', isSmall = false }: 
       aria-label={`${label}: ${text}`}
     >
       <Icon name={isCopied ? 'check' : 'copy'} size={13} />
-      <span aria-live="polite" className={isSmall ? 'sr-only' : ''}>{isCopied ? 'Copied' : label}</span>
+      <span aria-live="polite" className={isSmall ? 'sr-only' : ''}>
+        {isCopied ? 'Copied' : label}
+      </span>
     </button>
   );
 }
@@ -58,7 +80,9 @@ export function Copy({ text, label = 'Copy', className = '', isSmall = false }: 
 /** A command as it is typed, ready to copy. */
 export const Command = ({ text, isSmall = false }: { text: string; isSmall?: boolean }) => (
   <span className="inline-flex max-w-full items-center gap-1 rounded-md border border-line bg-sunken py-0.5 pr-0.5 pl-2.5">
-    <code className={`min-w-0 py-1 text-xs text-ink ${isSmall ? 'break-words' : 'overflow-x-auto whitespace-nowrap'}`}>
+    <code
+      className={`min-w-0 py-1 text-xs text-ink ${isSmall ? 'break-words' : 'overflow-x-auto whitespace-nowrap'}`}
+    >
       <span className="text-ink-3 select-none">$ </span>
       {text}
     </code>
@@ -67,7 +91,15 @@ export const Command = ({ text, isSmall = false }: { text: string; isSmall?: boo
 );
 
 /** Nothing here yet: what will be, and the next command to type. */
-export const Empty = ({ title, children, command }: { title: string; children?: ReactNode; command?: string }) => (
+export const Empty = ({
+  title,
+  children,
+  command,
+}: {
+  title: string;
+  children?: ReactNode;
+  command?: string;
+}) => (
   <div className="flex flex-col items-start gap-3 px-4 py-8 sm:px-6">
     <div>
       <p className="font-medium">{title}</p>
@@ -92,7 +124,9 @@ export const Panel = ({ title, aside, id, flush = false, className = '', childre
   <section className={`card min-w-0 ${className}`} aria-label={title} id={id}>
     <header className="flex min-h-12 flex-wrap items-center justify-between gap-x-4 gap-y-2 border-b border-line px-4 py-2">
       <h2 className="text-base">{title}</h2>
-      {aside === undefined ? null : <div className="flex flex-wrap items-center gap-2 text-sm text-ink-2">{aside}</div>}
+      {aside === undefined ? null : (
+        <div className="flex flex-wrap items-center gap-2 text-sm text-ink-2">{aside}</div>
+      )}
     </header>
     <div className={flush ? 'min-w-0' : 'p-4'}>{children}</div>
   </section>
@@ -122,7 +156,9 @@ export function Page({ title, name, lead, actions, cli, children }: PageShape) {
         </div>
         <div className="flex max-w-full min-w-0 flex-wrap items-center gap-2">
           {actions}
-          {cli === undefined ? null : <Copy text={cli} label="Copy as CLI" className="h-8 border-line px-2.5" />}
+          {cli === undefined ? null : (
+            <Copy text={cli} label="Copy as CLI" className="h-8 border-line px-2.5" />
+          )}
         </div>
       </header>
       {children}
@@ -155,7 +191,11 @@ export function Segmented<T extends string>(props: {
   onChange: (value: T) => void;
 }) {
   return (
-    <div role="radiogroup" aria-label={props.label} className="inline-flex max-w-full overflow-x-auto rounded-md border border-line bg-sunken p-0.5">
+    <div
+      role="radiogroup"
+      aria-label={props.label}
+      className="inline-flex max-w-full overflow-x-auto rounded-md border border-line bg-sunken p-0.5"
+    >
       {props.options.map((option) => (
         <button
           key={option.value}
@@ -164,7 +204,9 @@ export function Segmented<T extends string>(props: {
           aria-checked={option.value === props.value}
           onClick={() => props.onChange(option.value)}
           className={`h-7 rounded-sm px-2.5 text-sm whitespace-nowrap ${
-            option.value === props.value ? 'bg-surface font-medium text-ink shadow-card' : 'text-ink-2 hover:text-ink'
+            option.value === props.value
+              ? 'bg-surface font-medium text-ink shadow-card'
+              : 'text-ink-2 hover:text-ink'
           }`}
         >
           {option.label}
@@ -175,7 +217,12 @@ export function Segmented<T extends string>(props: {
 }
 
 /** The filter box of a screen; `/` goes there. */
-export const FilterBox = (props: { value: string; onChange: (value: string) => void; placeholder: string; className?: string }) => (
+export const FilterBox = (props: {
+  value: string;
+  onChange: (value: string) => void;
+  placeholder: string;
+  className?: string;
+}) => (
   <span className={`relative inline-flex min-w-0 ${props.className ?? 'w-64'}`}>
     <Icon name="search" size={14} className="pointer-events-none absolute top-2.5 left-2.5 text-ink-3" />
     <input
@@ -187,7 +234,10 @@ export const FilterBox = (props: { value: string; onChange: (value: string) => v
       aria-label={props.placeholder}
       onChange={(event) => props.onChange(event.target.value)}
     />
-    <kbd aria-hidden="true" className="pointer-events-none absolute top-1.5 right-2 hidden rounded-sm border border-line px-1 text-2xs text-ink-3 sm:block">
+    <kbd
+      aria-hidden="true"
+      className="pointer-events-none absolute top-1.5 right-2 hidden rounded-sm border border-line px-1 text-2xs text-ink-3 sm:block"
+    >
       /
     </kbd>
   </span>

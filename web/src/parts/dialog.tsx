@@ -27,7 +27,9 @@ export const Dialog = ({ open, onClose, title, lead, wide = false, high = false,
         <div className="flex items-start justify-between gap-4 px-5 pt-4">
           <div>
             <Radix.Title className="text-lg font-semibold">{title}</Radix.Title>
-            {lead === undefined ? null : <Radix.Description className="mt-1 text-sm text-ink-2">{lead}</Radix.Description>}
+            {lead === undefined ? null : (
+              <Radix.Description className="mt-1 text-sm text-ink-2">{lead}</Radix.Description>
+            )}
           </div>
           <Radix.Close className="button button-quiet -mr-2 h-7 px-1.5" aria-label="Close">
             <Icon name="cross" />

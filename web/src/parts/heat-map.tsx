@@ -26,14 +26,30 @@ interface HeatMapShape {
 const rowPx = 22;
 
 /** Feature by window; its columns stand under the same times of the chart above it. */
-export function HeatMap({ label, columns, rows, steps, format, hover, onHover, gutter, extent, breaks = [] }: HeatMapShape) {
+export function HeatMap({
+  label,
+  columns,
+  rows,
+  steps,
+  format,
+  hover,
+  onHover,
+  gutter,
+  extent,
+  breaks = [],
+}: HeatMapShape) {
   const [from, to] = extent;
   const place = (at: number): number => ((Math.min(Math.max(at, from), to) - from) / (to - from || 1)) * 100;
   return (
     <div role="table" aria-label={label} className="text-xs" onMouseLeave={() => onHover(null)}>
       {rows.map((row) => (
         <div role="row" key={row.name} className="flex items-center" style={{ height: rowPx }}>
-          <span role="rowheader" className="truncate pr-2 text-right text-ink-2" style={{ width: gutter }} title={row.name}>
+          <span
+            role="rowheader"
+            className="truncate pr-2 text-right text-ink-2"
+            style={{ width: gutter }}
+            title={row.name}
+          >
             {row.name}
           </span>
           <div className="relative mr-4 h-full min-w-0 flex-1">
@@ -52,15 +68,28 @@ export function HeatMap({ label, columns, rows, steps, format, hover, onHover, g
                     style={{
                       left: `${left}%`,
                       width: `max(2px, calc(${right - left}% - 2px))`,
-                      background: value === null ? 'transparent' : `var(--heat-${steps.filter((step) => value >= step).length})`,
-                      boxShadow: value === null ? 'inset 0 0 0 1px var(--line)' : hover === index ? 'inset 0 0 0 1.5px var(--ink)' : 'none',
+                      background:
+                        value === null
+                          ? 'transparent'
+                          : `var(--heat-${steps.filter((step) => value >= step).length})`,
+                      boxShadow:
+                        value === null
+                          ? 'inset 0 0 0 1px var(--line)'
+                          : hover === index
+                            ? 'inset 0 0 0 1.5px var(--ink)'
+                            : 'none',
                     }}
                   />
                 </Fragment>
               );
             })}
             {breaks.map((at) => (
-              <span key={at} aria-hidden="true" className="absolute -inset-y-px w-[2px] bg-accent" style={{ left: `calc(${place(at)}% - 2px)` }} />
+              <span
+                key={at}
+                aria-hidden="true"
+                className="absolute -inset-y-px w-[2px] bg-accent"
+                style={{ left: `calc(${place(at)}% - 2px)` }}
+              />
             ))}
           </div>
         </div>
@@ -70,7 +99,13 @@ export function HeatMap({ label, columns, rows, steps, format, hover, onHover, g
 }
 
 /** What the colours mean. */
-export const HeatScale = ({ steps, format }: { steps: readonly number[]; format: (value: number) => string }) => (
+export const HeatScale = ({
+  steps,
+  format,
+}: {
+  steps: readonly number[];
+  format: (value: number) => string;
+}) => (
   <ul className="flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-ink-2" aria-label="Colour scale">
     {[null, ...steps].map((step, index) => (
       <li key={index} className="flex items-center gap-1">

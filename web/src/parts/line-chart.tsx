@@ -64,7 +64,22 @@ const markToken = { accent: 'accent', bad: 'bad', warn: 'warn', info: 'info', pl
 
 /** uPlot in our own colours: lines with bands, marks, gaps and a reference. */
 export function LineChart(props: LineChartShape) {
-  const { label, x, lines, isTime = false, height = 280, marks = [], gaps = [], levels = [], gutter = 56, range, extent, hover, onHover, format } = props;
+  const {
+    label,
+    x,
+    lines,
+    isTime = false,
+    height = 280,
+    marks = [],
+    gaps = [],
+    levels = [],
+    gutter = 56,
+    range,
+    extent,
+    hover,
+    onHover,
+    format,
+  } = props;
   const holder = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const [width, setWidth] = useState(0);
@@ -105,13 +120,22 @@ export function LineChart(props: LineChartShape) {
         stroke: colour,
         width: line.width ?? 2,
         ...(line.isDashed === true ? { dash: [6, 5] } : {}),
-        points: { show: x.length < 3 || isLonely(line.values), size: 6, fill: surface, stroke: colour, width: 2 },
+        points: {
+          show: x.length < 3 || isLonely(line.values),
+          size: 6,
+          fill: surface,
+          stroke: colour,
+          width: 2,
+        },
       });
       if (line.low !== undefined && line.high !== undefined) {
         data.push([...line.high], [...line.low]);
         const hidden = { stroke: 'transparent', width: 0, points: { show: false } };
         series.push({ ...hidden, label: `${line.label} upper` }, { ...hidden, label: `${line.label} lower` });
-        bands.push({ series: [series.length - 2, series.length - 1], fill: fade(colour, line.isDashed === true ? 0.08 : 0.16) });
+        bands.push({
+          series: [series.length - 2, series.length - 1],
+          fill: fade(colour, line.isDashed === true ? 0.08 : 0.16),
+        });
       }
     }
     const options: uPlot.Options = {
@@ -126,10 +150,20 @@ export function LineChart(props: LineChartShape) {
       cursor: {
         y: false,
         drag: { x: false, y: false },
-        points: { size: 8, width: 2, fill: () => surface, stroke: (self, index) => (self.series[index]?.stroke as (() => string) | undefined)?.() ?? ink },
+        points: {
+          size: 8,
+          width: 2,
+          fill: () => surface,
+          stroke: (self, index) => (self.series[index]?.stroke as (() => string) | undefined)?.() ?? ink,
+        },
       },
       scales: {
-        x: { time: isTime, ...(drawing.extent === undefined ? {} : { range: [drawing.extent[0], drawing.extent[1]] as uPlot.Range.MinMax }) },
+        x: {
+          time: isTime,
+          ...(drawing.extent === undefined
+            ? {}
+            : { range: [drawing.extent[0], drawing.extent[1]] as uPlot.Range.MinMax }),
+        },
         y: { range: (_self, low, high) => yRange(low, high, drawing) },
       },
       axes: [
@@ -156,7 +190,10 @@ export function LineChart(props: LineChartShape) {
       hooks: {
         drawClear: [(self) => drawGaps(self, drawing.gaps, grid)],
         drawAxes: [(self) => drawMarks(self, drawing.marks, surface)],
-        draw: [(self) => drawBad(self, x, drawing.lines, surface), (self) => drawLevels(self, drawing.levels)],
+        draw: [
+          (self) => drawBad(self, x, drawing.lines, surface),
+          (self) => drawLevels(self, drawing.levels),
+        ],
         setCursor: [
           (self) => {
             if (self.cursor.event !== undefined) telling.current?.(self.cursor.idx ?? null);
@@ -169,7 +206,8 @@ export function LineChart(props: LineChartShape) {
     made.over.addEventListener('mouseleave', leave);
     chart.current = made;
     // letters drawn before the page's own font came are drawn again with it
-    if (document.fonts.status !== 'loaded') void document.fonts.ready.then(() => (chart.current === made ? made.redraw(false, true) : undefined));
+    if (document.fonts.status !== 'loaded')
+      void document.fonts.ready.then(() => (chart.current === made ? made.redraw(false, true) : undefined));
     return () => {
       made.over.removeEventListener('mouseleave', leave);
       made.destroy();
@@ -189,17 +227,34 @@ export function LineChart(props: LineChartShape) {
 
   const first = x[0];
   const last = x[x.length - 1];
-  const from = first === undefined || last === undefined ? '' : isTime ? `, ${day(first)} to ${day(last)}` : `, ${first} to ${last}`;
+  const from =
+    first === undefined || last === undefined
+      ? ''
+      : isTime
+        ? `, ${day(first)} to ${day(last)}`
+        : `, ${first} to ${last}`;
   return (
-    <div ref={holder} role="img" aria-label={`${label}: ${lines.map((line) => line.label).join(', ')}${from}`} style={{ height }} className="min-w-0" />
+    <div
+      ref={holder}
+      role="img"
+      aria-label={`${label}: ${lines.map((line) => line.label).join(', ')}${from}`}
+      style={{ height }}
+      className="min-w-0"
+    />
   );
 }
 
 /** Points that stand alone would be invisible as a line. */
 const isLonely = (values: readonly (number | null)[]): boolean =>
-  values.some((value, index) => value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null);
+  values.some(
+    (value, index) =>
+      value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null,
+  );
 
-const fade = (hex: string, alpha: number): string => `${hex}${Math.round(alpha * 255).toString(16).padStart(2, '0')}`;
+const fade = (hex: string, alpha: number): string =>
+  `${hex}${Math.round(alpha * 255)
+    .toString(16)
+    .padStart(2, '0')}`;
 
 function yRange(
   low: number | null,
@@ -246,7 +301,9 @@ function drawLevels(self: uPlot, levels: readonly Level[]): void {
   const { ctx, bbox } = self;
   const dpr = devicePixelRatio;
   const clamped = (at: number | undefined, otherwise: number): number =>
-    at === undefined ? otherwise : Math.min(Math.max(self.valToPos(at, 'x', true), bbox.left), bbox.left + bbox.width);
+    at === undefined
+      ? otherwise
+      : Math.min(Math.max(self.valToPos(at, 'x', true), bbox.left), bbox.left + bbox.width);
   ctx.save();
   for (const level of levels) {
     const y = self.valToPos(level.value, 'y', true);
@@ -276,7 +333,13 @@ function drawBad(self: uPlot, x: readonly number[], lines: readonly Line[], surf
       const at = x[index];
       if (!isBad || value === null || value === undefined || at === undefined) return;
       ctx.beginPath();
-      ctx.arc(self.valToPos(at, 'x', true), self.valToPos(value, 'y', true), 4.5 * devicePixelRatio, 0, 2 * Math.PI);
+      ctx.arc(
+        self.valToPos(at, 'x', true),
+        self.valToPos(value, 'y', true),
+        4.5 * devicePixelRatio,
+        0,
+        2 * Math.PI,
+      );
       ctx.fill();
       ctx.stroke();
     });

@@ -4,7 +4,9 @@ import { Fragment, type ReactNode } from 'react';
  * The Markdown of our own documents (cards, handovers) as React nodes: headings, paragraphs, lists, tables, quotes,
  * code, emphasis and links. Never HTML: what looks like it is shown as text.
  */
-export const Markdown = ({ text }: { text: string }) => <div className="flex max-w-[76ch] flex-col gap-3 break-words">{blocks(text)}</div>;
+export const Markdown = ({ text }: { text: string }) => (
+  <div className="flex max-w-[76ch] flex-col gap-3 break-words">{blocks(text)}</div>
+);
 
 function blocks(text: string): ReactNode[] {
   const lines = withoutFrontMatter(text.replaceAll('\r\n', '\n')).split('\n');
@@ -51,7 +53,11 @@ function blocks(text: string): ReactNode[] {
     } else if (line.startsWith('>')) {
       out.push(
         <blockquote key={at} className="border-l-2 border-line-strong pl-3 text-ink-2">
-          {inline(take(/^>/).map((each) => each.replace(/^>\s?/, '')).join(' '))}
+          {inline(
+            take(/^>/)
+              .map((each) => each.replace(/^>\s?/, ''))
+              .join(' '),
+          )}
         </blockquote>,
       );
     } else if (/^\s*([-*_])(\s*\1){2,}\s*$/.test(line)) {
@@ -109,7 +115,8 @@ function Table({ rows }: { rows: readonly string[] }) {
   );
 }
 
-const pattern = /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*|_([^_\s][^_]*)_(?!\w)|\[([^\]]+)\]\(([^)\s]+)\)/g;
+const pattern =
+  /`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*|_([^_\s][^_]*)_(?!\w)|\[([^\]]+)\]\(([^)\s]+)\)/g;
 
 function inline(text: string): ReactNode[] {
   const out: ReactNode[] = [];

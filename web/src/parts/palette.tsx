@@ -31,7 +31,13 @@ function score(text: string, query: string): number {
 
 const shownCount = 30;
 
-export function Palette(props: { open: boolean; onClose: () => void; go: (path: string) => void; help: () => void; actAs: () => void }) {
+export function Palette(props: {
+  open: boolean;
+  onClose: () => void;
+  go: (path: string) => void;
+  help: () => void;
+  actAs: () => void;
+}) {
   const { open, onClose } = props;
   return (
     <Dialog open={open} onClose={onClose} title="Go to" high wide>
@@ -40,7 +46,17 @@ export function Palette(props: { open: boolean; onClose: () => void; go: (path: 
   );
 }
 
-function Search({ onClose, go, help, actAs }: { onClose: () => void; go: (path: string) => void; help: () => void; actAs: () => void }) {
+function Search({
+  onClose,
+  go,
+  help,
+  actAs,
+}: {
+  onClose: () => void;
+  go: (path: string) => void;
+  help: () => void;
+  actAs: () => void;
+}) {
   const [query, setQuery] = useState('');
   const [chosen, setChosen] = useState(0);
   const list = useRef<HTMLUListElement>(null);
@@ -48,7 +64,12 @@ function Search({ onClose, go, help, actAs }: { onClose: () => void; go: (path: 
   const entries = useMemo(() => {
     const visit = (path: string) => () => go(path);
     const all: Entry[] = [
-      ...sections.map((each) => ({ label: each.name, group: each.says, keys: `g ${each.key}`, act: visit(each.path) })),
+      ...sections.map((each) => ({
+        label: each.name,
+        group: each.says,
+        keys: `g ${each.key}`,
+        act: visit(each.path),
+      })),
       ...places.map((each) => ({ label: each.name, group: each.section, act: visit(each.path) })),
       ...found.map((each) => ({ label: each.name, group: each.kind, act: visit(each.path) })),
       { label: 'Switch between light and dark', group: 'action', keys: 'Alt M', act: toggleTheme },
@@ -56,7 +77,10 @@ function Search({ onClose, go, help, actAs }: { onClose: () => void; go: (path: 
       { label: 'Keyboard shortcuts', group: 'action', keys: '?', act: help },
     ];
     return all
-      .map((entry) => ({ entry, points: Math.max(score(entry.label, query), score(`${entry.group} ${entry.label}`, query) - 5) }))
+      .map((entry) => ({
+        entry,
+        points: Math.max(score(entry.label, query), score(`${entry.group} ${entry.label}`, query) - 5),
+      }))
       .filter((each) => each.points > 0)
       .sort((a, b) => b.points - a.points)
       .slice(0, shownCount)
@@ -93,7 +117,13 @@ function Search({ onClose, go, help, actAs }: { onClose: () => void; go: (path: 
           event.preventDefault();
         }}
       />
-      <ul ref={list} id="palette-list" role="listbox" aria-label="Results" className="mt-3 max-h-[52vh] overflow-y-auto">
+      <ul
+        ref={list}
+        id="palette-list"
+        role="listbox"
+        aria-label="Results"
+        className="mt-3 max-h-[52vh] overflow-y-auto"
+      >
         {entries.map((entry, index) => (
           <li
             key={`${entry.group}/${entry.label}`}
@@ -109,7 +139,9 @@ function Search({ onClose, go, help, actAs }: { onClose: () => void; go: (path: 
             {entry.keys === undefined ? null : <kbd className="text-xs text-ink-2">{entry.keys}</kbd>}
           </li>
         ))}
-        {entries.length === 0 ? <li className="px-3 py-4 text-sm text-ink-2">Nothing is called “{query}”.</li> : null}
+        {entries.length === 0 ? (
+          <li className="px-3 py-4 text-sm text-ink-2">Nothing is called “{query}”.</li>
+        ) : null}
       </ul>
     </>
   );
@@ -122,7 +154,13 @@ function useThings(): readonly Thing[] {
   const models = useApi<unknown>('/api/v1/models');
   const endpoints = useApi<unknown>('/api/v1/endpoints');
   return useMemo(
-    () => things({ projects: projects.data, datasets: datasets.data, models: models.data, endpoints: endpoints.data }),
+    () =>
+      things({
+        projects: projects.data,
+        datasets: datasets.data,
+        models: models.data,
+        endpoints: endpoints.data,
+      }),
     [projects.data, datasets.data, models.data, endpoints.data],
   );
 }

@@ -43,7 +43,10 @@ export function Shell() {
       <a href="#main" className="skip-link">
         Skip to the content
       </a>
-      <nav aria-label="Sections" className="sticky top-0 hidden h-dvh w-56 shrink-0 flex-col border-r border-line bg-surface lg:flex">
+      <nav
+        aria-label="Sections"
+        className="sticky top-0 hidden h-dvh w-56 shrink-0 flex-col border-r border-line bg-surface lg:flex"
+      >
         <Wordmark className="px-5 pt-5 pb-4" />
         <Navigation path={pathname} />
         <div className="mt-auto border-t border-line p-3">
@@ -53,7 +56,12 @@ export function Shell() {
       </nav>
       <div className="flex min-w-0 flex-1 flex-col">
         <header className="sticky top-0 z-30 flex h-12 items-center gap-2 border-b border-line bg-surface px-3 sm:px-6 lg:bg-ground">
-          <button type="button" className="button button-quiet px-1.5 lg:hidden" aria-label="Menu" onClick={() => setOpen('menu')}>
+          <button
+            type="button"
+            className="button button-quiet px-1.5 lg:hidden"
+            aria-label="Menu"
+            onClick={() => setOpen('menu')}
+          >
             <Icon name="menu" size={20} />
           </button>
           <Wordmark className="lg:hidden" />
@@ -71,7 +79,12 @@ export function Shell() {
               <kbd className="ml-auto hidden text-2xs sm:inline">Ctrl K</kbd>
             </button>
             <ThemeButton />
-            <button type="button" className="button button-quiet hidden px-2 sm:inline-flex" aria-label="Keyboard shortcuts" onClick={() => setOpen('help')}>
+            <button
+              type="button"
+              className="button button-quiet hidden px-2 sm:inline-flex"
+              aria-label="Keyboard shortcuts"
+              onClick={() => setOpen('help')}
+            >
               <Icon name="keyboard" size={18} />
             </button>
           </div>
@@ -87,7 +100,13 @@ export function Shell() {
           <WhoActs onOpen={() => setOpen('token')} />
         </div>
       </Dialog>
-      <Palette open={open === 'palette'} onClose={close} go={actions.go} help={actions.help} actAs={() => setOpen('token')} />
+      <Palette
+        open={open === 'palette'}
+        onClose={close}
+        go={actions.go}
+        help={actions.help}
+        actAs={() => setOpen('token')}
+      />
       <Dialog open={open === 'help'} onClose={close} title="Keyboard shortcuts">
         <Shortcuts />
       </Dialog>
@@ -126,7 +145,9 @@ function Navigation({ path }: { path: string }) {
               aria-current={isHere ? 'page' : undefined}
               aria-keyshortcuts={`g ${section.key}`}
               className={`flex h-8 items-center gap-2.5 rounded-md px-2 ${
-                isHere ? 'bg-accent-soft font-medium text-accent' : 'text-ink-2 hover:bg-sunken hover:text-ink'
+                isHere
+                  ? 'bg-accent-soft font-medium text-accent'
+                  : 'text-ink-2 hover:bg-sunken hover:text-ink'
               }`}
             >
               <Icon name={section.name.toLowerCase() as IconName} size={18} />
@@ -140,7 +161,9 @@ function Navigation({ path }: { path: string }) {
                       to={place.path}
                       aria-current={path.startsWith(place.path) ? 'page' : undefined}
                       className={`flex h-7 items-center rounded-md px-2 text-sm ${
-                        path.startsWith(place.path) ? 'font-medium text-ink' : 'text-ink-2 hover:bg-sunken hover:text-ink'
+                        path.startsWith(place.path)
+                          ? 'font-medium text-ink'
+                          : 'text-ink-2 hover:bg-sunken hover:text-ink'
                       }`}
                     >
                       {place.name}
@@ -177,7 +200,10 @@ function Crumbs({ path }: { path: string }) {
                 {words}
               </span>
             ) : (
-              <Link to={`/${parts.slice(0, index + 1).join('/')}`} className="truncate hover:text-ink hover:underline">
+              <Link
+                to={`/${parts.slice(0, index + 1).join('/')}`}
+                className="truncate hover:text-ink hover:underline"
+              >
                 {words}
               </Link>
             )}
@@ -191,7 +217,12 @@ function Crumbs({ path }: { path: string }) {
 function ThemeButton() {
   const shown = useShownTheme();
   return (
-    <button type="button" className="button button-quiet px-2" onClick={toggleTheme} aria-label={shown === 'dark' ? 'Light colours' : 'Dark colours'}>
+    <button
+      type="button"
+      className="button button-quiet px-2"
+      onClick={toggleTheme}
+      aria-label={shown === 'dark' ? 'Light colours' : 'Dark colours'}
+    >
       <Icon name={shown === 'dark' ? 'sun' : 'moon'} size={18} />
     </button>
   );
@@ -215,7 +246,9 @@ function WhoActs({ onOpen }: { onOpen: () => void }) {
   return (
     <button type="button" className="button button-quiet w-full justify-start gap-2" onClick={onOpen}>
       <Icon name="person" />
-      <span className="truncate">{me.data === undefined ? 'Act as …' : me.data.kind === 'local' ? 'Local user' : me.data.name}</span>
+      <span className="truncate">
+        {me.data === undefined ? 'Act as …' : me.data.kind === 'local' ? 'Local user' : me.data.name}
+      </span>
     </button>
   );
 }
@@ -268,7 +301,10 @@ export function TokenForm({ onDone }: { onDone?: () => void }) {
 
 const Shortcuts = () => (
   <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-2 text-sm">
-    {[...sections.map((each) => ({ keys: `g ${each.key}`, does: `${each.name}: ${each.says}` })), ...otherShortcuts].map((each) => (
+    {[
+      ...sections.map((each) => ({ keys: `g ${each.key}`, does: `${each.name}: ${each.says}` })),
+      ...otherShortcuts,
+    ].map((each) => (
       <div key={each.keys} className="contents">
         <dt>
           <kbd className="rounded-sm border border-line bg-sunken px-1.5 py-0.5 text-xs">{each.keys}</kbd>

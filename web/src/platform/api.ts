@@ -56,7 +56,9 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   const text = await response.text();
   const answer = response.headers.get('content-type')?.includes('json') === true ? parse(text) : text;
   if (response.ok) return answer as T;
-  const error = (answer as { error?: { code?: string; message?: string; hint?: string; details?: unknown } } | null)?.error;
+  const error = (
+    answer as { error?: { code?: string; message?: string; hint?: string; details?: unknown } } | null
+  )?.error;
   throw new ApiError(
     response.status,
     error?.code ?? `HTTP_${response.status}`,
@@ -80,7 +82,11 @@ interface ApiOptions {
 }
 
 /** Reads one address and keeps it fresh; `null` asks nothing. The former answer stays while a new one is under way. */
-export function useApi<T>(path: string | null, params: Params = {}, options: ApiOptions = {}): UseQueryResult<T, ApiError> {
+export function useApi<T>(
+  path: string | null,
+  params: Params = {},
+  options: ApiOptions = {},
+): UseQueryResult<T, ApiError> {
   const address = path === null ? null : withParams(path, params);
   return useQuery<T, ApiError>({
     queryKey: ['api', address],

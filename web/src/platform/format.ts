@@ -17,14 +17,27 @@ export function ago(at: number, now: number): string {
   return 'just now';
 }
 
-const absoluteFormat = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'UTC' });
+const absoluteFormat = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'medium',
+  timeStyle: 'medium',
+  timeZone: 'UTC',
+});
 /** `5 Mar 2013, 14:00:00 UTC` */
 export const absolute = (at: number): string => `${absoluteFormat.format(at)} UTC`;
 
-const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+const dayFormat = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
 export const day = (at: number): string => dayFormat.format(at);
 const shortDayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 export const shortDay = (at: number): string => shortDayFormat.format(at);
+
+/** `11 Sept – 11 Nov 2013`; the year once where it is the same. */
+export const days = (from: number, to: number): string =>
+  `${new Date(from).getUTCFullYear() === new Date(to).getUTCFullYear() ? shortDay(from) : day(from)} – ${day(to)}`;
 
 /** `2013-W23`, the ISO week that a moment lies in, in UTC. */
 export function isoWeek(at: number): string {
@@ -57,7 +70,11 @@ export function number(value: number | null | undefined, digits = 4): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return countFormat.format(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e9)) return minus(value.toExponential(digits - 2));
-  return minus(value.toLocaleString('en-GB', { maximumSignificantDigits: Math.max(digits, Math.floor(Math.log10(size || 1)) + 1) }));
+  return minus(
+    value.toLocaleString('en-GB', {
+      maximumSignificantDigits: Math.max(digits, Math.floor(Math.log10(size || 1)) + 1),
+    }),
+  );
 }
 
 /** A figure of a chart or table column: the same number of decimals in every row. */
@@ -66,7 +83,9 @@ export const fixed = (value: number | null | undefined, decimals = 3): string =>
 
 /** A share 0..1 as `93.4 %`. */
 export const share = (value: number | null | undefined, decimals = 1): string =>
-  value === null || value === undefined || !Number.isFinite(value) ? '–' : `${(value * 100).toFixed(decimals)} %`;
+  value === null || value === undefined || !Number.isFinite(value)
+    ? '–'
+    : `${(value * 100).toFixed(decimals)} %`;
 
 export function bytes(value: number): string {
   const names = ['B', 'kB', 'MB', 'GB', 'TB'];
@@ -80,7 +99,8 @@ export function bytes(value: number): string {
 }
 
 /** Microseconds as ms, with as many digits as matter. */
-export const microseconds = (us: number): string => (us < 1000 ? `${Math.round(us)} µs` : `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`);
+export const microseconds = (us: number): string =>
+  us < 1000 ? `${Math.round(us)} µs` : `${(us / 1000).toFixed(us < 10_000 ? 2 : 1)} ms`;
 
 /** Is this number a time of ours? From 1973 to 2096 in ms; other figures of that size don't occur. */
 const isInstant = (value: number): boolean => Number.isInteger(value) && value > 1e11 && value < 4e12;
@@ -90,7 +110,8 @@ export function plain(value: unknown): string {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'string') return readable(value);
   if (typeof value === 'number') return isInstant(value) ? day(value) : number(value);
-  if (Array.isArray(value) && value.every((each) => typeof each !== 'object')) return value.map(plain).join(', ');
+  if (Array.isArray(value) && value.every((each) => typeof each !== 'object'))
+    return value.map(plain).join(', ');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (Array.isArray(value)) return value.map(plain).join('; ');
   return Object.entries(value)
@@ -98,14 +119,18 @@ export function plain(value: unknown): string {
     .join(', ');
 }
 /** `thingCount` as `thing count` */
-export const spoken = (key: string): string => key.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+export const spoken = (key: string): string =>
+  key.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 const longId = /\b(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{32,64})\b/g;
 const midnight = /\b(\d{4}-\d{2}-\d{2})T00:00:00(?:\.000)?Z/g;
 
 /** A sentence of the server without what nobody reads: of an id its last letters (they differ), of midnight the day. */
 export const readable = (text: string): string =>
-  text.replace(longId, (id) => (id.length === 26 ? `…${id.slice(-6)}` : `${id.slice(0, 8)}…`)).replace(midnight, '$1');
+  text
+    .replace(longId, (id) => (id.length === 26 ? `…${id.slice(-6)}` : `${id.slice(0, 8)}…`))
+    .replace(midnight, '$1');
 
 /** A word in the shell, quoted where needed. */
-export const shellWord = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

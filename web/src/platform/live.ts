@@ -71,7 +71,9 @@ export function followEvents(client: QueryClient): () => void {
 }
 
 /** Server-sent events of a stream: `event:` and `data:` lines, a blank line ends one. */
-export async function* messagesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<{ event: string; data: string }> {
+export async function* messagesOf(
+  body: ReadableStream<Uint8Array>,
+): AsyncGenerator<{ event: string; data: string }> {
   const reader = body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>).getReader();
   let rest = '';
   for (;;) {

@@ -36,7 +36,8 @@ interface Actions {
 const chordMs = 1200;
 
 const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  target instanceof HTMLElement &&
+  (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
 /** The page's keys. Keys that a person types into a field stay with the field. */
 export function useShortcuts(actions: Actions): void {
@@ -53,7 +54,11 @@ export function useShortcuts(actions: Actions): void {
         actions.theme();
         return;
       }
-      if (event.key === 'Escape' && isTyping(event.target) && (event.target as HTMLElement).hasAttribute('data-filter')) {
+      if (
+        event.key === 'Escape' &&
+        isTyping(event.target) &&
+        (event.target as HTMLElement).hasAttribute('data-filter')
+      ) {
         (event.target as HTMLElement).blur();
         return;
       }

@@ -41,8 +41,10 @@ export function setTheme(theme: Theme): void {
 export const toggleTheme = (): void => setTheme(shown() === 'dark' ? 'light' : 'dark');
 
 /** A design token's colour, for canvases. */
-export const token = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const token = (name: string): string =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 export const seriesCount = 8;
 /** Colour of the n-th line, the same for one model version everywhere. */
-export const seriesColour = (index: number): string => `var(--series-${(((index % seriesCount) + seriesCount) % seriesCount) + 1})`;
+export const seriesColour = (index: number): string =>
+  `var(--series-${(((index % seriesCount) + seriesCount) % seriesCount) + 1})`;

@@ -23,6 +23,8 @@ export const things = (lists: Readonly<Record<Kind, unknown>>): Thing[] =>
 function namesIn(list: unknown): string[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((each: unknown) =>
-    typeof each === 'object' && each !== null && 'name' in each && typeof each.name === 'string' ? [each.name] : [],
+    typeof each === 'object' && each !== null && 'name' in each && typeof each.name === 'string'
+      ? [each.name]
+      : [],
   );
 }

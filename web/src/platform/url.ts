@@ -9,7 +9,8 @@ export function parseSearch(text: string): Search {
 export function stringifySearch(search: Record<string, unknown>): string {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(search)) {
-    if (value !== undefined && value !== null && value !== '') query.set(key, typeof value === 'string' ? value : JSON.stringify(value));
+    if (value !== undefined && value !== null && value !== '')
+      query.set(key, typeof value === 'string' ? value : JSON.stringify(value));
   }
   const text = query.toString().replaceAll('%2C', ',');
   return text === '' ? '' : `?${text}`;

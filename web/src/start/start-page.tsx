@@ -2,42 +2,29 @@ import { Link } from '@tanstack/react-router';
 import type { Project } from '../../../src/start/project/project-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { many, plain } from '../platform/format.ts';
-import { useUrlState } from '../platform/url.ts';
-import { Answer } from '../parts/answer.tsx';
-import { Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
+import { Empty, Facts, Id, Panel, When } from '../parts/basics.tsx';
+import { ListPage } from '../parts/list-page.tsx';
 
 export function StartPage() {
   const query = useApi<Project[]>('/api/v1/projects');
-  const [filter, setFilter] = useUrlState('filter');
   return (
-    <Page
+    <ListPage
       title="Start"
-      name="Start"
       lead="Projects, the template each came from, and what was answered when it was made."
       cli="tilth start TEMPLATE"
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter projects" />}
+      query={query}
+      filter="Filter projects"
+      wordsOf={(project) => `${project.name} ${project.template ?? ''}`}
+      isCards
+      empty={
+        <Empty title="No project is known yet" command="tilth start ml-project">
+          A project begins from any cookiecutter template: a folder, a git address, or one that comes with
+          tilth.
+        </Empty>
+      }
     >
-      <Answer
-        query={query}
-        empty={
-          <div className="card">
-            <Empty title="No project is known yet" command="tilth start ml-project">
-              A project begins from any cookiecutter template: a folder, a git address, or one that comes with tilth.
-            </Empty>
-          </div>
-        }
-      >
-        {(projects) => (
-          <div className="flex flex-col gap-5">
-            {projects
-              .filter((project) => `${project.name} ${project.template ?? ''}`.toLowerCase().includes(filter.toLowerCase()))
-              .map((project) => (
-                <ProjectPanel key={project.name} project={project} />
-              ))}
-          </div>
-        )}
-      </Answer>
-    </Page>
+      {(projects) => projects.map((project) => <ProjectPanel key={project.name} project={project} />)}
+    </ListPage>
   );
 }
 
@@ -45,12 +32,31 @@ function ProjectPanel({ project }: { project: Project }) {
   const { datasets, models } = project.declaration;
   const answers = Object.entries(project.answers).filter(([key]) => !key.startsWith('_'));
   return (
-    <Panel title={project.name} id={project.name} aside={<>read <When at={project.syncedAt} /></>}>
+    <Panel
+      title={project.name}
+      id={project.name}
+      aside={
+        <>
+          read <When at={project.syncedAt} />
+        </>
+      }
+    >
       <Facts
         facts={[
           { label: 'Folder', value: <code className="text-xs break-all">{project.root}</code> },
-          { label: 'Template', value: project.template === null ? 'not remembered' : <span className="break-all">{project.template}</span> },
-          { label: 'Template commit', value: project.templateCommit === null ? '–' : <Id text={project.templateCommit} letters={10} /> },
+          {
+            label: 'Template',
+            value:
+              project.template === null ? (
+                'not remembered'
+              ) : (
+                <span className="break-all">{project.template}</span>
+              ),
+          },
+          {
+            label: 'Template commit',
+            value: project.templateCommit === null ? '–' : <Id text={project.templateCommit} letters={10} />,
+          },
           { label: 'Registered', value: <When at={project.registeredAt} /> },
         ]}
       />
@@ -76,11 +82,14 @@ function ProjectPanel({ project }: { project: Project }) {
                   {name}
                 </Link>
                 <span className="text-ink-2">
-                  , {many(model.gate.length, 'gate condition')}, endpoint {model.endpoint}, {many(model.monitoring.alerts.length, 'alert rule')}, owner {model.owner}
+                  , {many(model.gate.length, 'gate condition')}, endpoint {model.endpoint},{' '}
+                  {many(model.monitoring.alerts.length, 'alert rule')}, owner {model.owner}
                 </span>
               </li>
             ))}
-            {Object.keys(datasets).length + Object.keys(models).length === 0 ? <li className="text-ink-2">Nothing yet.</li> : null}
+            {Object.keys(datasets).length + Object.keys(models).length === 0 ? (
+              <li className="text-ink-2">Nothing yet.</li>
+            ) : null}
           </ul>
         </div>
         <div>

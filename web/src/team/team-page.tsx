@@ -4,6 +4,7 @@ import type { GlossaryWord } from '../../../src/team/glossary-api.ts';
 import type { Person } from '../../../src/team/people-api.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, FilterBox, Page, Panel, When } from '../parts/basics.tsx';
+import { Table, figure } from '../parts/table.tsx';
 import { useUrlState } from '../platform/url.ts';
 
 export function TeamPage() {
@@ -23,55 +24,47 @@ export function TeamPage() {
         <Answer
           query={people}
           empty={
-            <Empty title="Nobody is set up yet" command="tilth team add ana --name 'Ana Ruiz' --title 'data scientist' --role contributor">
+            <Empty
+              title="Nobody is set up yet"
+              command="tilth team add ana --name 'Ana Ruiz' --title 'data scientist' --role contributor"
+            >
               Until then everything is done by the local user of this machine, who may do all but approve.
             </Empty>
           }
         >
           {(list) => (
-            <div className="overflow-x-auto">
-              <table className="data-table">
-                <thead>
-                  <tr>
-                    <th>Person</th>
-                    <th>Title</th>
-                    <th>May act as</th>
-                    <th className="num">Live tokens</th>
-                    <th>Since</th>
+            <Table heads={['Person', 'Title', 'May act as', figure('Live tokens'), 'Since']}>
+              {list
+                .filter((person) =>
+                  isFound(`${person.id} ${person.name} ${person.title} ${person.roles.join(' ')}`),
+                )
+                .map((person) => (
+                  <tr key={person.id} className={person.isActive ? '' : 'text-ink-3'}>
+                    <td>
+                      <span className="flex flex-wrap items-center gap-2">
+                        <span className="font-medium">{person.name}</span>
+                        <code className="text-xs text-ink-3">{person.id}</code>
+                        {person.isSimulated ? <Badge tone="info">simulated</Badge> : null}
+                        {person.isActive ? null : <Badge>has left</Badge>}
+                      </span>
+                    </td>
+                    <td className="whitespace-nowrap">{person.title}</td>
+                    <td>
+                      <span className="flex flex-wrap gap-1">
+                        {person.roles.map((role) => (
+                          <Badge key={role} tone={role === 'reviewer' || role === 'pii' ? 'accent' : 'plain'}>
+                            {role}
+                          </Badge>
+                        ))}
+                      </span>
+                    </td>
+                    <td className="num">{person.tokenCount}</td>
+                    <td>
+                      <When at={person.createdAt} />
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {list
-                    .filter((person) => isFound(`${person.id} ${person.name} ${person.title} ${person.roles.join(' ')}`))
-                    .map((person) => (
-                      <tr key={person.id} className={person.isActive ? '' : 'text-ink-3'}>
-                        <td>
-                          <span className="flex flex-wrap items-center gap-2">
-                            <span className="font-medium">{person.name}</span>
-                            <code className="text-xs text-ink-3">{person.id}</code>
-                            {person.isSimulated ? <Badge tone="info">simulated</Badge> : null}
-                            {person.isActive ? null : <Badge>has left</Badge>}
-                          </span>
-                        </td>
-                        <td className="whitespace-nowrap">{person.title}</td>
-                        <td>
-                          <span className="flex flex-wrap gap-1">
-                            {person.roles.map((role) => (
-                              <Badge key={role} tone={role === 'reviewer' || role === 'pii' ? 'accent' : 'plain'}>
-                                {role}
-                              </Badge>
-                            ))}
-                          </span>
-                        </td>
-                        <td className="num">{person.tokenCount}</td>
-                        <td>
-                          <When at={person.createdAt} />
-                        </td>
-                      </tr>
-                    ))}
-                </tbody>
-              </table>
-            </div>
+                ))}
+            </Table>
           )}
         </Answer>
       </Panel>
@@ -80,7 +73,9 @@ export function TeamPage() {
           {(words) => (
             <dl className="grid gap-x-8 gap-y-5 md:grid-cols-2 xl:grid-cols-3">
               {words
-                .filter((each) => isFound(`${each.word} ${each.means} ${each.alsoCalled.join(' ')} ${each.practice}`))
+                .filter((each) =>
+                  isFound(`${each.word} ${each.means} ${each.alsoCalled.join(' ')} ${each.practice}`),
+                )
                 .map((each) => (
                   <div key={each.word} id={each.word}>
                     <dt className="flex flex-wrap items-center gap-2 font-medium">
@@ -95,7 +90,9 @@ export function TeamPage() {
                     </dt>
                     <dd className="mt-1 text-sm text-ink-2">{each.means}</dd>
                     <dd className="mt-1 flex flex-wrap items-center gap-x-3 text-xs text-ink-3">
-                      {each.alsoCalled.length === 0 ? null : <span>elsewhere: {each.alsoCalled.join(', ')}</span>}
+                      {each.alsoCalled.length === 0 ? null : (
+                        <span>elsewhere: {each.alsoCalled.join(', ')}</span>
+                      )}
                       {each.command === null ? null : <code>{each.command}</code>}
                     </dd>
                   </div>
