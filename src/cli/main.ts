@@ -1,14 +1,10 @@
 import { enableCompileCache } from 'node:module';
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 enableCompileCache();
 // the ONNX runtime sends usage to its maker unless it is told not to before it is loaded
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
 
-const packageFile = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'package.json');
-const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string };
+const { version } = await import('../platform/package-root.ts');
 const [first] = process.argv.slice(2);
 
 // answered before anything is loaded: scripts ask for it often

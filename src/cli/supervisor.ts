@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Home } from '../platform/home.ts';
+import { programEntry } from '../platform/package-root.ts';
 
 /** A process that is started again when it falls. */
 export interface Supervised {
@@ -12,9 +12,6 @@ export interface Supervised {
   /** SIGTERM, and SIGKILL when it has not drained in time. */
   stop(): Promise<void>;
 }
-
-/** This program's own entry, as a script that the running Node can start. */
-export const programEntry = join(dirname(fileURLToPath(import.meta.url)), `main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`);
 
 const shortestPauseMs = 200;
 const longestPauseMs = 10_000;

@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Server } from 'node:http';
 import { serve } from '@hono/node-server';
 import { folderBlobs } from '../platform/blobs.ts';
@@ -14,6 +11,7 @@ import { createApi, errorHandler, loopbackGuard, type Api } from '../platform/ht
 import { Jobs } from '../platform/jobs.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
+import { packagePath, version } from '../platform/package-root.ts';
 import { portTaken } from '../platform/port.ts';
 import type { World } from '../platform/world.ts';
 import { answerError, isMlflowPath } from '../develop/tracking/mlflow-wire.ts';
@@ -37,10 +35,6 @@ export interface RunningServer {
   readonly world: World;
   close(): Promise<void>;
 }
-
-/** The version of this package. */
-export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-export const version = (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
 
 /**
  * The control plane: opens the home, mounts every feature, listens.
@@ -108,7 +102,7 @@ function mount(app: Api, world: World, features: readonly Feature[], hosts: Read
   app.all('/api/*', (context) => {
     throw new TilthError('ROUTE_NOT_FOUND', 404, `There is no ${context.req.method} ${context.req.path}.`, 'See /api/v1/openapi.json');
   });
-  app.route('/', pageRoutes(join(packageRoot, 'web', 'dist')));
+  app.route('/', pageRoutes(packagePath('web', 'dist')));
 }
 
 /** Starts to listen before routes are there, so that a taken port is said before the database is touched. */

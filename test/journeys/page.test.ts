@@ -1,14 +1,14 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { createLogger } from '../../src/platform/log.ts';
-import { packageRoot, startServer, type RunningServer } from '../../src/server/server.ts';
+import { packagePath } from '../../src/platform/package-root.ts';
+import { startServer, type RunningServer } from '../../src/server/server.ts';
 import { temporaryHome } from '../../src/server/test-world.ts';
 
 const executablePath = process.env['TILTH_CHROMIUM'] ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
-const isBuilt = existsSync(join(packageRoot, 'web', 'dist', 'index.html'));
+const isBuilt = existsSync(packagePath('web', 'dist', 'index.html'));
 const missing =
   executablePath === undefined ? 'Chromium is not installed' : isBuilt ? undefined : 'the page is not built: node_modules/.bin/vite build --config web/vite.config.ts';
 const skip = missing !== undefined && process.env['CI'] === undefined ? missing : false;

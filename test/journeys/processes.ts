@@ -3,9 +3,9 @@ import { lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../src/server/server.ts';
+import { packagePath } from '../../src/platform/package-root.ts';
 
-export const program = join(packageRoot, 'src', 'cli', 'main.ts');
+export const program = packagePath('src', 'cli', 'main.ts');
 
 export interface Ended {
   readonly code: number | null;

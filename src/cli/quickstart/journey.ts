@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { programEntry } from '../supervisor.ts';
+import { packagePath } from '../../platform/package-root.ts';
 import type { Facts, Memory } from './memory.ts';
 import type { Progress } from './progress.ts';
 
@@ -53,4 +53,4 @@ export const pythonOf = (journey: Journey): string => join(journey.project, '.ve
 export const clientsOf = (journey: Journey): string => join(journey.folder, 'clients', 'bin', 'python');
 
 /** A script that ships with tilth. */
-export const scriptOf = (name: string): string => join(programEntry, '..', '..', '..', 'python', 'quickstart', name);
+export const scriptOf = (name: string): string => packagePath('python', 'quickstart', name);

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { TilthError } from '../../platform/errors.ts';
-import { programEntry } from '../supervisor.ts';
+import { programEntry } from '../../platform/package-root.ts';
 
 export interface Outcome {
   readonly code: number;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { JobContext } from '../../platform/jobs.ts';
+import { packagePath } from '../../platform/package-root.ts';
 import type { ServedSchema } from '../serving/serving-api.ts';
 import { expectedFile, failureFile, schemaFile, servedSchemaOf, type ExpectedFile } from './convert-files.ts';
 import { askGraph } from './graph.ts';
@@ -41,7 +42,7 @@ export type Conversion =
     }
   | { readonly engine: 'python'; readonly code: string; readonly reason: string };
 
-const converter = join(import.meta.dirname, '..', '..', '..', 'python', 'convert', 'convert.py');
+const converter = packagePath('python', 'convert', 'convert.py');
 const exitNotConvertible = 3;
 
 /** Version of the runtime that compares, which is the one that serves. */
