@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const source = join(root, 'src', 'cli', 'main.ts');
 const built = join(root, 'dist', 'cli', 'main.js');
+// a clone runs what was edited last; the package carries only what was built
 const entry = existsSync(source) ? source : built;
 const neededMajor = 24;
 

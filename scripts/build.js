@@ -1,23 +1,53 @@
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+// `npm run build`: the page and the program as the package carries them; `-- --out FOLDER` puts the program elsewhere.
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
-import { buildPage } from './install.js';
+import { buildPage, node, root, run } from './install.js';
 
-const root = join(import.meta.dirname, '..');
+/** Packages that hold machine code, or find their own files by where they lie: they stay in node_modules. */
+const external = ['@duckdb/node-api', 'onnxruntime-node'];
 
-buildPage();
-// one file per command group, so that a command loads only what it needs
-await build({
+const flag = process.argv.indexOf('--out');
+const isElsewhere = flag !== -1;
+const out = isElsewhere ? resolve(process.argv[flag + 1]) : join(root, 'dist');
+
+if (!isElsewhere) buildPage();
+rmSync(out, { recursive: true, force: true });
+// one file per command group, so that a command loads only what it needs; packages are put in, because a command would
+// otherwise open a hundred files of zod and eighty of yaml before its first line
+const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: ['src/cli/main.ts'],
-  outdir: 'dist/cli',
+  outdir: join(out, 'cli'),
   outbase: 'src/cli',
   bundle: true,
   splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node24',
-  packages: 'external',
+  external,
+  // packages in the old module format ask for Node's own modules by this name
+  banner: { js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
   legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
 });
-execFileSync(process.execPath, [join(root, 'dist/cli/main.js'), '--version'], { stdio: 'inherit' });
+const packages = packagesIn(Object.keys(metafile.inputs));
+mkdirSync(out, { recursive: true });
+writeFileSync(join(out, 'THIRD-PARTY.txt'), packages.map(noticeOf).join(`\n${'-'.repeat(78)}\n\n`));
+if (!isElsewhere) run(node, [join(out, 'cli', 'main.js'), '--version']);
+
+/** Folders of the packages that files belong to. */
+function packagesIn(files) {
+  const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
+  return [...new Set(folders)].sort();
+}
+
+/** Name, version and licence of a package, in its own words. */
+function noticeOf(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+  const files = readdirSync(join(root, folder)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
+  const texts = files.map((file) => readFileSync(join(root, folder, file), 'utf8').trim());
+  if (texts.length === 0) texts.push(`(The package carries no licence file; it declares ${license}.)`);
+  return `${name} ${version} (${license})\n\n${texts.join('\n\n')}\n`;
+}
