@@ -1,10 +1,10 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Endpoint, Plane, RouteRevision } from '../../../src/deploy/endpoints/endpoint-api.ts';
 import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
-import { ask, segment, useApi } from '../platform/api.ts';
+import { segment, useApi } from '../platform/api.ts';
 import { count, microseconds, number, readable, share, shellWord } from '../platform/format.ts';
+import { useSend } from '../platform/send.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel, When } from '../parts/basics.tsx';
 import { ListPage } from '../parts/list-page.tsx';
@@ -282,26 +282,6 @@ function RouteBars({ endpoint }: { endpoint: Endpoint }) {
       ))}
     </ul>
   );
-}
-
-/** Sends and waits: the page shows the change only after the server made it. */
-function useSend(onDone: () => void) {
-  const client = useQueryClient();
-  const [error, setError] = useState<unknown>(null);
-  const [isBusy, setBusy] = useState(false);
-  const send = async (method: string, path: string, body: unknown): Promise<void> => {
-    setBusy(true);
-    setError(null);
-    try {
-      await ask(method, path, body);
-      await client.invalidateQueries({ queryKey: ['api'] });
-      onDone();
-    } catch (thrown) {
-      setError(thrown);
-    }
-    setBusy(false);
-  };
-  return { send, error, isBusy };
 }
 
 function Confirm({ path, label, onDone }: { path: string; label: string; onDone: () => void }) {

@@ -1,10 +1,10 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Approval, ModelVersion, Parity } from '../../../src/deploy/registry/registry-api.ts';
 import type { WhoAmI } from '../../../src/team/people-api.ts';
-import { ask, segment, useApi } from '../platform/api.ts';
+import { segment, useApi } from '../platform/api.ts';
 import { bytes, count, number, plain, share, shellWord } from '../platform/format.ts';
+import { useSend } from '../platform/send.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Facts, Id, Page, Panel, When } from '../parts/basics.tsx';
 import { Table } from '../parts/table.tsx';
@@ -43,6 +43,7 @@ export function VersionPage() {
         <>
           <Act path={`${path}/gate`} label="Evaluate the gate" />
           {found === undefined ||
+          found.gate?.passed === false ||
           found.approvals.some((each) => each.state === 'waiting' || each.state === 'granted') ? null : (
             <Act path={`${path}/request`} label="Request approval" body={{}} />
           )}
@@ -238,25 +239,18 @@ export function Act({
   body?: unknown;
   method?: string;
 }) {
-  const client = useQueryClient();
-  const [error, setError] = useState<unknown>(null);
-  const [isBusy, setBusy] = useState(false);
-  const act = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      await ask(method, path, body);
-      await client.invalidateQueries({ queryKey: ['api'] });
-    } catch (thrown) {
-      setError(thrown);
-    }
-    setBusy(false);
-  };
+  const { send, error, forget, isBusy } = useSend();
   return (
     <>
-      <button type="button" className="button" disabled={isBusy} onClick={() => void act()}>
+      <button
+        type="button"
+        className="button"
+        disabled={isBusy}
+        onClick={() => void send(method, path, body)}
+      >
         {label}
       </button>
-      <Dialog open={error !== null} onClose={() => setError(null)} title={`${label}: refused`}>
+      <Dialog open={error !== null} onClose={forget} title={`${label}: refused`}>
         <Failure error={error} />
       </Dialog>
     </>
@@ -274,24 +268,10 @@ function Decide({
   version: ModelVersion;
   onDone: () => void;
 }) {
-  const client = useQueryClient();
   const me = useApi<WhoAmI>('/api/v1/me');
   const [reason, setReason] = useState('');
-  const [error, setError] = useState<unknown>(null);
-  const [isBusy, setBusy] = useState(false);
+  const { send, error, isBusy } = useSend(onDone);
   const mayApprove = me.data?.roles.includes('reviewer') ?? false;
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    setError(null);
-    try {
-      await ask('POST', `${path}/${decision}`, { reason });
-      await client.invalidateQueries({ queryKey: ['api'] });
-      onDone();
-    } catch (thrown) {
-      setError(thrown);
-    }
-    setBusy(false);
-  };
   return (
     <div className="flex flex-col gap-5">
       {version.gate === null ? null : (
@@ -318,7 +298,7 @@ function Decide({
         className="flex flex-col gap-4"
         onSubmit={(event) => {
           event.preventDefault();
-          void send();
+          void send('POST', `${path}/${decision}`, { reason });
         }}
       >
         <label className="flex flex-col gap-1 text-sm font-medium">

@@ -1,9 +1,9 @@
 import { useState } from 'react';
-import { useQueryClient } from '@tanstack/react-query';
 import type { Handover, OwnedThing } from '../../../src/maintain/handover/handover-api.ts';
 import type { Person } from '../../../src/team/people-api.ts';
-import { ask, useApi } from '../platform/api.ts';
+import { useApi } from '../platform/api.ts';
 import { count, many, shellWord } from '../platform/format.ts';
+import { useSend } from '../platform/send.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel, When } from '../parts/basics.tsx';
@@ -142,30 +142,16 @@ function HandoverForm({
   people: readonly Person[];
   onDone: () => void;
 }) {
-  const client = useQueryClient();
   const others = people.filter((person) => person.id !== from);
   const [to, setTo] = useState(others[0]?.id ?? '');
   const [reason, setReason] = useState('');
-  const [error, setError] = useState<unknown>(null);
-  const [isBusy, setBusy] = useState(false);
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    setError(null);
-    try {
-      await ask('POST', '/api/v1/handovers', { from, to, reason });
-      await client.invalidateQueries({ queryKey: ['api'] });
-      onDone();
-    } catch (thrown) {
-      setError(thrown);
-    }
-    setBusy(false);
-  };
+  const { send, error, isBusy } = useSend(onDone);
   return (
     <form
       className="flex flex-col gap-4"
       onSubmit={(event) => {
         event.preventDefault();
-        void send();
+        void send('POST', '/api/v1/handovers', { from, to, reason });
       }}
     >
       {error === null ? null : <Failure error={error} />}

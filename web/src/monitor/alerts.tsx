@@ -1,8 +1,8 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
-import { ask, segment, useApi } from '../platform/api.ts';
+import { segment, useApi } from '../platform/api.ts';
 import { count, day, fixed, isoWeek, shellWord, shortDay } from '../platform/format.ts';
+import { useSend } from '../platform/send.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Panel, When } from '../parts/basics.tsx';
 import { Dialog } from '../parts/dialog.tsx';
@@ -110,29 +110,16 @@ const Evidence = ({ label, value }: { label: string; value: string }) => (
 );
 
 function Acknowledge({ alert, onDone }: { alert: Alert; onDone: () => void }) {
-  const client = useQueryClient();
   const [comment, setComment] = useState('');
-  const [error, setError] = useState<unknown>(null);
-  const [isBusy, setBusy] = useState(false);
-  const send = async (): Promise<void> => {
-    setBusy(true);
-    try {
-      await ask('POST', `/api/v1/alerts/${segment(alert.id)}/ack`, {
-        comment: comment === '' ? null : comment,
-      });
-      await client.invalidateQueries({ queryKey: ['api'] });
-      onDone();
-    } catch (thrown) {
-      setError(thrown);
-    }
-    setBusy(false);
-  };
+  const { send, error, isBusy } = useSend(onDone);
   return (
     <form
       className="flex flex-col gap-4"
       onSubmit={(event) => {
         event.preventDefault();
-        void send();
+        void send('POST', `/api/v1/alerts/${segment(alert.id)}/ack`, {
+          comment: comment === '' ? null : comment,
+        });
       }}
     >
       {error === null ? null : <Failure error={error} />}

@@ -3,6 +3,7 @@ import type { RetrainingView } from '../../../src/maintain/retraining/retraining
 import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
 import type { PerformanceHistory } from '../../../src/monitor/performance/performance-api.ts';
 import { day, shortDay } from '../platform/format.ts';
+import { useIsNarrow } from '../platform/narrow.ts';
 import { seriesColour } from '../platform/theme.ts';
 import { Icon } from '../parts/icon.tsx';
 
@@ -37,6 +38,7 @@ interface StoryShape {
 /** What people and rules did, in three rows over the chart, on its time axis. */
 export function Story({ reigns, alerts, retrainings, marks, extent, gutter }: StoryShape) {
   const [first, last] = extent;
+  const isNarrow = useIsNarrow();
   const place = (at: number): number =>
     ((Math.min(Math.max(at, first), last) - first) / (last - first || 1)) * 100;
   const fired = alerts.filter((alert) => alert.raisedEventAt !== null);
@@ -62,7 +64,7 @@ export function Story({ reigns, alerts, retrainings, marks, extent, gutter }: St
             </span>
           </Bar>
         ))}
-        {rollbacks.slice(-1).map((mark) => (
+        {(isNarrow ? [] : rollbacks.slice(-1)).map((mark) => (
           <span
             key={mark.seq}
             title={`rolled back ${rollbacks.length === 1 ? 'once' : `${rollbacks.length} times`}, last ${mark.text}`}
@@ -79,11 +81,11 @@ export function Story({ reigns, alerts, retrainings, marks, extent, gutter }: St
             key={each.id}
             left={place(each.shadowFrom)}
             right={place(each.decidedAsOf ?? each.shadowUntil)}
-            leastPx={34}
+            leastPx={isNarrow ? 24 : 34}
             title={`${each.candidate === null ? 'no candidate yet' : `version ${each.candidate}`}: ${each.state}; in the shadow from ${shortDay(each.shadowFrom)} to ${day(each.decidedAsOf ?? each.shadowUntil)}`}
             className={`justify-center gap-0.5 border font-medium ${retrainingLook[each.state]}`}
           >
-            {each.candidate === null ? '…' : `v${each.candidate}`}
+            {each.candidate === null ? '…' : `${isNarrow ? '' : 'v'}${each.candidate}`}
             {each.state === 'promoted' ? (
               <Icon name="check" size={11} />
             ) : each.state === 'refused' || each.state === 'failed' ? (
