@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VerdictView } from '../../src/maintain/audit/audit-api.ts';
 import { Analytics, dataFile } from '../../src/monitor/windows/analytics.ts';
-import { leftBy, freePorts, isTaken, processesNaming, program, start, type Ended } from './processes.ts';
+import { freePorts, isTaken, leftBy, processesNaming, program, start, until as eventually, type Ended, type Started } from './processes.ts';
 
 /** Until here the first retraining is refused by its gate and the second one is promoted. */
 const until = '2013-07-08';
@@ -82,11 +82,13 @@ describe('tilth quickstart, by somebody without rights or a git identity, in a p
   });
 
   /** Our own program with nothing of the tester's: no git identity, no caches, no tokens. */
-  function tilth(...args: string[]): Promise<Ended> {
+  function begin(...args: string[]): Started {
     const { TILTH_HOME: _home, TILTH_URL: _url, TILTH_TOKEN: _token, ...environment } = process.env;
     const env = { ...environment, HOME: home, USER: 'nobody', XDG_CONFIG_HOME: join(home, '.config'), XDG_CACHE_HOME: join(home, '.cache'), GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
-    return start([program, ...args], { cwd: place, env, ...person }).ended;
+    return start([program, ...args], { cwd: place, env, ...person });
   }
+
+  const tilth = (...args: string[]): Promise<Ended> => begin(...args).ended;
 
   const quickstart = (...args: string[]): Promise<Ended> => tilth('quickstart', '--folder', folder, '--port', String(ports.port), ...args);
 
@@ -175,7 +177,7 @@ describe('tilth quickstart, by somebody without rights or a git identity, in a p
   it('is back in seconds and keeps its facts; no token of Ana’s works, the audit log is whole', { timeout: 90_000 }, async () => {
     const again = join(place, 'again.json');
     const since = performance.now();
-    const staying = start([program, 'quickstart', '--folder', folder, '--port', String(ports.port), '--json', again, '--until', until], { cwd: place, env: { ...process.env, HOME: home }, ...person });
+    const staying = begin('quickstart', '--folder', folder, '--port', String(ports.port), '--json', again, '--until', until);
     await untilSaid(staying.child.stderr, 'It stays up');
     assert.ok(performance.now() - since < 30_000, 'finished stations were done again');
     assert.deepEqual(JSON.parse(readFileSync(again, 'utf8')), facts);
@@ -200,6 +202,24 @@ describe('tilth quickstart, by somebody without rights or a git identity, in a p
     assert.equal(nothing.code, 0);
     assert.match(nothing.stderr, /Nothing to undo/);
   });
+
+  for (const signal of [undefined, 'SIGKILL'] as const) {
+    it(`${signal === undefined ? 'undone' : `undone after ${signal}`} in the middle of an installation, it leaves nothing`, { timeout: 60_000 }, async () => {
+      const cutOff = begin('quickstart', '--folder', folder, '--port', String(ports.port));
+      // the environments' own programs are at work
+      await eventually(() => processesNaming(folder).some((line) => / -m (pip|poetry) install/.test(line)), 40_000, 'an installation is under way');
+      if (signal !== undefined) {
+        cutOff.child.kill(signal);
+        await cutOff.ended;
+      }
+      const { code, stderr } = await quickstart('--undo');
+      assert.equal(code, 0, stderr);
+      await cutOff.ended;
+      assert.equal(existsSync(folder), false);
+      assert.deepEqual(processesNaming(folder), []);
+      assert.deepEqual([await isTaken(ports.port), await isTaken(ports.servePort)], [false, false]);
+    });
+  }
 
   it('--undo touches no folder that a quickstart did not make', async () => {
     const own = join(place, 'own');
