@@ -109,7 +109,7 @@ process.exitCode = failureCount === 0 ? 0 : 1;
 
 /** Nothing is loading any more and the page's own letters are there. The stream of events never ends: quiet is judged by what is shown. */
 async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(`document.querySelector('[aria-busy=true]') === null`);
+  await page.locator('[aria-busy=true]').first().waitFor({ state: 'detached' });
   await page.evaluate('document.fonts.ready.then(() => undefined)');
   await page.waitForTimeout(700);
 }

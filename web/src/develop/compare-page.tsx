@@ -5,7 +5,7 @@ import { duration, number } from '../platform/format.ts';
 import { seriesColour } from '../platform/theme.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Badge, Empty, FilterBox, Page, Panel, Segmented } from '../parts/basics.tsx';
+import { Badge, Empty, FilterBox, Id, Page, Panel, Segmented } from '../parts/basics.tsx';
 import { Curves } from './curves.tsx';
 import { statusTone } from './runs-page.tsx';
 import { useComparison } from './tracking.ts';
@@ -141,6 +141,7 @@ function Sides({ comparison, isAll, filter }: { comparison: Comparison; isAll: b
                   <Link to={`/develop/runs/${run.id}`} className="link">
                     {run.name}
                   </Link>
+                  <Id text={run.id} />
                 </span>
               </th>
             ))}

@@ -46,7 +46,7 @@ const edgeTone = {
 function Thing({ data }: NodeProps<Boxed>) {
   const body = (
     <>
-      <span className="block text-2xs text-ink-3">{data.kind}</span>
+      <span className="block text-2xs text-ink-3">{data.kind.replace('-', ' ')}</span>
       <span className="block truncate text-sm font-medium">{data.label}</span>
       {data.detail === undefined ? null : (
         <span className="block truncate text-2xs text-ink-2">{data.detail}</span>
@@ -57,7 +57,7 @@ function Thing({ data }: NodeProps<Boxed>) {
     <div
       className={`flex flex-col justify-center rounded-md border border-l-4 bg-surface px-3 py-1 text-ink ${edgeTone[data.tone ?? 'plain']}`}
       style={{ width: nodeWidth, height: nodeHeight }}
-      title={`${data.kind} ${data.label}`}
+      title={`${data.kind.replace('-', ' ')} ${data.label}`}
     >
       <Handle
         type="target"

@@ -132,7 +132,11 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
       {card.missing.length === 0 ? null : (
         <div className="card px-4 py-3 text-sm">
           <p className="font-medium">Only a person can say, and nobody has yet:</p>
-          <p className="mt-1 text-ink-2">{card.missing.join(', ')}</p>
+          <ul className="mt-1 list-disc pl-5 text-ink-2">
+            {card.missing.map((each) => (
+              <li key={each}>{each}</li>
+            ))}
+          </ul>
           <p className="mt-1 text-ink-2">
             Write it into <code>MODEL_CARD.md</code> of the project.
           </p>
@@ -156,7 +160,7 @@ function Card({ card, isDocument }: { card: ModelCard; isDocument: boolean }) {
                         <span className="block text-xs text-ink-3">{fact.label}</span>
                       )}
                       <span
-                        className={`block break-words ${fact.evidence === null ? 'whitespace-pre-line' : 'line-clamp-4'}`}
+                        className={`break-words ${fact.evidence === null ? 'block whitespace-pre-line' : 'line-clamp-3'}`}
                         title={fact.text}
                       >
                         {readable(fact.text)}

@@ -5,7 +5,17 @@ import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
 import type { RetrainingView } from '../../../src/maintain/retraining/retraining-api.ts';
 import type { PerformanceHistory } from '../../../src/monitor/performance/performance-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { count, day, fixed, isoWeek, readable, share, shellWord, shortDay } from '../platform/format.ts';
+import {
+  count,
+  day,
+  fixed,
+  isoWeek,
+  readable,
+  share,
+  shellWord,
+  shortDay,
+  tick,
+} from '../platform/format.ts';
 import { useIsNarrow } from '../platform/narrow.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -303,9 +313,8 @@ function History({
           extent={extent}
           hover={hover}
           onHover={onHover}
-          format={(value) => fixed(value, 2)}
+          format={tick}
         />
-        <Legend levels={levels} betterWhen={history.betterWhen} gutter={gutter} />
         {extent === undefined ? null : (
           <Coverage
             history={history}
@@ -316,6 +325,7 @@ function History({
             onHover={onHover}
           />
         )}
+        <Legend levels={levels} betterWhen={history.betterWhen} gutter={gutter} />
       </div>
       <div className="border-t border-line px-4 py-3">
         <p className="flex flex-wrap items-baseline gap-x-3 text-sm">
@@ -412,7 +422,7 @@ function Legend({
   const entry = 'flex items-center gap-1.5';
   return (
     <ul
-      className="flex flex-wrap gap-x-5 gap-y-1 pr-4 pb-3 text-xs text-ink-2"
+      className="flex flex-wrap gap-x-5 gap-y-1 pt-3 pr-4 pb-4 text-xs text-ink-2"
       style={{ paddingLeft: gutter }}
     >
       <li className={entry}>

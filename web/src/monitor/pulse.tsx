@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
 import type { PerformanceHistory } from '../../../src/monitor/performance/performance-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { fixed } from '../platform/format.ts';
+import { tick } from '../platform/format.ts';
 import { Panel } from '../parts/basics.tsx';
 import { LineChart, type Line } from '../parts/line-chart.tsx';
 import { colourOf, isBad, levelsOf } from './bad-windows.ts';
@@ -57,7 +57,7 @@ export default function Pulse({ model }: { model: string }) {
         height={210}
         gutter={44}
         extent={extent}
-        format={(value) => fixed(value, 2)}
+        format={tick}
       />
       <p className="flex flex-wrap gap-x-4 gap-y-1 px-4 pb-3 text-xs text-ink-2">
         {champions.map((series) => (

@@ -152,7 +152,7 @@ export function Page({ title, name, lead, actions, cli, children }: PageShape) {
       <header className="flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
         <div className="min-w-0">
           <h1 className="flex flex-wrap items-center gap-x-3 gap-y-1 break-words">{title}</h1>
-          {lead === undefined ? null : <div className="mt-1 max-w-[72ch] text-ink-2">{lead}</div>}
+          {lead === undefined ? null : <div className="mt-1 max-w-[92ch] text-ink-2">{lead}</div>}
         </div>
         <div className="flex max-w-full min-w-0 flex-wrap items-center gap-2">
           {actions}

@@ -81,6 +81,12 @@ export function number(value: number | null | undefined, digits = 4): string {
 export const fixed = (value: number | null | undefined, decimals = 3): string =>
   value === null || value === undefined || !Number.isFinite(value) ? '–' : minus(value.toFixed(decimals));
 
+/** A figure beside an axis: two decimals, more where the ticks lie closer. */
+export const tick = (value: number): string => {
+  const text = String(Number(value.toFixed(4)));
+  return minus(text.length - text.indexOf('.') - 1 >= 2 && text.includes('.') ? text : value.toFixed(2));
+};
+
 /** A share 0..1 as `93.4 %`. */
 export const share = (value: number | null | undefined, decimals = 1): string =>
   value === null || value === undefined || !Number.isFinite(value)
@@ -110,6 +116,7 @@ export function plain(value: unknown): string {
   if (value === null || value === undefined) return '–';
   if (typeof value === 'string') return readable(value);
   if (typeof value === 'number') return isInstant(value) ? day(value) : number(value);
+  if (Array.isArray(value) && value.length === 0) return 'none';
   if (Array.isArray(value) && value.every((each) => typeof each !== 'object'))
     return value.map(plain).join(', ');
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
@@ -122,13 +129,13 @@ export function plain(value: unknown): string {
 export const spoken = (key: string): string =>
   key.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
-const longId = /\b(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{32,64})\b/g;
+const longId = /\b(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{32,64}(?:\.dir)?)\b/g;
 const midnight = /\b(\d{4}-\d{2}-\d{2})T00:00:00(?:\.000)?Z/g;
 
 /** A sentence of the server without what nobody reads: of an id its last letters (they differ), of midnight the day. */
 export const readable = (text: string): string =>
   text
-    .replace(longId, (id) => (id.length === 26 ? `…${id.slice(-6)}` : `${id.slice(0, 8)}…`))
+    .replace(longId, (id) => (id.length === 26 ? `…${id.slice(-6)}` : id.slice(0, 8)))
     .replace(midnight, '$1');
 
 /** A word in the shell, quoted where needed. */
