@@ -17,7 +17,7 @@ if (only.length === 0) {
   check('lint', join(root, 'node_modules/.bin/oxlint'), ['--type-aware', '--deny-warnings', '.']);
 }
 
-const files = only.length > 0 ? only : ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
+const files = only.length > 0 ? only : ['src/**/*.test.ts', 'web/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
 const { status } = spawnSync(node, ['--test', '--test-concurrency=2', '--test-force-exit', '--test-timeout=600000', '--test-reporter=./scripts/reporter.ts', '--test-reporter-destination=stdout', ...files], {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],

@@ -2,7 +2,7 @@ import type { Alert } from '../../../src/monitor/alerts/alert-api.ts';
 import type { PerformanceHistory } from '../../../src/monitor/performance/performance-api.ts';
 import { seriesCount } from '../platform/theme.ts';
 import type { Level } from '../parts/line-chart.tsx';
-import type { Reign } from './story.tsx';
+import type { Reign } from './reigns.ts';
 
 /** The series colour of a version, the same on every screen. */
 export const colourOf = (version: number): number => ((version - 1) % seriesCount) + 1;

@@ -6,7 +6,7 @@ import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Empty, Panel, Segmented } from '../parts/basics.tsx';
 import { HeatMap, HeatScale, type HeatRow } from '../parts/heat-map.tsx';
-import type { Reign } from './story.tsx';
+import type { Reign } from './reigns.ts';
 import type { TimeWindow } from './windows.ts';
 
 /** Both read the same way for numbers and categories, so that features can stand in one picture. */

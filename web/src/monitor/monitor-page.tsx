@@ -27,7 +27,8 @@ import { CalibrationPanel } from './calibration.tsx';
 import { DriftPanel } from './drift.tsx';
 import { Predictions } from './predictions.tsx';
 import { colourOf, isBad, levelsOf } from './bad-windows.ts';
-import { reignsOf, Story, storyOf, type Reign } from './story.tsx';
+import { reignsOf, storyOf, type Reign } from './reigns.ts';
+import { Story } from './story.tsx';
 import { windowsOf, type TimeWindow } from './windows.ts';
 
 const metrics = [

@@ -7,7 +7,7 @@ import { tick } from '../platform/format.ts';
 import { Panel } from '../parts/basics.tsx';
 import { LineChart, type Line } from '../parts/line-chart.tsx';
 import { colourOf, isBad, levelsOf } from './bad-windows.ts';
-import { reignsOf } from './story.tsx';
+import { reignsOf } from './reigns.ts';
 import { windowsOf } from './windows.ts';
 
 /** How a model's champions did, window by window: the monitor's chart in small. Nothing where nothing is known. */

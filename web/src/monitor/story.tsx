@@ -6,25 +6,9 @@ import { day, shortDay } from '../platform/format.ts';
 import { useIsNarrow } from '../platform/narrow.ts';
 import { seriesColour } from '../platform/theme.ts';
 import { Icon } from '../parts/icon.tsx';
+import type { Reign } from './reigns.ts';
 
 type Mark = PerformanceHistory['marks'][number];
-
-/** One version's time as champion, on the axis of the events. */
-export interface Reign {
-  readonly version: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Who was champion when; of several changes at one moment the last counts. */
-export function reignsOf(marks: readonly Mark[], extent: readonly [number, number]): Reign[] {
-  const turns = marks
-    .filter((mark) => mark.kind === 'promotion' && mark.version !== null)
-    .map((mark) => ({ at: Math.max(mark.eventAt ?? extent[0], extent[0]), version: mark.version ?? 0 }));
-  return turns
-    .map((turn, index) => ({ version: turn.version, from: turn.at, to: turns[index + 1]?.at ?? extent[1] }))
-    .filter((reign) => reign.to > reign.from);
-}
 
 interface StoryShape {
   readonly reigns: readonly Reign[];
@@ -156,25 +140,3 @@ const Bar = ({ left, right, leastPx, title, className, style, children }: BarSha
     {children}
   </span>
 );
-
-/** The same in one sentence. */
-export function storyOf(
-  reigns: readonly Reign[],
-  alerts: readonly Alert[],
-  retrainings: readonly RetrainingView[],
-): string {
-  const fired = alerts.filter((alert) => alert.raisedEventAt !== null).length;
-  const by = (state: RetrainingView['state']): number =>
-    retrainings.filter((each) => each.state === state).length;
-  const now = reigns.at(-1);
-  const parts = [
-    now === undefined
-      ? 'No version was champion yet'
-      : `Version ${now.version} is champion since ${day(now.from)}`,
-    fired === 0 ? 'no alert fired' : `${fired} ${fired === 1 ? 'alert' : 'alerts'} fired`,
-    retrainings.length === 0
-      ? 'never retrained'
-      : `${retrainings.length} ${retrainings.length === 1 ? 'retraining' : 'retrainings'}: ${by('promoted')} promoted, ${by('refused')} refused by the gate`,
-  ];
-  return `${parts.join('; ')}.`;
-}
