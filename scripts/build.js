@@ -40,7 +40,7 @@ if (!isElsewhere) run(node, [join(out, 'cli', 'main.js'), '--version']);
 /** Folders of the packages that files belong to. */
 function packagesIn(files) {
   const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
-  return [...new Set(folders)].sort();
+  return [...new Set(folders)].toSorted((left, right) => (left < right ? -1 : 1));
 }
 
 /** Name, version and licence of a package, in its own words. */

@@ -5,12 +5,9 @@ import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform
 import { TilthError } from '../platform/errors.ts';
 import { resolveHome } from '../platform/home.ts';
 import { note, print, usage } from '../platform/terminal.ts';
-import { declarationFile } from './project/declaration.ts';
+import { declarationFile } from './project/declaration-file.ts';
 import type { Project } from './project/project-api.ts';
-import { startProject, type StartedProject } from './start-project.ts';
-import { ownTemplate } from './template/template-source.ts';
-import { readUserConfig } from './template/user-config.ts';
-import { terminalPrompts } from './terminal-prompts.ts';
+import type { StartedProject } from './start-project.ts';
 
 interface StartFlags extends CommonFlags {
   readonly checkout?: string;
@@ -71,6 +68,12 @@ async function start(first: string | undefined, rest: readonly string[], flags: 
   if (replay !== undefined && (!flags.input || words.length > 0)) {
     throw usage('Answers are either replayed or given: --replay goes with neither --no-input nor key=value.');
   }
+  const [{ startProject }, { ownTemplate }, { readUserConfig }, { terminalPrompts }] = await Promise.all([
+    import('./start-project.ts'),
+    import('./template/template-source.ts'),
+    import('./template/user-config.ts'),
+    import('./terminal-prompts.ts'),
+  ]);
   const asks = flags.input && process.stdin.isTTY && process.stderr.isTTY;
   const prompts = asks ? terminalPrompts() : undefined;
   let started: StartedProject;
@@ -81,7 +84,7 @@ async function start(first: string | undefined, rest: readonly string[], flags: 
         checkout: flags.checkout,
         directory: flags.directory,
       },
-      config: readUserConfig(flags),
+      config: await readUserConfig(flags),
       outputFolder: flags.outputDir,
       answers: new Map(
         words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),

@@ -6,14 +6,9 @@ import pc from 'picocolors';
 import type { AddCommands } from '../../platform/command.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { startUp, untilToldToStop, type RunningUp } from '../up-commands.ts';
-import { deployStation } from './deploy-station.ts';
-import { developStation } from './develop-station.ts';
 import type { Journey, Station } from './journey.ts';
-import { maintainStation } from './maintain-station.ts';
 import { Memory } from './memory.ts';
-import { monitorStation } from './monitor-station.ts';
 import { Progress } from './progress.ts';
-import { startStation } from './start-station.ts';
 import { undo } from './undo.ts';
 
 interface QuickstartFlags {
@@ -25,7 +20,14 @@ interface QuickstartFlags {
   readonly until: string;
 }
 
-const stations: readonly Station[] = [startStation, developStation, deployStation, monitorStation, maintainStation];
+/** In their order; loaded only for a journey, so that the help of all commands stays quick. */
+const loadStations = async (): Promise<readonly Station[]> => [
+  (await import('./start-station.ts')).startStation,
+  (await import('./develop-station.ts')).developStation,
+  (await import('./deploy-station.ts')).deployStation,
+  (await import('./monitor-station.ts')).monitorStation,
+  (await import('./maintain-station.ts')).maintainStation,
+];
 
 export const addQuickstartCommands: AddCommands = (program) => {
   program
@@ -74,7 +76,7 @@ async function travel(folder: string, flags: QuickstartFlags): Promise<void> {
   try {
     await untilHealthy(up.address);
     progress.say(`The page is at ${pc.cyan(up.address)} from now on.`);
-    for (const station of stations) await visit(station, journey);
+    for (const station of await loadStations()) await visit(station, journey);
     writeFacts(flags, journey);
     summarize(journey);
     if (flags.exit !== true) {

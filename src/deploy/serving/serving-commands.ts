@@ -2,7 +2,6 @@ import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platf
 import { serverAddress } from '../../platform/client.ts';
 import { resolveHome } from '../../platform/home.ts';
 import { note, print, usage } from '../../platform/terminal.ts';
-import { startDataPlane } from './data-plane.ts';
 
 interface ServeFlags extends CommonFlags {
   readonly port: string;
@@ -27,6 +26,7 @@ export const addServingCommands: AddCommands = (program) => {
       const port = Number(flags.port);
       if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`--port ${flags.port} is no port.`);
       const softwareVersion = program.version();
+      const { startDataPlane } = await import('./data-plane.ts');
       const plane = await startDataPlane({
         port,
         host: flags.host,

@@ -5,7 +5,7 @@ import { TilthError, messageOf } from '../../platform/errors.ts';
 import { exitCodes, note, print, table } from '../../platform/terminal.ts';
 import { initRepository } from '../dvc-files/repository.ts';
 import type { ContractReport, Dataset } from './data-api.ts';
-import { addPaths, checkDatasets, checkOut, dataStatus, declaredDatasets, type AddOutcome, type Added } from './data.ts';
+import type { AddOutcome, Added } from './data.ts';
 import { contractBroken } from './data-errors.ts';
 
 export const addDataCommands: AddCommands = (program) => {
@@ -37,6 +37,7 @@ function init(flags: CommonFlags): void {
 }
 
 async function add(paths: string[], flags: CommonFlags): Promise<void> {
+  const { addPaths } = await import('./data.ts');
   const outcome = await addPaths(process.cwd(), paths);
   const recorded = await record(flags, outcome);
   print(flags, { added: outcome.added, recorded }, () => outcome.added.map(describeAdded));
@@ -68,6 +69,7 @@ async function record(flags: CommonFlags, outcome: AddOutcome): Promise<string[]
 }
 
 async function status(flags: CommonFlags): Promise<void> {
+  const { dataStatus } = await import('./data.ts');
   const paths = await dataStatus(process.cwd());
   print(flags, paths, (all) =>
     all.length === 0
@@ -80,6 +82,7 @@ async function status(flags: CommonFlags): Promise<void> {
 }
 
 async function checkout(paths: string[], flags: CommonFlags & { force?: boolean }): Promise<void> {
+  const { checkOut } = await import('./data.ts');
   const changed = await checkOut(process.cwd(), paths, flags.force === true);
   print(flags, changed, (all) =>
     all.length === 0 ? 'Everything is as recorded.' : all.map((one) => `${one.change === 'added' ? 'A' : 'M'}  ${one.path}`),
@@ -87,6 +90,7 @@ async function checkout(paths: string[], flags: CommonFlags & { force?: boolean 
 }
 
 async function check(name: string | undefined, flags: CommonFlags): Promise<void> {
+  const { checkDatasets } = await import('./data.ts');
   const reports = await checkDatasets(process.cwd(), name);
   print(flags, reports, (all) => (all.length === 0 ? 'No dataset here has a contract.' : all.map(describeReport)));
   if (reports.some(({ state }) => state === 'broken')) process.exitCode = exitCodes.no;
@@ -103,7 +107,8 @@ function describeReport(report: ContractReport): string {
 }
 
 async function list(flags: CommonFlags): Promise<void> {
-  const declared = declaredDatasets(process.cwd());
+  const { declaredDatasets } = await import('./data.ts');
+  const declared = await declaredDatasets(process.cwd());
   const known = await call<Dataset[]>(flags, 'GET', '/api/v1/datasets').catch((reason: unknown) => {
     if (reason instanceof TilthError && reason.code === 'SERVER_NOT_REACHABLE' && declared.length > 0) {
       note('No server answers: only what this project declares is listed.');

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { findUp } from '../../platform/home.ts';
-import { readDeclaration, type DatasetDeclaration, type ProjectDeclaration } from '../../start/project/declaration.ts';
+import { declarationFile } from '../../start/project/declaration-file.ts';
+import type { DatasetDeclaration } from '../../start/project/declaration.ts';
 import { pathMissing } from '../dvc-files/dvc-errors.ts';
 import { writeDvcFile } from '../dvc-files/dvc-file.ts';
 import { withRepositoryLock } from '../dvc-files/repository-lock.ts';
 import { headCommit, ignoreInGit, openRepository, repositoryPath, trackedByGit, type Repository } from '../dvc-files/repository.ts';
 import { changeOf, listRecorded, type Change, type Recorded } from '../dvc-files/stored.ts';
 import { Workspace, type Content } from '../dvc-files/workspace.ts';
-import { checkContract } from './contract-check.ts';
 import type { ContractReport, ContractState, NewDatasetVersionBody } from './data-api.ts';
 import { changedWhileAdded, contractBroken, datasetUnknown, keptByGit, madeByStage, noContract } from './data-errors.ts';
 
@@ -22,10 +22,11 @@ export interface DeclaredDataset extends DatasetDeclaration {
 }
 
 /** Datasets of the project that holds `folder`; none outside a project. */
-export function declaredDatasets(folder: string): DeclaredDataset[] {
-  const root = findUp('tilth.yaml', folder);
+export async function declaredDatasets(folder: string): Promise<DeclaredDataset[]> {
+  const root = findUp(declarationFile, folder);
   if (root === undefined) return [];
-  const declaration: ProjectDeclaration = readDeclaration(root);
+  const { readDeclaration } = await import('../../start/project/declaration.ts');
+  const declaration = readDeclaration(root);
   return Object.entries(declaration.datasets).map(([name, dataset]) => {
     const beside = join(root, `${dataset.path}.odcs.yaml`);
     const contractFile =
@@ -81,7 +82,7 @@ export async function addPaths(folder: string, paths: readonly string[]): Promis
   return inWorkspace(folder, true, async (workspace, repository) => {
     const targets = paths.map((path) => resolve(folder, path.replace(/(?<=.)\/+$/, '')));
     for (const target of targets) refuseForeign(repository, target);
-    const datasets = declaredDatasets(folder);
+    const datasets = await declaredDatasets(folder);
     const checks = new Map<string, ContractReport & { isRemembered: boolean }>();
     for (const target of targets) {
       if (workspace.measure(target) === undefined) throw pathMissing(repositoryPath(repository, target));
@@ -135,6 +136,7 @@ async function reportOf(
   const content = workspace.measure(pathOf(dataset));
   if (content === undefined) throw pathMissing(dataset.path);
   const checked = { name: dataset.name, path: pathOf(dataset), contract: dataset.contractFile };
+  const { checkContract } = await import('./contract-check.ts');
   return checkContract(workspace.repository, checked, content.md5);
 }
 
@@ -164,7 +166,7 @@ function versionOf(
 
 /** Checks the contract of one dataset, or of all that have one. Does not refuse: the reports tell. */
 export async function checkDatasets(folder: string, name: string | undefined): Promise<ContractReport[]> {
-  const datasets = declaredDatasets(folder);
+  const datasets = await declaredDatasets(folder);
   const chosen = name === undefined ? datasets.filter((one) => one.contractFile !== undefined) : datasets.filter((one) => one.name === name);
   if (name !== undefined && chosen.length === 0) throw datasetUnknown(name, datasets.map((one) => one.name));
   return inWorkspace(folder, false, async (workspace) => {
@@ -191,7 +193,7 @@ export interface PathStatus {
 
 /** Every versioned path and whether the workspace still has what is recorded. */
 export async function dataStatus(folder: string): Promise<PathStatus[]> {
-  const datasets = declaredDatasets(folder);
+  const datasets = await declaredDatasets(folder);
   return inWorkspace(folder, false, async (workspace, repository) =>
     Promise.resolve(
       listRecorded(repository).map((recorded): PathStatus => {

@@ -39,3 +39,14 @@ test('dvc waits for us: it is the lock that dvc itself takes', needsPython, asyn
   });
   assert.ok(isFree(repository.lock));
 });
+
+test('a machine without flock still keeps two tilths apart', async () => {
+  const repository = initRepository(join(outer, 'three'));
+  const path = process.env['PATH'];
+  process.env['PATH'] = outer;
+  try {
+    assert.equal(await withRepositoryLock(repository, (kind) => kind), 'exclusive-file');
+  } finally {
+    process.env['PATH'] = path;
+  }
+});

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { repositoryBusy } from './dvc-errors.ts';
@@ -8,7 +8,6 @@ import type { Repository } from './repository.ts';
 export type LockKind = 'flock' | 'exclusive-file';
 
 const waitSeconds = 10;
-let hasFlock: boolean | undefined;
 
 /**
  * Runs `work` while this process alone writes in the repository.
@@ -24,11 +23,10 @@ export async function withRepositoryLock<T>(
   work: (kind: LockKind) => Promise<T> | T,
 ): Promise<T> {
   mkdirSync(dirname(repository.lock), { recursive: true });
-  hasFlock ??= spawnSync('flock', ['--version']).status === 0;
-  const kind: LockKind = hasFlock ? 'flock' : 'exclusive-file';
-  const release = hasFlock ? await takeFlock(repository.lock) : await takeFile(`${repository.lock}.tilth`);
+  const releaseFlock = await takeFlock(repository.lock);
+  const release = releaseFlock ?? (await takeFile(`${repository.lock}.tilth`));
   try {
-    return await work(kind);
+    return await work(releaseFlock === undefined ? 'exclusive-file' : 'flock');
   } finally {
     await release();
   }
@@ -36,15 +34,16 @@ export async function withRepositoryLock<T>(
 
 type Release = () => Promise<void>;
 
-function takeFlock(file: string): Promise<Release> {
-  const holder = spawn('flock', ['-x', '-w', String(waitSeconds), file, 'sh', '-c', 'echo taken; exec cat'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
+/** Undefined where the program is missing. */
+function takeFlock(file: string): Promise<Release | undefined> {
+  // `cat` starts once the lock is taken and says our own line back; a shell to say it would cost another start
+  const holder = spawn('flock', ['-x', '-w', String(waitSeconds), file, 'cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
   const ended = new Promise<void>((resolve) => holder.on('close', () => resolve()));
   return new Promise((resolve, reject) => {
-    holder.on('error', reject);
+    holder.on('error', (reason: NodeJS.ErrnoException) => (reason.code === 'ENOENT' ? resolve(undefined) : reject(reason)));
     holder.on('close', () => reject(repositoryBusy()));
     holder.stdin.on('error', () => undefined);
+    holder.stdin.write('taken\n');
     holder.stdout.once('data', () =>
       resolve(() => {
         holder.stdin.end();

@@ -20,10 +20,6 @@ export interface Recorded {
 
 /** Everything `.dvc` files and `dvc.lock` record, in the order of the files. */
 export function listRecorded(repository: Repository): Recorded[] {
-  const files = listDvcFiles(repository).map((file): Recorded => {
-    const { path, md5, size, nfiles, isCurrentFormat } = readDvcFile(file);
-    return { path, md5, size, nfiles, isCached: isCurrentFormat, source: { kind: 'dvc-file', file } };
-  });
   const locked = readLockFile(join(repository.root, 'dvc.lock'));
   const outs = readPipelineFile(join(repository.root, 'dvc.yaml')).flatMap((stage) =>
     stage.outs.map((out): Recorded => {
@@ -38,14 +34,21 @@ export function listRecorded(repository: Repository): Recorded[] {
       };
     }),
   );
-  return [...files, ...outs];
+  return [...listRecordedFiles(repository), ...outs];
 }
+
+/** What `.dvc` files record. */
+export const listRecordedFiles = (repository: Repository): (Recorded & { readonly source: { readonly kind: 'dvc-file' } })[] =>
+  listDvcFiles(repository).map((file) => {
+    const { path, md5, size, nfiles, isCurrentFormat } = readDvcFile(file);
+    return { path, md5, size, nfiles, isCached: isCurrentFormat, source: { kind: 'dvc-file', file } };
+  });
 
 /** `dvc status` of `.dvc` files: `{"data.dvc": [{"changed outs": {"data": "modified"}}]}`, empty when all is as recorded. */
 export function fileStatus(workspace: Workspace): Record<string, unknown[]> {
   const status: Record<string, unknown[]> = {};
-  for (const recorded of listRecorded(workspace.repository)) {
-    if (recorded.source.kind !== 'dvc-file' || !recorded.isCached) continue;
+  for (const recorded of listRecordedFiles(workspace.repository)) {
+    if (!recorded.isCached) continue;
     const change = changeOf(workspace, recorded);
     if (change === undefined) continue;
     const path = repositoryPath(workspace.repository, recorded.path);

@@ -6,7 +6,7 @@ import { note, print, usage } from '../../platform/terminal.ts';
 import { openRepository, repositoryPath } from '../dvc-files/repository.ts';
 import { overlap, toDot, toMermaid, type Edge } from './pipeline.ts';
 import type { NewExecution } from './pipeline-api.ts';
-import { pipelineStatus, readPipeline, runPipeline, type Pipeline } from './pipeline-run.ts';
+import type { Pipeline } from './pipeline-run.ts';
 import { join } from 'node:path';
 
 interface RunFlags extends CommonFlags {
@@ -35,7 +35,8 @@ export const addDvcPipelineCommands: AddCommands = (program) => {
 };
 
 async function run(stages: string[], flags: RunFlags): Promise<void> {
-  const outcomes = await runPipeline(readPipeline(process.cwd()), {
+  const { readPipeline, runPipeline } = await import('./pipeline-run.ts');
+  const outcomes = await runPipeline(await readPipeline(process.cwd()), {
     wanted: stages,
     isForced: flags.force === true,
     trackingUri: serverAddress(flags),
@@ -69,7 +70,8 @@ function reporter(flags: CommonFlags): (execution: NewExecution) => Promise<void
   };
 }
 
-function status(flags: CommonFlags): void {
+async function status(flags: CommonFlags): Promise<void> {
+  const { pipelineStatus } = await import('./pipeline-run.ts');
   const found = pipelineStatus(openRepository(process.cwd()));
   print(flags, found, (all) =>
     Object.keys(all).length === 0
@@ -86,9 +88,10 @@ function describe(change: unknown, depth: number): string[] {
   );
 }
 
-function dag(flags: CommonFlags & { mermaid?: boolean; dot?: boolean }): void {
+async function dag(flags: CommonFlags & { mermaid?: boolean; dot?: boolean }): Promise<void> {
   if (flags.mermaid === true && flags.dot === true) throw usage('Choose one of --mermaid and --dot.');
-  const { names, edges } = edgesOf(readPipeline(process.cwd()));
+  const { readPipeline } = await import('./pipeline-run.ts');
+  const { names, edges } = edgesOf(await readPipeline(process.cwd()));
   print(flags, { stages: names, edges }, () => {
     if (flags.dot === true) return `${toDot(edges, names)}\n`;
     if (flags.mermaid === true) return toMermaid(edges, names);

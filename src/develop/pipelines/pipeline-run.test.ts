@@ -36,7 +36,7 @@ function addData(folder: string, name: string): void {
 }
 
 async function run(options: { wanted?: string[]; isForced?: boolean; reports?: NewExecution[] } = {}): Promise<StageOutcome[]> {
-  return runPipeline(readPipeline(root), {
+  return runPipeline(await readPipeline(root), {
     wanted: options.wanted ?? [],
     isForced: options.isForced ?? false,
     trackingUri: 'http://127.0.0.1:9',
@@ -125,7 +125,7 @@ describe('a pipeline', () => {
     write('params.yaml', 'other: 1\n');
     await assert.rejects(run(), { code: 'STAGE_PARAM_MISSING' });
     write('dvc.yaml', 'stages:\n  a: {cmd: x, deps: [b], outs: [a]}\n  b: {cmd: x, deps: [a], outs: [b]}\n');
-    assert.throws(() => readPipeline(root), { code: 'PIPELINE_CIRCULAR', message: /a → b → a/ });
+    await assert.rejects(readPipeline(root), { code: 'PIPELINE_CIRCULAR', message: /a → b → a/ });
   });
 });
 

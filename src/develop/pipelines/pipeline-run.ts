@@ -3,12 +3,12 @@ import { existsSync, rmSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { findUp } from '../../platform/home.ts';
 import { newUlid } from '../../platform/ids.ts';
-import { declarationFile, readDeclaration } from '../../start/project/declaration.ts';
+import { declarationFile } from '../../start/project/declaration-file.ts';
 import { readLockFile, writeLockedStage, type LockedPath, type LockedStage } from '../dvc-files/lock-file.ts';
 import { currentParams, readPipelineFile, type Stage } from '../dvc-files/pipeline-file.ts';
 import { withRepositoryLock } from '../dvc-files/repository-lock.ts';
 import { headCommit, ignoreInGit, openRepository, repositoryPath, type Repository } from '../dvc-files/repository.ts';
-import { changeOf, fileStatus, listRecorded, type Recorded } from '../dvc-files/stored.ts';
+import { changeOf, fileStatus, listRecordedFiles, type Recorded } from '../dvc-files/stored.ts';
 import { Workspace } from '../dvc-files/workspace.ts';
 import { commandLines, graphOf, overlap, stagesNamed, withNeeds, type Graph } from './pipeline.ts';
 import type { NewExecution, StagePath } from './pipeline-api.ts';
@@ -30,14 +30,16 @@ export interface Pipeline {
  *
  * @throws PIPELINE_MISSING, PIPELINE_INVALID, PIPELINE_CIRCULAR
  */
-export function readPipeline(folder: string): Pipeline {
+export async function readPipeline(folder: string): Promise<Pipeline> {
   const repository = openRepository(folder);
   const stages = readPipelineFile(join(repository.root, 'dvc.yaml'));
   if (stages.length === 0) throw noPipeline(repository.root);
   const graph = graphOf(stages);
   if ('circle' in graph) throw circularStages(graph.circle);
   const root = findUp(declarationFile, folder);
-  const declaration = root === undefined ? undefined : readDeclaration(root);
+  // a repository without a project does without the reader of tilth.yaml
+  const declaration =
+    root === undefined ? undefined : (await import('../../start/project/declaration.ts')).readDeclaration(root);
   const names = new Map(
     Object.entries(declaration?.datasets ?? {}).map(([name, { path }]) => [join(root ?? '', path), name]),
   );
@@ -46,9 +48,7 @@ export function readPipeline(folder: string): Pipeline {
     graph,
     project: declaration?.project ?? basename(repository.root),
     lockFile: join(repository.root, 'dvc.lock'),
-    data: listRecorded(repository)
-      .filter((one) => one.source.kind === 'dvc-file')
-      .map((one) => Object.assign({}, one, { dataset: names.get(one.path) })),
+    data: listRecordedFiles(repository).map((one) => Object.assign({}, one, { dataset: names.get(one.path) })),
   };
 }
 
@@ -79,31 +79,52 @@ export async function runPipeline(pipeline: Pipeline, options: RunOptions): Prom
   });
   const stages = names.length === 0 ? pipeline.graph.stages : withNeeds(pipeline.graph, names);
   const outcomes: StageOutcome[] = [];
-  for (const stage of stages) {
-    outcomes.push({ stage: stage.name, outcome: await bringUpToDate(pipeline, stage, options) });
+  while (outcomes.length < stages.length) {
+    const ahead = stages.slice(outcomes.length);
+    // one lock and one reading of dvc.lock for all stages up to the next that runs
+    const { decisions, due } = await inWorkspace(pipeline.repository, (workspace) => decide(pipeline, workspace, ahead, options));
+    if (due !== undefined) await runStage(pipeline, due.stage, due.inputs, options);
+    outcomes.push(...decisions);
   }
   return outcomes;
 }
 
-async function bringUpToDate(pipeline: Pipeline, stage: Stage, options: RunOptions): Promise<StageOutcome['outcome']> {
-  const { repository } = pipeline;
-  const locked = readLockFile(pipeline.lockFile).get(stage.name);
-  const decision = await inWorkspace(repository, (workspace) => {
-    requireInputs(pipeline, workspace, stage);
-    const changes = changesOf(workspace, stage, locked);
-    if (!options.isForced && changes.length === 0) return 'unchanged';
-    if (stage.isFrozen) return 'frozen';
-    if (!options.isForced && isRestorable(workspace, stage, locked, changes)) {
-      restoreOuts(workspace, stage, locked);
-      return 'restored';
-    }
-    // what a stage left from its last run must not look like what it makes now
-    for (const out of stage.outs) if (!out.isKept) rmSync(join(stage.folder, out.path), { recursive: true, force: true });
-    return 'ran';
-  });
-  options.say(`${marks[decision]} ${stage.name}: ${words[decision]}`);
-  if (decision === 'ran') await runStage(pipeline, stage, options);
-  return decision;
+/** Goes through stages in order; stops at the first that has to run, with its old outputs out of the way. */
+function decide(
+  pipeline: Pipeline,
+  workspace: Workspace,
+  stages: readonly Stage[],
+  options: RunOptions,
+): { decisions: StageOutcome[]; due: { stage: Stage; inputs: StagePath[] } | undefined } {
+  const lock = readLockFile(pipeline.lockFile);
+  const decisions: StageOutcome[] = [];
+  for (const stage of stages) {
+    const outcome = bringUpToDate(pipeline, workspace, stage, lock.get(stage.name), options.isForced);
+    options.say(`${marks[outcome]} ${stage.name}: ${words[outcome]}`);
+    decisions.push({ stage: stage.name, outcome });
+    if (outcome === 'ran') return { decisions, due: { stage, inputs: inputsOf(pipeline, workspace, stage) } };
+  }
+  return { decisions, due: undefined };
+}
+
+function bringUpToDate(
+  pipeline: Pipeline,
+  workspace: Workspace,
+  stage: Stage,
+  locked: LockedStage | undefined,
+  isForced: boolean,
+): StageOutcome['outcome'] {
+  requireInputs(pipeline, workspace, stage);
+  const changes = changesOf(workspace, stage, locked);
+  if (!isForced && changes.length === 0) return 'unchanged';
+  if (stage.isFrozen) return 'frozen';
+  if (!isForced && isRestorable(workspace, stage, locked, changes)) {
+    restoreOuts(workspace, stage, locked);
+    return 'restored';
+  }
+  // what a stage left from its last run must not look like what it makes now
+  for (const out of stage.outs) if (!out.isKept) rmSync(join(stage.folder, out.path), { recursive: true, force: true });
+  return 'ran';
 }
 
 const marks = { unchanged: '·', frozen: '·', restored: '↺', ran: '▶' } as const;
@@ -155,7 +176,7 @@ function restoreOuts(workspace: Workspace, stage: Stage, locked: LockedStage | u
   }
 }
 
-async function runStage(pipeline: Pipeline, stage: Stage, options: RunOptions): Promise<void> {
+async function runStage(pipeline: Pipeline, stage: Stage, inputs: StagePath[], options: RunOptions): Promise<void> {
   const started: NewExecution = {
     id: newUlid(),
     project: pipeline.project,
@@ -164,7 +185,7 @@ async function runStage(pipeline: Pipeline, stage: Stage, options: RunOptions): 
     state: 'running',
     startedAt: Date.now(),
     finishedAt: null,
-    inputs: await inWorkspace(pipeline.repository, (workspace) => inputsOf(pipeline, workspace, stage)),
+    inputs,
     outputs: [],
     needs: [...(pipeline.graph.needs.get(stage.name) ?? [])],
     commit: headCommit(pipeline.repository.root) ?? null,

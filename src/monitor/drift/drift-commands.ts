@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import { withCommonFlags, type CommonFlags } from '../../platform/command.ts';
 import { print, table } from '../../platform/terminal.ts';
-import { Analytics } from '../windows/analytics.ts';
-import { compareFiles, type DriftReport } from './drift-files.ts';
+import type { DriftReport } from './drift-files.ts';
 
 /** `tilth monitor drift`: two files and nothing else. */
 export function addDriftCommand(monitor: Command): void {
   withCommonFlags(monitor.command('drift <reference> <current>').description('compare two Parquet or CSV files column by column')).action(
     async (reference: string, current: string, flags: CommonFlags) => {
+      const [{ Analytics }, { compareFiles }] = await Promise.all([import('../windows/analytics.ts'), import('./drift-files.ts')]);
       const analytics = await Analytics.open();
       try {
         print(flags, await compareFiles(analytics, reference, current), draw);

@@ -3,9 +3,8 @@ import { basename, extname, join, resolve } from 'node:path';
 import { withCommonFlags, type CommonFlags } from '../../platform/command.ts';
 import { resolveHome } from '../../platform/home.ts';
 import { exitCodes, note, print, usage } from '../../platform/terminal.ts';
-import { parseInstant } from '../windows/instant.ts';
 import { dayOf } from '../windows/window.ts';
-import { replay, type ReplayProgress, type ReplaySummary } from './replay.ts';
+import type { ReplayProgress, ReplaySummary } from './replay.ts';
 
 interface ReplayFlags extends CommonFlags {
   readonly endpoint: string;
@@ -37,6 +36,7 @@ export function addReplayCommand(monitor: Command): void {
     .action(async (file: string, flags: ReplayFlags) => {
       const name = flags.name ?? `${basename(file, extname(file))}-${flags.endpoint}`;
       if (!/^[\w.-]+$/.test(name)) throw usage(`The name ${JSON.stringify(name)} may hold letters, digits, dot, dash and underscore only.`);
+      const { replay } = await import('./replay.ts');
       const summary = await replay({
         flags,
         file: resolve(file),
@@ -45,8 +45,8 @@ export function addReplayCommand(monitor: Command): void {
         columns: { id: flags.id, time: flags.time, label: flags.label, labelTime: flags.labelTime },
         batchRows: wholeNumber('--batch', flags.batch),
         plane: flags.plane,
-        from: time('--from', flags.from),
-        until: time('--until', flags.until),
+        from: await time('--from', flags.from),
+        until: await time('--until', flags.until),
         waitsForRetraining: flags.waitForRetraining === true,
         cursorFile: join(resolveHome(flags.home).root, 'replay', `${name}.json`),
         onProgress: progressLine(),
@@ -62,8 +62,9 @@ function wholeNumber(flag: string, text: string): number {
   throw usage(`${flag} takes a whole number above 0, not ${JSON.stringify(text)}.`);
 }
 
-function time(flag: string, text: string | undefined): number | undefined {
+async function time(flag: string, text: string | undefined): Promise<number | undefined> {
   if (text === undefined) return undefined;
+  const { parseInstant } = await import('../windows/instant.ts');
   const at = parseInstant(text);
   if (!Number.isNaN(at)) return at;
   throw usage(`${flag} takes a time such as 2013-03-04 or 2013-03-04T00:00:00Z, not ${JSON.stringify(text)}.`);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { TilthError } from '../../platform/errors.ts';
+import { declarationFile } from './declaration-file.ts';
 
 /** `14d`, `12h`, `30m`: a whole number and a unit. */
 const duration = z.string().regex(/^\d+[dhm]$/, 'write a duration as 14d, 12h or 30m');
@@ -124,8 +125,6 @@ export const projectDeclaration = z.object({
   models: z.record(z.string(), modelDeclaration).default({}),
 });
 export type ProjectDeclaration = z.infer<typeof projectDeclaration>;
-
-export const declarationFile = 'tilth.yaml';
 
 /**
  * Reads `tilth.yaml` of a project folder.

@@ -3,7 +3,7 @@ import { call } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { findUp } from '../../platform/home.ts';
 import { print, table } from '../../platform/terminal.ts';
-import { declarationFile } from './declaration.ts';
+import { declarationFile } from './declaration-file.ts';
 import type { Project } from './project-api.ts';
 
 export const addProjectCommands: AddCommands = (program) => {

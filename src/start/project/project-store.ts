@@ -4,13 +4,13 @@ import type { Actor } from '../../platform/actor.ts';
 import type { Migrations, Reader } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
-import { readOrigin } from './cruft-file.ts';
+import { declarationFile } from './declaration-file.ts';
 import {
-  declarationFile,
   readDeclaration,
   type ModelDeclaration,
   type ProjectDeclaration,
 } from './declaration.ts';
+import { readOrigin } from './read-cruft-file.ts';
 import type { Project } from './project-api.ts';
 import { modelDeclaredTwice, projectNameTaken, projectNotFound } from './project-errors.ts';
 

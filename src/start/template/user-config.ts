@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import { parseJson, type Context } from './context.ts';
 import { dumpJson, fromJson, str, type Value } from './jinja/values.ts';
@@ -25,10 +24,10 @@ const builtIn = {
  *
  * @throws TEMPLATE_CONFIG_INVALID
  */
-export function readUserConfig(flags: {
+export async function readUserConfig(flags: {
   configFile?: string | undefined;
   defaultConfig?: boolean | undefined;
-}): UserConfig {
+}): Promise<UserConfig> {
   const empty: UserConfig = {
     defaults: new Map(),
     abbreviations: builtIn,
@@ -38,6 +37,7 @@ export function readUserConfig(flags: {
   const named = flags.configFile ?? process.env['COOKIECUTTER_CONFIG'];
   const file = named ?? join(homedir(), '.cookiecutterrc');
   if (named === undefined && !existsSync(file)) return empty;
+  const { parse } = await import('yaml');
   let read: unknown;
   try {
     read = parse(readFileSync(file, 'utf8')) ?? {};
