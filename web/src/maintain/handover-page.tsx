@@ -14,9 +14,10 @@ import { Markdown } from '../parts/markdown.tsx';
 export function HandoverPage() {
   const handovers = useApi<Handover[]>('/api/v1/handovers');
   const people = useApi<Person[]>('/api/v1/people');
-  const [from, setFrom] = useUrlState('from');
+  const [asked, setFrom] = useUrlState('from');
   const [isAsking, setAsking] = useState(false);
   const active = (people.data ?? []).filter((person) => person.isActive);
+  const from = asked === '' ? (active[0]?.id ?? '') : asked;
   const owned = useApi<OwnedThing[]>(from === '' ? null : `/api/v1/people/${encodeURIComponent(from)}/owned`);
   return (
     <Page
@@ -35,7 +36,7 @@ export function HandoverPage() {
             <label className="flex items-center gap-2">
               Person
               <select className="field" value={from} onChange={(event) => setFrom(event.target.value)}>
-                <option value="">choose …</option>
+                {from === '' ? <option value="">nobody yet</option> : null}
                 {active.map((person) => (
                   <option key={person.id} value={person.id}>
                     {person.name}
@@ -52,7 +53,7 @@ export function HandoverPage() {
         }
       >
         {from === '' ? (
-          <Empty title="Choose a person">
+          <Empty title="Nobody works here yet" command="tilth team add ana --role contributor">
             You see what this person owns and with how few people leaving the knowledge would be gone.
           </Empty>
         ) : (

@@ -390,7 +390,9 @@ function History({
           <ol className="mt-2 flex flex-col gap-1.5">
             {history.marks.map((mark) => (
               <li key={`${mark.seq}/${mark.kind}`} className="flex flex-wrap items-center gap-2">
-                <Badge tone={badgeTone[mark.kind]}>{mark.kind}</Badge>
+                <span className="w-[84px] shrink-0">
+                  <Badge tone={badgeTone[mark.kind]}>{mark.kind}</Badge>
+                </span>
                 <span className="min-w-0 break-words">{readable(mark.text)}</span>
                 <span className="text-xs text-ink-3">
                   {mark.eventAt === null ? '' : `${day(mark.eventAt)} in the data, `}

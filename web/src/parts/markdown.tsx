@@ -25,11 +25,9 @@ function blocks(text: string): ReactNode[] {
       at += 1;
       const code = take(/^(?!```)/);
       at += 1;
-      out.push(
-        <pre key={at} className="overflow-x-auto rounded-md bg-sunken p-3 text-xs">
-          {code.join('\n')}
-        </pre>,
-      );
+      out.push(<Code key={at} lines={code} />);
+    } else if (/^ {4}\S/.test(line)) {
+      out.push(<Code key={at} lines={take(/^ {4}/).map((each) => each.slice(4))} />);
     } else if (heading !== null) {
       at += 1;
       out.push(<Heading key={at} level={heading[1]?.length ?? 1} text={heading[2] ?? ''} />);
@@ -72,6 +70,10 @@ function blocks(text: string): ReactNode[] {
   }
   return out;
 }
+
+const Code = ({ lines }: { lines: readonly string[] }) => (
+  <pre className="overflow-x-auto rounded-md bg-sunken p-3 text-xs">{lines.join('\n')}</pre>
+);
 
 const withoutFrontMatter = (text: string): string => text.replace(/^---\n[\s\S]*?\n---\n/, '');
 
