@@ -31,8 +31,8 @@ export const addDvcDataCommands: AddCommands = (program) => {
   quiet(dvc.command('checkout [targets...]')).option('-f, --force').option('-R, --recursive').action(checkout);
 };
 
-function init(flags: CommonFlags): void {
-  const { root } = initRepository(process.cwd());
+function init(flags: CommonFlags & { scm?: boolean }): void {
+  const { root } = initRepository(process.cwd(), flags.scm !== false);
   print(flags, { root }, () => `${root} keeps its data versions now. Add some with: tilth data add PATH`);
 }
 

@@ -35,12 +35,17 @@ export function openRepository(folder: string): Repository {
   return repositoryAt(root);
 }
 
-/** Writes what `dvc init` writes, and stages it in git where there is one; an existing repository stays as it is. */
-export function initRepository(folder: string): Repository {
+/**
+ * Writes what `dvc init` writes, and stages it in git where there is one; an existing repository stays as it is.
+ *
+ * @param mayUseGit false: as with `--no-scm`. A repository that is not in git has to say so, or dvc refuses to read it
+ */
+export function initRepository(folder: string, mayUseGit = true): Repository {
   const repository = repositoryAt(resolve(folder));
+  const usesGit = mayUseGit && isGit(repository.root);
   const files = {
-    '.dvc/.gitignore': '/config.local\n/tmp\n/cache\n',
-    '.dvc/config': '',
+    ...(usesGit ? { '.dvc/.gitignore': '/config.local\n/tmp\n/cache\n' } : {}),
+    '.dvc/config': usesGit ? '' : '[core]\n    no_scm = True\n',
     '.dvcignore':
       '# One pattern per line, written as in .gitignore: files that match are left out\n' +
       '# when a folder is hashed and never reach the cache or a remote.\n',
@@ -50,7 +55,7 @@ export function initRepository(folder: string): Repository {
   for (const [name, text] of written) writeFileSync(join(repository.root, name), text);
   const marker = join(repository.folder, 'tmp', 'btime');
   if (!existsSync(marker)) writeFileSync(marker, '');
-  if (written.length > 0 && isGit(repository.root)) git(repository.root, ['add', '--', ...written.map(([name]) => name)]);
+  if (usesGit && written.length > 0) git(repository.root, ['add', '--', ...written.map(([name]) => name)]);
   return repository;
 }
 
