@@ -102,6 +102,18 @@ export function readParamsFile(path: string): YamlMap {
   return readYamlMap(readFileSync(path, 'utf8'), basename(path));
 }
 
+export type ParamsReader = typeof readParamsFile;
+
+/** Reads each file once, for as long as nothing writes: many stages share one `params.yaml`. */
+export function rememberingReader(): ParamsReader {
+  const known = new Map<string, YamlMap>();
+  return (path) => {
+    const values = known.get(path) ?? readParamsFile(path);
+    known.set(path, values);
+    return values;
+  };
+}
+
 function expand(stage: string, definition: YamlMap, names: Names, folder: string, where: string): Stage[] {
   const foreach = definition.get('foreach');
   const matrix = definition.get('matrix');
@@ -220,12 +232,15 @@ function cleanPath(path: string): string {
 }
 
 /** Values of a stage's parameters as they are now: file → key → value; a key that is missing is left out. */
-export function currentParams(stage: Stage): ReadonlyMap<string, ReadonlyMap<string, YamlValue>> {
+export function currentParams(
+  stage: Stage,
+  read: ParamsReader = readParamsFile,
+): ReadonlyMap<string, ReadonlyMap<string, YamlValue>> {
   return new Map(
     stage.params.map(({ file, keys }) => {
       const path = join(stage.folder, file);
       if (!existsSync(path)) return [file, new Map<string, YamlValue>()];
-      const values = readParamsFile(path);
+      const values = read(path);
       const chosen = keys.length === 0 ? [...values].map(([key]) => scalarWord(key)) : keys;
       return [file, new Map(chosen.flatMap((key): [string, YamlValue][] => paramAt(values, key)))];
     }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
@@ -11,6 +11,7 @@ import { Workspace } from '../dvc-files/workspace.ts';
 import type { NewExecution } from './pipeline-api.ts';
 import { pipelineStatus, readPipeline, runPipeline, type StageOutcome } from './pipeline-run.ts';
 
+const flock = execFileSync('sh', ['-c', 'command -v flock'], { encoding: 'utf8' }).trim();
 const folders: string[] = [];
 let root = '';
 beforeEach(() => {
@@ -69,6 +70,23 @@ describe('a pipeline', () => {
     write('in.txt', 'new');
     assert.deepEqual(pipelineStatus(openRepository(root)), { first: [{ 'changed deps': { 'in.txt': 'modified' } }] });
     assert.equal(short(await run()), 'first ran, second ran');
+  });
+
+  test('takes its turn with other writers once, however many stages did not change', async () => {
+    const names = Array.from({ length: 8 }, (_, at) => `s${at}`);
+    write('dvc.yaml', `stages:\n${names.map((name) => `  ${name}: {cmd: echo ${name} > ${name}, params: [lr], outs: [${name}]}\n`).join('')}`);
+    await run();
+    const counter = join(root, '..', 'bin');
+    mkdirSync(counter);
+    writeFileSync(join(counter, 'flock'), `#!/bin/sh\necho taken >> '${counter}/log'\nexec '${flock}' "$@"\n`, { mode: 0o755 });
+    const path = process.env['PATH'];
+    process.env['PATH'] = `${counter}:${path}`;
+    try {
+      assert.equal(short(await run()), names.map((name) => `${name} unchanged`).join(', '));
+    } finally {
+      process.env['PATH'] = path;
+    }
+    assert.equal(readFileSync(join(counter, 'log'), 'utf8'), 'taken\n');
   });
 
   test('goes on where it was broken off', async () => {
@@ -234,6 +252,19 @@ describe('beside the real dvc', () => {
     assert.equal(dvc(root, 'status', '--json').trim(), '{}');
     assert.match(dvc(root, 'repro'), /Data and pipelines are up to date/);
     assert.deepEqual(pipelineStatus(openRepository(theirs)), {});
+  });
+
+  test('a repository without git is written as by dvc, which reads it', needsPython, () => {
+    const [ours, theirs, plain] = ['no-scm', 'no-scm-theirs', 'plain'].map((name) => join(root, '..', name)) as [string, string, string];
+    for (const folder of [ours, theirs, plain]) mkdirSync(folder);
+    initRepository(ours, false);
+    initRepository(plain);
+    dvc(theirs, 'init', '-q', '--no-scm');
+    for (const folder of [ours, plain]) {
+      assert.equal(readFileSync(join(folder, '.dvc/config'), 'utf8'), readFileSync(join(theirs, '.dvc/config'), 'utf8'));
+      assert.deepEqual(readdirSync(join(folder, '.dvc')).toSorted(), readdirSync(join(theirs, '.dvc')).toSorted());
+      assert.match(dvc(folder, 'status'), /no data or pipelines/);
+    }
   });
 
   test('what we add, dvc calls clean and adds again without a difference', needsPython, () => {

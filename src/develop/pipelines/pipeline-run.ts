@@ -5,7 +5,7 @@ import { findUp } from '../../platform/home.ts';
 import { newUlid } from '../../platform/ids.ts';
 import { declarationFile } from '../../start/project/declaration-file.ts';
 import { readLockFile, writeLockedStage, type LockedPath, type LockedStage } from '../dvc-files/lock-file.ts';
-import { currentParams, readPipelineFile, type Stage } from '../dvc-files/pipeline-file.ts';
+import { currentParams, readPipelineFile, rememberingReader, type ParamsReader, type Stage } from '../dvc-files/pipeline-file.ts';
 import { withRepositoryLock } from '../dvc-files/repository-lock.ts';
 import { headCommit, ignoreInGit, openRepository, repositoryPath, type Repository } from '../dvc-files/repository.ts';
 import { changeOf, fileStatus, listRecordedFiles, type Recorded } from '../dvc-files/stored.ts';
@@ -97,9 +97,10 @@ function decide(
   options: RunOptions,
 ): { decisions: StageOutcome[]; due: { stage: Stage; inputs: StagePath[] } | undefined } {
   const lock = readLockFile(pipeline.lockFile);
+  const read = rememberingReader();
   const decisions: StageOutcome[] = [];
   for (const stage of stages) {
-    const outcome = bringUpToDate(pipeline, workspace, stage, lock.get(stage.name), options.isForced);
+    const outcome = bringUpToDate(pipeline, workspace, stage, lock.get(stage.name), read, options.isForced);
     options.say(`${marks[outcome]} ${stage.name}: ${words[outcome]}`);
     decisions.push({ stage: stage.name, outcome });
     if (outcome === 'ran') return { decisions, due: { stage, inputs: inputsOf(pipeline, workspace, stage) } };
@@ -112,10 +113,11 @@ function bringUpToDate(
   workspace: Workspace,
   stage: Stage,
   locked: LockedStage | undefined,
+  read: ParamsReader,
   isForced: boolean,
 ): StageOutcome['outcome'] {
-  requireInputs(pipeline, workspace, stage);
-  const changes = changesOf(workspace, stage, locked);
+  requireInputs(pipeline, workspace, stage, read);
+  const changes = changesOf(workspace, stage, locked, read);
   if (!isForced && changes.length === 0) return 'unchanged';
   if (stage.isFrozen) return 'frozen';
   if (!isForced && isRestorable(workspace, stage, locked, changes)) {
@@ -147,7 +149,7 @@ async function inWorkspace<T>(repository: Repository, work: (workspace: Workspac
 }
 
 /** Dependencies are there, versioned ones as recorded, and all parameters have values. */
-function requireInputs(pipeline: Pipeline, workspace: Workspace, stage: Stage): void {
+function requireInputs(pipeline: Pipeline, workspace: Workspace, stage: Stage, read: ParamsReader): void {
   if (stage.isFrozen) return;
   for (const data of dataReadBy(pipeline, stage)) {
     const change = changeOf(workspace, data);
@@ -158,7 +160,7 @@ function requireInputs(pipeline: Pipeline, workspace: Workspace, stage: Stage): 
   for (const dep of stage.deps) {
     if (!existsSync(join(stage.folder, dep))) throw dependencyMissing(stage.name, dep);
   }
-  const params = currentParams(stage);
+  const params = currentParams(stage, read);
   for (const { file, keys } of stage.params) {
     const missing = keys.find((key) => params.get(file)?.has(key) !== true);
     if (missing !== undefined) throw paramMissing(stage.name, file, missing);
@@ -306,9 +308,10 @@ export function pipelineStatus(repository: Repository): Record<string, unknown[]
   const workspace = new Workspace(repository);
   try {
     const locked = readLockFile(join(repository.root, 'dvc.lock'));
+    const read = rememberingReader();
     const status = fileStatus(workspace);
     for (const stage of readPipelineFile(join(repository.root, 'dvc.yaml'))) {
-      const changes: StageChange[] = changesOf(workspace, stage, locked.get(stage.name));
+      const changes: StageChange[] = changesOf(workspace, stage, locked.get(stage.name), read);
       if (changes.length > 0) status[stage.name] = changes;
     }
     return status;

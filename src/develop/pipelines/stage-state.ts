@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { currentParams, type Stage, type StageOut } from '../dvc-files/pipeline-file.ts';
+import { currentParams, type ParamsReader, type Stage, type StageOut } from '../dvc-files/pipeline-file.ts';
 import type { LockedPath, LockedStage } from '../dvc-files/lock-file.ts';
 import type { Workspace } from '../dvc-files/workspace.ts';
 import { equalValues } from '../dvc-files/yaml-value.ts';
@@ -12,9 +12,9 @@ export type StageChange =
   | 'always changed';
 
 /** Compares a stage with what `dvc.lock` says of its last run; empty when nothing changed. */
-export function changesOf(workspace: Workspace, stage: Stage, locked: LockedStage | undefined): StageChange[] {
+export function changesOf(workspace: Workspace, stage: Stage, locked: LockedStage | undefined, read: ParamsReader): StageChange[] {
   const changes: StageChange[] = [];
-  const deps = stage.isFrozen ? {} : { ...changedPaths(workspace, stage, locked), ...changedParams(stage, locked) };
+  const deps = stage.isFrozen ? {} : { ...changedPaths(workspace, stage, locked), ...changedParams(stage, locked, read) };
   if (Object.keys(deps).length > 0) changes.push({ 'changed deps': deps });
   const outs = changedOuts(workspace, stage, locked);
   if (Object.keys(outs).length > 0) changes.push({ 'changed outs': outs });
@@ -39,9 +39,9 @@ function changedPaths(workspace: Workspace, stage: Stage, locked: LockedStage | 
   return changed;
 }
 
-function changedParams(stage: Stage, locked: LockedStage | undefined): Record<string, Record<string, string>> {
+function changedParams(stage: Stage, locked: LockedStage | undefined, read: ParamsReader): Record<string, Record<string, string>> {
   const changed: Record<string, Record<string, string>> = {};
-  const current = currentParams(stage);
+  const current = currentParams(stage, read);
   for (const { file, keys } of stage.params) {
     const now = current.get(file) ?? new Map();
     const before = locked?.params.get(file) ?? new Map();
