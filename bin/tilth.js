@@ -14,6 +14,8 @@ const entry = existsSync(source) ? source : built;
 const neededMajor = 24;
 
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
+  // before the entry: reading back what was compiled is three times as fast as removing its types again
+  (await import('node:module')).enableCompileCache();
   await import(entry);
 } else {
   const bundled = ['node_modules/node/bin/node', '../node/bin/node'].map((path) => join(root, path)).find(existsSync);
@@ -21,7 +23,7 @@ if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
     console.error(`✗ tilth needs Node ${neededMajor}; this is ${process.versions.node}.\n  → Install its packages with: npm ci`);
     process.exit(1);
   }
-  const child = spawn(bundled, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(bundled, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128));
 }

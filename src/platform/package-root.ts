@@ -11,5 +11,5 @@ export const packagePath = (...parts: readonly string[]): string => join(package
 /** The version of this package. */
 export const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8')) as { readonly version: string };
 
-/** This program as a script that the running Node can start: its source, or what was built of it. */
-export const programEntry = packagePath(...(import.meta.url.endsWith('.ts') ? ['src', 'cli', 'main.ts'] : ['dist', 'cli', 'main.js']));
+/** This program as a script that a Node can start; it takes the sources where there are some, else what was built. */
+export const programEntry = packagePath('bin', 'tilth.js');
