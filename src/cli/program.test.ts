@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { packagePath } from '../platform/package-root.ts';
+
+/** Tells which packages a command loaded. */
+const witness = `
+import { registerHooks } from 'node:module';
+const seen = new Set();
+registerHooks({
+  load(url, context, next) {
+    const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1];
+    if (name !== undefined) seen.add(name);
+    return next(url, context);
+  },
+});
+process.on('exit', () => process.stderr.write([...seen].sort().join(' ')));
+`;
+
+function packagesOf(...words: string[]): string {
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(witness)}`, packagePath('src', 'cli', 'main.ts'), ...words];
+  return spawnSync(process.execPath, args, { encoding: 'utf8' }).stderr;
+}
+
+test('the help of all commands loads nothing that only a command needs', () => {
+  assert.equal(packagesOf('--help'), 'commander picocolors');
+});
+
+test('the version loads no package at all', () => {
+  assert.equal(packagesOf('--version'), '');
+});
