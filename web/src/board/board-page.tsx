@@ -107,7 +107,7 @@ function ProjectBoard({ project }: { project: BoardProject }) {
       <header className="flex flex-wrap items-baseline gap-x-4 gap-y-1 px-5 pt-4 pb-3">
         <h2 className="text-xl">{project.name}</h2>
         <p className="min-w-0 truncate text-sm text-ink-2" title={project.root}>
-          {project.template === null ? project.root : `${project.template} · ${project.root}`}
+          {project.template === null ? project.root : `from ${project.template}`}
         </p>
       </header>
       <ol className="grid border-t border-line xl:grid-cols-5">
