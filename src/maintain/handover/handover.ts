@@ -39,7 +39,7 @@ export function writeDocument(facts: Facts): string {
   return [
     `# Handover from ${facts.from} to ${facts.to}, ${facts.date}`,
     '',
-    `${facts.things.length} things changed their owner; ${facts.revokedTokenCount} tokens of ${facts.from} were ended.`,
+    `${facts.things.length} things changed their owner; tokens of ${facts.from} that were ended: ${facts.revokedTokenCount}.`,
     '',
     ...sections,
   ].join('\n');

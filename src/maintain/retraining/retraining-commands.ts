@@ -15,9 +15,8 @@ export const addRetrainingCommands: AddCommands = (program) => {
     .option('--wait', 'until the candidate answers in the shadow')
     .action(async (model: string | undefined, flags: RetrainFlags) => {
       if (model === undefined) return list(flags);
-      const started = await call<RetrainingView>(flags, 'POST', `/api/v1/models/${encodeURIComponent(model)}/retrain`, {
-        ...(flags.asOf === undefined ? {} : { asOf: parseDate(flags.asOf) }),
-      });
+      const asked = flags.asOf === undefined ? {} : { asOf: parseDate(flags.asOf) };
+      const started = await call<RetrainingView>(flags, 'POST', `/api/v1/models/${encodeURIComponent(model)}/retrain`, asked);
       if (flags.wait === true && started.jobId !== null) {
         note(`Training on ${started.trainedFrom} to ${started.trainedTo}; its log: GET /api/v1/jobs/${started.jobId}/log`);
         const job = await call<JobView>(flags, 'GET', `/api/v1/jobs/${started.jobId}?wait=true`);

@@ -66,7 +66,8 @@ export function retrainingRule(
   { firingRules, last, asOf }: Situation,
 ): string | undefined {
   if (last !== undefined && activeStates.includes(last.state)) return undefined;
-  if (last?.decidedAsOf != null && asOf - last.decidedAsOf < durationMs(policy.cooldown)) return undefined;
+  const decidedAsOf = last?.decidedAsOf ?? null;
+  if (decidedAsOf !== null && asOf - decidedAsOf < durationMs(policy.cooldown)) return undefined;
   return policy.on.find((rule) => firingRules.includes(rule));
 }
 
