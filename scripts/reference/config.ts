@@ -25,12 +25,14 @@ export const settings: Readonly<Record<string, Setting>> = {
 
 /** What a program finds that tilth starts. */
 export const handedOn: Readonly<Record<string, string>> = {
+  ORT_DISABLE_TELEMETRY: 'Keeps the ONNX runtime from reporting its use to its makers.',
   TILTH_STAGE: 'Name of the stage that runs.',
   DVC_STAGE: 'Name of the stage that runs, as dvc says it.',
   DVC_ROOT: 'Root of the repository, as dvc says it.',
   MLFLOW_TRACKING_URI: 'Address of the server, so that the MLflow client logs to it.',
   MLFLOW_TRACKING_TOKEN: 'The token of who started it.',
   MLFLOW_RUN_CONTEXT: 'Tags for the runs that it creates.',
+  ORT_DISABLE_TELEMETRY: 'Keeps the ONNX runtime from sending usage to its maker.',
 };
 
 /** Variables of the system that are passed on or looked at and are no settings of ours. */
