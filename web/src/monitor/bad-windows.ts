@@ -34,12 +34,13 @@ export function isBad(
   history: PerformanceHistory,
   alerts: readonly Alert[],
   version: number,
-  point: { low: number | null; high: number | null } | undefined,
+  point: { low: number | null; high: number | null; isPartial: boolean } | undefined,
 ): boolean {
   const threshold = alerts.find(
     (each) => each.metric === history.metric && each.version === version,
   )?.threshold;
-  if (threshold === undefined || point === undefined || point.low === null || point.high === null)
-    return false;
+  // a window that traffic covers only in part is shown, not judged
+  if (threshold === undefined || point === undefined || point.isPartial) return false;
+  if (point.low === null || point.high === null) return false;
   return history.betterWhen === 'lower' ? point.low > threshold : point.high < threshold;
 }
