@@ -32,7 +32,6 @@ export const handedOn: Readonly<Record<string, string>> = {
   MLFLOW_TRACKING_URI: 'Address of the server, so that the MLflow client logs to it.',
   MLFLOW_TRACKING_TOKEN: 'The token of who started it.',
   MLFLOW_RUN_CONTEXT: 'Tags for the runs that it creates.',
-  ORT_DISABLE_TELEMETRY: 'Keeps the ONNX runtime from sending usage to its maker.',
 };
 
 /** Variables of the system that are passed on or looked at and are no settings of ours. */
