@@ -52,9 +52,12 @@ function listOf(name: string, value: unknown): readonly unknown[] {
   return list;
 }
 
+/** Beyond it, there is no date. */
+const latestTime = 8.64e15;
+
 function milliseconds(value: unknown): number {
   const at = typeof value === 'string' ? Date.parse(value) : value;
-  if (typeof at !== 'number' || !Number.isFinite(at)) {
+  if (typeof at !== 'number' || !(Math.abs(at) <= latestTime)) {
     throw bodyUnreadable(`tilth_event_at holds ${JSON.stringify(value)}, which is not a time in milliseconds.`);
   }
   return at;

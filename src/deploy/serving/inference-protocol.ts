@@ -1,7 +1,7 @@
 import type { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { parsePythonJson } from '../../platform/python-json.ts';
-import { takeRows, type Cell, type Column, type Layout, type Rows } from './rows.ts';
+import { takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows, type StridedColumn } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import type { ServedEndpoint, ServedVersion, TensorSchema } from './serving-api.ts';
 import { bodyUnreadable, columnMissing, columnWrong, outputUnknown, shapeWrong } from './serving-errors.ts';
@@ -121,13 +121,14 @@ function decode(name: string, datatype: string, bytes: Buffer, count: number): C
   if (bytes.length !== count * reader.size) {
     throw shapeWrong(`The input ${JSON.stringify(name)} has ${bytes.length} bytes; ${count} values of ${datatype} are ${count * reader.size}.`);
   }
+  // a copy: the tensor may lie anywhere in the body, an array of numbers begins at a multiple of its size
+  if (datatype === 'FP32') return new Float32Array(Uint8Array.from(bytes).buffer);
+  if (datatype === 'FP64') return new Float64Array(Uint8Array.from(bytes).buffer);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (datatype === 'FP32') {
-    const values = new Float32Array(count);
-    for (let index = 0; index < count; index++) values[index] = view.getFloat32(index * 4, true);
-    return values;
-  }
-  return Array.from({ length: count }, (_, index) => reader.read(view, index * reader.size));
+  if (datatype === 'BOOL') return Array.from({ length: count }, (_, index) => reader.read(view, index));
+  const values = new Float64Array(count);
+  for (let index = 0; index < count; index++) values[index] = reader.read(view, index * reader.size) as number;
+  return values;
 }
 
 interface ElementReader {
@@ -163,14 +164,14 @@ function decodeTexts(name: string, bytes: Buffer): string[] {
 
 function rowsOfTensors(layout: Layout, tensors: readonly GivenTensor[]): Rows {
   const given = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const columns = new Map<string, Column>();
+  const columns = new Map<string, StridedColumn>();
   for (const input of layout.inputs) {
     const tensor = given.get(input.tensor.name);
     if (tensor === undefined) continue;
     checkTensor(tensor, input.tensor.datatype, input.tensor.shape);
     for (let feature = 0; feature < input.featureCount; feature++) {
       const name = layout.names[input.firstFeature + feature] ?? '';
-      columns.set(name, columnOfBlock(tensor.values, feature, input.featureCount));
+      columns.set(name, { values: tensor.values, first: feature, step: input.featureCount });
     }
     given.delete(tensor.name);
   }
@@ -179,7 +180,7 @@ function rowsOfTensors(layout: Layout, tensors: readonly GivenTensor[]): Rows {
     const tensor = given.get(feature.name);
     if (tensor === undefined || columns.has(feature.name)) continue;
     checkTensor(tensor, feature.datatype, [1]);
-    columns.set(feature.name, tensor.values);
+    columns.set(feature.name, wholeColumn(tensor.values));
     given.delete(tensor.name);
   }
   const [unknown] = given.keys();
@@ -187,7 +188,8 @@ function rowsOfTensors(layout: Layout, tensors: readonly GivenTensor[]): Rows {
     throw columnWrong(unknown, 'is not an input of the model', `The model takes: ${layout.inputs.map((one) => one.tensor.name).join(', ')}.`);
   }
   if (columns.size === 0) throw columnMissing(layout.names, layout.names);
-  const rowCount = columns.values().next().value?.length ?? 0;
+  const [first] = columns.values();
+  const rowCount = first === undefined ? 0 : first.values.length / first.step;
   return takeRows(layout, rowCount, (name) => columns.get(name));
 }
 
@@ -207,12 +209,6 @@ function isWidening(given: string, wanted: string): boolean {
   const isNumber = /^(FP|U?INT)\d+$/.test(given);
   if (wanted === 'FP32' || wanted === 'FP64') return isNumber;
   return wanted === 'INT64' ? /^U?INT/.test(given) : wanted === 'INT32' && /^U?INT(8|16)$/.test(given);
-}
-
-function columnOfBlock(values: Column, feature: number, featureCount: number): Column {
-  if (featureCount === 1) return values;
-  const rowCount = values.length / featureCount;
-  return Array.from({ length: rowCount }, (_, row) => values[row * featureCount + feature] as Cell);
 }
 
 /** One answer: a JSON part, and the binary tensors behind it. */

@@ -2,7 +2,7 @@ import { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { parseCsv } from './csv.ts';
 import { parsePythonJson } from '../../platform/python-json.ts';
-import { takeRows, type Cell, type Column, type Layout, type Rows } from './rows.ts';
+import { takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import { bodyUnreadable, contentTypeUnknown, shapeWrong } from './serving-errors.ts';
 
@@ -96,8 +96,8 @@ function rowsOfLists(layout: Layout, columns: readonly string[], data: readonly 
   const rows = data as readonly (readonly Cell[])[];
   const positions = new Map(columns.map((name, index) => [name, index]));
   return takeRows(layout, rows.length, (name) => {
-    const position = positions.get(name);
-    return position === undefined ? undefined : rows.map((row) => row[position] as Cell);
+    const place = positions.get(name);
+    return place === undefined ? undefined : { rows, place };
   });
 }
 
@@ -109,7 +109,7 @@ function rowsOfRecords(layout: Layout, records: readonly unknown[]): Rows {
   return takeRows(layout, rows.length, (name) => {
     // as in a data frame: a column that some rows have is missing values in the others
     const isThere = rows.length === 0 || rows.some((row) => name in row);
-    return isThere ? rows.map((row) => row[name] ?? null) : undefined;
+    return isThere ? wholeColumn(rows.map((row) => row[name] ?? null)) : undefined;
   });
 }
 
@@ -131,7 +131,10 @@ function rowsOfColumns(layout: Layout, columns: Record<string, unknown>): Rows {
   const block = layout.inputs.length === 1 ? columns[layout.inputs[0]?.tensor.name ?? ''] : undefined;
   if (Array.isArray(block) && layout.features.length > 1) return rowsOfUnnamed(layout, block);
   const rowCount = lists.get(layout.names[0] ?? '')?.length ?? 0;
-  return takeRows(layout, rowCount, (name) => lists.get(name));
+  return takeRows(layout, rowCount, (name) => {
+    const list = lists.get(name);
+    return list === undefined ? undefined : wholeColumn(list);
+  });
 }
 
 /** What pandas reads as a missing value. */
@@ -155,7 +158,9 @@ function rowsOfCsv(layout: Layout, text: string): Rows {
 
 /** Python writes a space after comma and colon; so do we. */
 export const writePredictions = (scores: Scores): string =>
-  `{"predictions": [${scores.labels.map((label) => JSON.stringify(label)).join(', ')}]}`;
+  `{"predictions": [${scores.labels.map(jsonOf).join(', ')}]}`;
+
+const jsonOf = (label: number | string): string => (Number.isFinite(label) ? String(label) : JSON.stringify(label));
 
 /** The same failure in MLflow's words; the hint goes along, a stack trace never. */
 export function writeMlflowError(error: TilthError): string {

@@ -1,11 +1,13 @@
 import {
   closeSync,
+  fstatSync,
   fsync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -19,12 +21,12 @@ import type { Clock } from '../../platform/clock.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { PredictionRecord } from './prediction-record.ts';
-import { notLogged, segmentDamaged } from './serving-errors.ts';
+import type { NewRecord, PredictionRecord, RecordHead, StoredRecord } from './prediction-record.ts';
+import { RecordWriter, decodeHead, decodeRecord, frameHeaderLength, plainRecord } from './record-format.ts';
+import { notLogged, segmentDamaged, segmentOfOtherVersion } from './serving-errors.ts';
 
 /** First bytes of every segment; the number is the version of the format (docs/reference/prediction-log.md). */
-const magic = Buffer.from('TILTHPL1');
-const headerLength = 8;
+const magic = Buffer.from('TILTHPL2');
 
 export interface PredictionLogOptions {
   /** `<home>/predictions/segments`; each data plane has a folder of its own below it */
@@ -49,8 +51,8 @@ export interface PredictionLogCounts {
   syncFailureCount: number;
 }
 
+/** Records that are written together. */
 interface Turn {
-  readonly frames: Buffer[];
   readonly keys: string[];
   readonly done: Promise<void>;
   readonly resolve: () => void;
@@ -82,6 +84,7 @@ export class PredictionLog {
   readonly #pending = new Map<string, Promise<void>>();
   readonly #closing = new Set<Promise<void>>();
   readonly #ticker: NodeJS.Timeout;
+  readonly #records = new RecordWriter();
   #segment: OpenSegment | undefined;
   #turn: Turn | undefined;
   #syncing: Promise<void> | undefined;
@@ -109,16 +112,16 @@ export class PredictionLog {
    * @returns `repeat` when this request was logged before for the same version; it is not logged again
    * @throws SERVING_PREDICTION_NOT_LOGGED
    */
-  async append(record: PredictionRecord): Promise<'logged' | 'repeat'> {
+  async append(record: NewRecord): Promise<'logged' | 'repeat'> {
     const key = keyOf(record);
     if (this.#remembered.has(key)) {
       this.counts.repeatCount++;
       await this.#pending.get(key);
       return 'repeat';
     }
-    this.#remember(key);
     const turn = (this.#turn ??= this.#startTurn());
-    turn.frames.push(frame(record));
+    this.#records.add(record);
+    this.#remember(key);
     turn.keys.push(key);
     this.#pending.set(key, turn.done);
     await turn.done;
@@ -137,7 +140,7 @@ export class PredictionLog {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // after all microtasks of this turn, so that every answer of one batch is in one write
     process.nextTick(() => this.#writeTurn());
-    return { frames: [], keys: [], done: promise, resolve, reject };
+    return { keys: [], done: promise, resolve, reject };
   }
 
   #writeTurn(): void {
@@ -145,8 +148,8 @@ export class PredictionLog {
     if (turn === undefined) return;
     this.#turn = undefined;
     try {
-      const segment = this.#write(turn.frames.length === 1 ? (turn.frames[0] as Buffer) : Buffer.concat(turn.frames));
-      this.counts.recordCount += turn.frames.length;
+      const segment = this.#write(this.#records.written);
+      this.counts.recordCount += turn.keys.length;
       if (this.#options.durability === 'strict') {
         segment.waiting.push(turn);
         void this.#sync(segment);
@@ -154,6 +157,8 @@ export class PredictionLog {
       if (segment.byteCount >= this.#options.segmentBytes) this.#rotate();
     } catch (cause) {
       this.#refuse(turn, cause);
+    } finally {
+      this.#records.clear();
     }
   }
 
@@ -187,7 +192,7 @@ export class PredictionLog {
   }
 
   #refuse(turn: Turn, cause: unknown): void {
-    this.counts.failureCount += turn.frames.length;
+    this.counts.failureCount += turn.keys.length;
     for (const key of turn.keys) {
       this.#pending.delete(key);
       this.#remembered.delete(key);
@@ -294,7 +299,7 @@ export class PredictionLog {
     for (const path of newestFirst) {
       if (keys.length >= this.#options.rememberedCount) break;
       try {
-        for (const { record } of readSegment(path)) keys.push(keyOf(record));
+        for (const { payload } of readFrames(path)) keys.push(keyOf(decodeHead(payload)));
       } catch (cause) {
         this.#options.log.error({ segment: path }, messageOf(cause));
       }
@@ -304,24 +309,18 @@ export class PredictionLog {
 }
 
 /** One prediction is one request answered by one version of one model. */
-const keyOf = (record: Pick<PredictionRecord, 'requestId' | 'model' | 'version'>): string =>
+const keyOf = (record: Pick<RecordHead, 'requestId' | 'model' | 'version'>): string =>
   `${record.model}\n${record.version}\n${record.requestId}`;
-
-function frame(record: PredictionRecord): Buffer {
-  const text = JSON.stringify(record);
-  const bytes = Buffer.allocUnsafe(headerLength + Buffer.byteLength(text));
-  bytes.write(text, headerLength);
-  const payload = bytes.subarray(headerLength);
-  bytes.writeUInt32LE(payload.length, 0);
-  bytes.writeUInt32LE(crc32(payload), 4);
-  return bytes;
-}
 
 const closedPath = (path: string): string => path.replace(/\.open$/, '.seg');
 
 /** Cuts the torn tail of a segment whose process died, and closes it. */
 function recoverSegment(path: string, log: Logger): string | undefined {
   const bytes = readFileSync(path);
+  if (isOfOtherVersion(bytes)) {
+    log.error({ segment: path }, 'prediction segment left as it is: another version of tilth wrote it');
+    return undefined;
+  }
   const whole = wholeLength(bytes);
   if (whole <= magic.length) {
     rmSync(path);
@@ -340,47 +339,86 @@ function recoverSegment(path: string, log: Logger): string | undefined {
 }
 
 function wholeLength(bytes: Buffer): number {
-  if (!bytes.subarray(0, magic.length).equals(magic)) return 0;
+  if (!isOurs(bytes)) return 0;
   let end = magic.length;
-  for (const { offset, payload } of frames(bytes)) end = offset + headerLength + payload.length;
+  for (const frame of framesIn(bytes, magic.length)) end = frame.end;
   return end;
 }
 
-function* frames(bytes: Buffer, from = magic.length): Generator<{ offset: number; payload: Buffer }> {
-  for (let offset = from; offset + headerLength <= bytes.length; ) {
-    const length = bytes.readUInt32LE(offset);
-    const payload = bytes.subarray(offset + headerLength, offset + headerLength + length);
-    if (length === 0 || payload.length < length || crc32(payload) !== bytes.readUInt32LE(offset + 4)) return;
-    yield { offset, payload };
-    offset += headerLength + length;
+const isOurs = (bytes: Buffer): boolean => bytes.subarray(0, magic.length).equals(magic);
+const isOfOtherVersion = (bytes: Buffer): boolean =>
+  bytes.length >= magic.length && !isOurs(bytes) && bytes.subarray(0, magic.length - 1).equals(magic.subarray(0, -1));
+
+interface Frame {
+  readonly offset: number;
+  /** where the next record starts */
+  readonly end: number;
+  readonly payload: Buffer;
+}
+
+function* framesIn(bytes: Buffer, from: number): Generator<Frame> {
+  for (let offset = from; offset + frameHeaderLength <= bytes.length; ) {
+    const end = offset + frameHeaderLength + bytes.readUInt32LE(offset);
+    const payload = bytes.subarray(offset + frameHeaderLength, end);
+    if (payload.length === 0 || end > bytes.length || crc32(payload) !== bytes.readUInt32LE(offset + 4)) return;
+    yield { offset, end, payload };
+    offset = end;
+  }
+}
+
+function* readFrames(path: string, from: number = magic.length): Generator<Frame> {
+  const bytes = readFrom(path, from);
+  const isClosed = path.endsWith('.seg');
+  if (!isOurs(bytes)) {
+    if (isOfOtherVersion(bytes)) throw segmentOfOtherVersion(path);
+    if (isClosed) throw segmentDamaged(path, 0);
+    return;
+  }
+  const skipped = from - magic.length;
+  let end = magic.length;
+  for (const frame of framesIn(bytes, magic.length)) {
+    end = frame.end;
+    yield { offset: frame.offset + skipped, end: end + skipped, payload: frame.payload };
+  }
+  if (isClosed && end < bytes.length) throw segmentDamaged(path, end + skipped);
+}
+
+/** The magic, and what follows from the offset `from` on. */
+function readFrom(path: string, from: number): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.allocUnsafeSlow(magic.length + Math.max(0, fstatSync(file).size - from));
+    let end = readSync(file, bytes, 0, magic.length, 0);
+    while (end >= magic.length && end < bytes.length) {
+      const count = readSync(file, bytes, end, bytes.length - end, from + end - magic.length);
+      if (count === 0) break;
+      end += count;
+    }
+    return bytes.subarray(0, end);
+  } finally {
+    closeSync(file);
   }
 }
 
 /** One record and where it starts: (segment, offset) names it for ever. */
-export interface SegmentEntry {
+export interface SegmentEntry<Record> {
   readonly offset: number;
   /** where the next record starts */
   readonly end: number;
-  readonly record: PredictionRecord;
+  readonly record: Record;
 }
 
 /**
  * The records of a segment in the order they were written, beginning at the offset `from`. An `.open` segment ends at its torn tail, if it has one.
  *
- * @throws PREDICTION_SEGMENT_DAMAGED after the last whole record of a closed segment that does not end there
+ * @throws PREDICTION_SEGMENT_DAMAGED after the last whole record of a closed segment that does not end there, PREDICTION_SEGMENT_VERSION
  * @see docs/reference/prediction-log.md
  */
-export function* readSegment(path: string, from = magic.length): Generator<SegmentEntry> {
-  const bytes = readFileSync(path);
-  const isClosed = path.endsWith('.seg');
-  if (!bytes.subarray(0, magic.length).equals(magic)) {
-    if (isClosed) throw segmentDamaged(path, 0);
-    return;
-  }
-  let end = from;
-  for (const { offset, payload } of frames(bytes, from)) {
-    end = offset + headerLength + payload.length;
-    yield { offset, end, record: JSON.parse(payload.toString()) as PredictionRecord };
-  }
-  if (isClosed && end < bytes.length) throw segmentDamaged(path, end);
+export function* readColumns(path: string, from?: number): Generator<SegmentEntry<StoredRecord>> {
+  for (const { offset, end, payload } of readFrames(path, from)) yield { offset, end, record: decodeRecord(payload) };
+}
+
+/** As `readColumns`, with the columns as plain lists. */
+export function* readSegment(path: string, from?: number): Generator<SegmentEntry<PredictionRecord>> {
+  for (const entry of readColumns(path, from)) yield { ...entry, record: plainRecord(entry.record) };
 }

@@ -1,18 +1,11 @@
 import type { Variant } from './serving-api.ts';
 
-/**
- * One answered batch as the data plane logs it: column by column, one entry per row.
- * The prediction log's table has one row per (request_id, row, version); see docs/reference/prediction-log.md.
- */
-export interface PredictionRecord {
+/** What all rows of one answered batch share. */
+export interface RecordHead {
   /** ULID, or the caller's own id: unique per request; retried requests repeat it and are logged once */
   readonly requestId: string;
   /** ms since the epoch, when we answered */
   readonly at: number;
-  /** ms since the epoch per row, when the event happened for the caller; null when not given */
-  readonly eventAt: readonly (number | null)[] | null;
-  /** the caller's key per row, by which ground truth is joined later; null when not given */
-  readonly keys: readonly string[] | null;
   readonly endpoint: string;
   readonly model: string;
   readonly version: number;
@@ -20,15 +13,59 @@ export interface PredictionRecord {
   readonly variant: Variant;
   readonly schemaHash: string;
   readonly rowCount: number;
-  /** input columns by name; numbers as JSON numbers (null for NaN), text as strings */
-  readonly features: Readonly<Record<string, readonly (number | string | boolean | null)[]>>;
-  /** the predicted label per row */
-  readonly prediction: readonly (number | string)[];
-  /** probability of each class per row: class label → column; absent for regression */
-  readonly probabilities: Readonly<Record<string, readonly number[]>>;
   readonly latencyUs: number;
   readonly status: 'ok' | 'error';
   readonly error: string | null;
   readonly caller: string | null;
   readonly traceId: string | null;
+}
+
+export type RecordValue = number | bigint | string | boolean | null;
+
+/** One value per row; NaN is a missing value, as null is. */
+export type RecordValues = readonly RecordValue[] | Float64Array | Float32Array | Int32Array | BigInt64Array;
+
+/**
+ * One answered batch as the data plane gives it to the log: column by column, one entry per row.
+ * The prediction log's table has one row per (request_id, row, version); see docs/reference/prediction-log.md.
+ */
+export interface NewRecord extends RecordHead {
+  /** ms since the epoch per row, when the event happened for the caller; null when not given */
+  readonly eventAt: readonly (number | null)[] | Float64Array | null;
+  /** the caller's key per row, by which ground truth is joined later; null when not given */
+  readonly keys: readonly string[] | null;
+  /** input columns by name */
+  readonly features: Readonly<Record<string, RecordValues>>;
+  /** the predicted label per row */
+  readonly prediction: RecordValues;
+  /** probability of each class per row: class label → column; absent for regression */
+  readonly probabilities: Readonly<Record<string, RecordValues>>;
+}
+
+/** A record read back, its columns as plain lists. */
+export interface PredictionRecord extends NewRecord {
+  readonly eventAt: readonly (number | null)[] | null;
+  readonly features: Readonly<Record<string, readonly RecordValue[]>>;
+  readonly prediction: readonly RecordValue[];
+  readonly probabilities: Readonly<Record<string, readonly number[]>>;
+}
+
+/** How the values of a column are kept; the code is what the segment holds. */
+export const columnTypes = { float64: 1, float32: 2, int64: 3, int32: 4, boolean: 5, text: 6, dictionary: 7 } as const;
+export type ColumnType = keyof typeof columnTypes;
+
+/** A column of a record as the segment holds it. */
+export interface StoredColumn {
+  readonly type: ColumnType;
+  /** one bit per row, lowest first, set where the row has a value; null: all have */
+  readonly present: Uint8Array | null;
+  /** the values of the rows that have one */
+  readonly bytes: Uint8Array;
+}
+
+/** A record read back, its columns where they are in the bytes that were read. */
+export interface StoredRecord {
+  readonly head: RecordHead;
+  /** by name: event_at, key, prediction, feature_…, proba_… */
+  readonly columns: ReadonlyMap<string, StoredColumn>;
 }

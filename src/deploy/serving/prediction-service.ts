@@ -3,7 +3,7 @@ import { newUlid } from '../../platform/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { checkExtras, checkOutputs, type AskedPrediction } from './asked-prediction.ts';
 import type { PredictionLog } from './prediction-log.ts';
-import type { PredictionRecord } from './prediction-record.ts';
+import type { NewRecord } from './prediction-record.ts';
 import { chooseTarget, shareOf } from './route-choice.ts';
 import { featuresOf, type Rows } from './rows.ts';
 import type { Scores, ServedModel } from './served-model.ts';
@@ -196,7 +196,7 @@ export class PredictionService {
     rows: Rows,
     scores: Scores,
     latencyUs: number,
-  ): PredictionRecord {
+  ): NewRecord {
     return {
       requestId,
       at: this.#options.clock.now(),
@@ -232,14 +232,13 @@ async function scoreWith(target: ActiveTarget, rows: Rows): Promise<Scores> {
   }
 }
 
-function probabilitiesByClass(served: ServedVersion, scores: Scores): Record<string, number[]> {
-  const columns: Record<string, number[]> = {};
-  for (let index = 0; index < scores.classCount; index++) {
-    const label = String(served.schema.classes[index] ?? index);
-    columns[label] = Array.from(
-      { length: scores.rowCount },
-      (_, row) => scores.probabilities[row * scores.classCount + index] as number,
-    );
+function probabilitiesByClass(served: ServedVersion, scores: Scores): Record<string, Float32Array | Float64Array> {
+  const { rowCount, classCount, probabilities } = scores;
+  const columns: Record<string, Float32Array | Float64Array> = {};
+  for (let index = 0; index < classCount; index++) {
+    const column = probabilities instanceof Float32Array ? new Float32Array(rowCount) : new Float64Array(rowCount);
+    for (let row = 0, at = index; row < rowCount; row++, at += classCount) column[row] = probabilities[at] as number;
+    columns[String(served.schema.classes[index] ?? index)] = column;
   }
   return columns;
 }

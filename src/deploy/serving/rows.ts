@@ -4,8 +4,20 @@ import { columnMissing, columnWrong, shapeWrong } from './serving-errors.ts';
 /** One value of one row as it came in; null is a missing value. */
 export type Cell = number | string | boolean | null;
 
-/** The values of one column, one per row; numbers that came in binary stay in their array. */
+/** The values of one column, one per row; numbers in an array of numbers, where NaN is a missing value. */
 export type Column = readonly Cell[] | Float32Array | Float64Array;
+
+/** Every `step`-th of the values from `first` on: a column of a block that is given row by row. */
+export interface StridedColumn {
+  readonly values: Column;
+  readonly first: number;
+  readonly step: number;
+}
+
+/** A column as a request holds it: in one list, or one place of each row. */
+export type GivenColumn = StridedColumn | { readonly rows: readonly (readonly Cell[])[]; readonly place: number };
+
+export const wholeColumn = (values: Column): StridedColumn => ({ values, first: 0, step: 1 });
 
 /** Rows ready for a model: one column per feature, in the order of its layout. */
 export interface Rows {
@@ -59,41 +71,79 @@ export function layoutOf(schema: ServedSchema): Layout {
  * @param columnOf gives a column by name, undefined when the request lacks it
  * @throws SERVING_COLUMN_MISSING, SERVING_COLUMN_WRONG, SERVING_SHAPE_WRONG
  */
-export function takeRows(layout: Layout, rowCount: number, columnOf: (name: string, index: number) => Column | undefined): Rows {
-  const columns: Column[] = [];
-  const missing: string[] = [];
-  for (const [index, feature] of layout.features.entries()) {
-    const column = columnOf(feature.name, index);
-    if (column === undefined) missing.push(feature.name);
-    else columns.push(column);
-  }
+export function takeRows(layout: Layout, rowCount: number, columnOf: (name: string, index: number) => GivenColumn | undefined): Rows {
+  const given = layout.features.map((feature, index) => columnOf(feature.name, index));
+  const missing = layout.names.filter((_, index) => given[index] === undefined);
   if (missing.length > 0) throw columnMissing(missing, layout.names);
-  const rows = { rowCount, columns };
-  checkRows(layout, rows);
-  return rows;
+  const columns = layout.features.map((feature, index) => takeColumn(feature, given[index] as GivenColumn, rowCount));
+  return { rowCount, columns };
 }
 
-function checkRows(layout: Layout, rows: Rows): void {
-  for (const [index, feature] of layout.features.entries()) {
-    const column = rows.columns[index] ?? [];
-    if (column.length !== rows.rowCount) {
-      throw shapeWrong(`The column ${JSON.stringify(feature.name)} has ${column.length} values for ${rows.rowCount} rows.`);
-    }
-    checkColumn(feature, column);
+function takeColumn(feature: Feature, given: GivenColumn, rowCount: number): Column {
+  const length = 'rows' in given ? given.rows.length : given.values.length / given.step;
+  if (length !== rowCount) {
+    throw shapeWrong(`The column ${JSON.stringify(feature.name)} has ${length} values for ${rowCount} rows.`);
   }
+  if (feature.datatype === 'BYTES' || feature.datatype === 'BOOL') return takeCells(feature, given, rowCount);
+  if (!('rows' in given) && given.step === 1 && ArrayBuffer.isView(given.values)) {
+    checkNumbers(feature, given.values);
+    return given.values;
+  }
+  const numbers =
+    !('rows' in given) && given.values instanceof Float32Array ? new Float32Array(rowCount) : new Float64Array(rowCount);
+  if ('rows' in given) {
+    const { rows, place } = given;
+    for (let row = 0; row < rowCount; row++) {
+      const value = rows[row]?.[place];
+      numbers[row] = typeof value === 'number' ? value : missingNumber(feature, value, row);
+    }
+  } else {
+    const { values, first, step } = given;
+    for (let row = 0, at = first; row < rowCount; row++, at += step) {
+      const value = values[at];
+      numbers[row] = typeof value === 'number' ? value : missingNumber(feature, value, row);
+    }
+  }
+  checkNumbers(feature, numbers);
+  return numbers;
 }
 
-function checkColumn(feature: Feature, column: Column): void {
+function missingNumber(feature: Feature, value: Cell | undefined, row: number): number {
+  if (value !== null && value !== undefined) throw wrongValue(feature, value, row);
+  return Number.NaN;
+}
+
+function checkNumbers(feature: Feature, numbers: Float32Array | Float64Array): void {
+  const isWholeOnly = feature.datatype === 'INT32' || feature.datatype === 'INT64';
+  if (feature.isNullable && !isWholeOnly) return;
   const isValid = validators[feature.datatype];
-  for (let row = 0; row < column.length; row++) {
-    const value = column[row] as Cell | undefined;
-    if (value === null || value === undefined || Number.isNaN(value)) {
-      if (!feature.isNullable) throw columnWrong(feature.name, `lacks a value in row ${row}, and it may not`);
-    } else if (!isValid(value)) {
-      throw columnWrong(feature.name, `takes ${words[feature.datatype]}, and row ${row} holds ${shown(value)}`);
-    }
+  for (let row = 0; row < numbers.length; row++) {
+    const value = numbers[row] as number;
+    if (value !== value) {
+      if (!feature.isNullable) throw missingValue(feature, row);
+    } else if (isWholeOnly && !isValid(value)) throw wrongValue(feature, value, row);
   }
 }
+
+function takeCells(feature: Feature, given: GivenColumn, rowCount: number): Column {
+  const isValid = validators[feature.datatype];
+  const cells: Cell[] = [];
+  for (let row = 0; row < rowCount; row++) {
+    const value = 'rows' in given ? given.rows[row]?.[given.place] : given.values[given.first + row * given.step];
+    if (value === null || value === undefined || Number.isNaN(value)) {
+      if (!feature.isNullable) throw missingValue(feature, row);
+      cells.push(null);
+    } else if (isValid(value)) cells.push(value);
+    else throw wrongValue(feature, value, row);
+  }
+  return cells;
+}
+
+const missingValue = (feature: Feature, row: number): Error =>
+  columnWrong(feature.name, `lacks a value in row ${row}, and it may not`);
+
+const wrongValue = (feature: Feature, value: Cell, row: number): Error =>
+  columnWrong(feature.name, `takes ${words[feature.datatype]}, and row ${row} holds ${shown(value)}`);
 
 const isWhole = (value: Cell, limit: number): boolean =>
   Number.isInteger(value) && (value as number) >= -limit && (value as number) < limit;
@@ -122,11 +172,8 @@ const shown = (value: Cell): string => {
 };
 
 /** The columns by feature name, as the prediction log keeps them. */
-export function featuresOf(layout: Layout, rows: Rows): Record<string, readonly Cell[]> {
-  const features: Record<string, readonly Cell[]> = {};
-  for (const [index, name] of layout.names.entries()) {
-    const column = rows.columns[index] ?? [];
-    features[name] = Array.isArray(column) ? (column as readonly Cell[]) : Array.from(column as Float32Array);
-  }
+export function featuresOf(layout: Layout, rows: Rows): Record<string, Column> {
+  const features: Record<string, Column> = {};
+  for (const [index, name] of layout.names.entries()) features[name] = rows.columns[index] as Column;
   return features;
 }

@@ -190,7 +190,10 @@ function sliceScores(scores: Scores, from: number, rowCount: number): Scores {
 
 function plainLabels(data: Tensor['data']): readonly (number | string)[] {
   if (Array.isArray(data)) return data as string[];
-  return Array.from(data as ArrayLike<number | bigint>, Number);
+  if (!(data instanceof BigInt64Array)) return Array.from(data as ArrayLike<number | bigint>, Number);
+  // by halves: a BigInt is an object, and there is one per row
+  const halves = new Int32Array(data.buffer, data.byteOffset, data.length * 2);
+  return Array.from({ length: data.length }, (_, row) => (halves[row * 2 + 1] as number) * 2 ** 32 + ((halves[row * 2] as number) >>> 0));
 }
 
 /** Joins the requests' columns into one tensor, row-major when it has several features. */
@@ -198,18 +201,27 @@ function tensorOf(input: BoundInput, requests: readonly Rows[], rowCount: number
   const { elementType, featureCount } = input;
   const dims = [rowCount, ...input.tensor.shape];
   const cells = emptyCells(elementType, rowCount * featureCount);
-  const convert = converters[elementType];
   let firstRow = 0;
   for (const rows of requests) {
     for (let feature = 0; feature < featureCount; feature++) {
       const column = rows.columns[input.firstFeature + feature] as Column;
-      for (let row = 0; row < rows.rowCount; row++) {
-        cells[(firstRow + row) * featureCount + feature] = convert(column[row] as Cell);
-      }
+      const at = firstRow * featureCount + feature;
+      const isPlain = ArrayBuffer.isView(column) && (elementType === 'float32' || elementType === 'float64');
+      if (isPlain) putNumbers(cells as unknown as Float32Array, column, at, featureCount);
+      else putCells(cells, column, at, featureCount, converters[elementType]);
     }
     firstRow += rows.rowCount;
   }
   return new Tensor(elementType as 'float32', cells as unknown as Float32Array, dims);
+}
+
+function putNumbers(cells: Float32Array | Float64Array, column: Float32Array | Float64Array, from: number, step: number): void {
+  if (step === 1) cells.set(column, from);
+  else for (let row = 0, at = from; row < column.length; row++, at += step) cells[at] = column[row] as number;
+}
+
+function putCells(cells: Cells, column: Column, from: number, step: number, convert: (cell: Cell) => number | bigint | string): void {
+  for (let row = 0, at = from; row < column.length; row++, at += step) cells[at] = convert(column[row] as Cell);
 }
 
 type Cells = (number | bigint | string)[];
@@ -224,7 +236,7 @@ const converters: Record<ElementType, (cell: Cell) => number | bigint | string> 
   float32: (cell) => (cell === null ? Number.NaN : Number(cell)),
   float64: (cell) => (cell === null ? Number.NaN : Number(cell)),
   int32: Number,
-  int64: (cell) => BigInt(Number(cell)),
+  int64: (cell) => BigInt(Number(cell) || 0),
   bool: Number,
   string: (cell) => (cell === null ? '' : String(cell)),
 };

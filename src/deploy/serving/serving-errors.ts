@@ -100,3 +100,11 @@ export const segmentDamaged = (path: string, offset: number): TilthError =>
     `The prediction segment ${path} is damaged from byte ${offset} on.`,
     'The records before it are whole. Check the disk; the segment is not deleted.',
   );
+
+export const segmentOfOtherVersion = (path: string): TilthError =>
+  new TilthError(
+    'PREDICTION_SEGMENT_VERSION',
+    500,
+    `The prediction segment ${path} was written by another version of tilth, in a format that this one does not read.`,
+    'Start the version that wrote it once, so that its records reach Parquet.',
+  );

@@ -1,14 +1,17 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { Database } from '../../platform/database.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { Logger } from '../../platform/log.ts';
-import { readSegment } from '../../deploy/serving/prediction-log.ts';
-import type { PredictionRecord } from '../../deploy/serving/prediction-record.ts';
-import { identifier, literal, parquetFiles, type Analytics } from '../windows/analytics.ts';
-import { emptyLayout, extendLayout, folderName, recordColumns, rowColumns, type Layout } from './prediction-layout.ts';
+import { readColumns } from '../../deploy/serving/prediction-log.ts';
+import type { RecordHead, StoredRecord } from '../../deploy/serving/prediction-record.ts';
+import { isPresent, numbersOf } from '../../deploy/serving/record-format.ts';
+import { literal, parquetFiles, type Analytics } from '../windows/analytics.ts';
+import { parquetFile } from './parquet.ts';
+import { partColumns, rowsIn, type Slice } from './part-columns.ts';
+import { emptyLayout, extendLayout, folderName, type Layout } from './prediction-layout.ts';
 import {
   crowdedDays,
   knownRequests,
@@ -105,7 +108,7 @@ export class Compaction {
   async #moveSome(): Promise<{ rowCount: number; isMore: boolean }> {
     const { database } = this.#options;
     const states = await segmentStates(database.read);
-    const taken: { state: SegmentState; records: PredictionRecord[] }[] = [];
+    const taken: { state: SegmentState; records: StoredRecord[] }[] = [];
     let heldRows = 0;
     let isMore = false;
     for (const file of await this.#listSegments()) {
@@ -143,14 +146,14 @@ export class Compaction {
   }
 
   #readNew(file: SegmentFile, readTo: number, mostRows: number) {
-    const records: PredictionRecord[] = [];
+    const records: StoredRecord[] = [];
     let rowCount = 0;
     let end = readTo;
     let isMore = false;
     try {
-      for (const entry of readTo === 0 ? readSegment(file.path) : readSegment(file.path, readTo)) {
+      for (const entry of readColumns(file.path, readTo === 0 ? undefined : readTo)) {
         records.push(entry.record);
-        rowCount += entry.record.rowCount;
+        rowCount += entry.record.head.rowCount;
         end = entry.end;
         isMore = rowCount >= mostRows;
         if (isMore) break;
@@ -163,18 +166,18 @@ export class Compaction {
     return { records, rowCount, readTo: end, isDone: file.isClosed && !isMore, isMore };
   }
 
-  async #store(taken: readonly { state: SegmentState; records: PredictionRecord[] }[]): Promise<number> {
+  async #store(taken: readonly { state: SegmentState; records: StoredRecord[] }[]): Promise<number> {
     const { database } = this.#options;
     const known = await knownRequests(
       database.read,
-      taken.flatMap(({ records }) => records.map(keyOf)),
+      taken.flatMap(({ records }) => records.map(({ head }) => keyOf(head))),
     );
-    const fresh: PredictionRecord[] = [];
+    const fresh: StoredRecord[] = [];
     const requests: RequestKey[] = [];
     const segments = taken.map(({ state, records }) => {
       let repeatedCount = state.repeatedCount;
       for (const record of records) {
-        const key = keyOf(record);
+        const key = keyOf(record.head);
         const text = requestText(key);
         if (known.has(text)) {
           repeatedCount++;
@@ -188,47 +191,40 @@ export class Compaction {
     });
     const parts: Part[] = [];
     const layouts: { model: string; schemaHash: string; layout: Layout }[] = [];
-    for (const records of Map.groupBy(fresh, (each) => `${each.model}\n${each.schemaHash}`).values()) {
-      const [{ model, schemaHash }] = records as [PredictionRecord];
+    for (const records of Map.groupBy(fresh, ({ head }) => `${head.model}\n${head.schemaHash}`).values()) {
+      const [{ head: { model, schemaHash } }] = records as [StoredRecord];
       const before = (await layoutsOf(database.read, model)).get(schemaHash) ?? emptyLayout;
       const layout = extendLayout(before, records);
       if (JSON.stringify(layout) !== JSON.stringify(before)) layouts.push({ model, schemaHash, layout });
       parts.push(...(await this.#writeParts(model, schemaHash, records, layout)));
     }
-    await database.write((tx) => recordCompacted(tx, { parts, segments, requests, series: countSeries(fresh), layouts }));
+    await database.write((tx) => recordCompacted(tx, { parts, segments, requests, series: countSeries(fresh.map(({ head }) => head)), layouts }));
     return parts.reduce((sum, part) => sum + part.rowCount, 0);
   }
 
-  async #writeParts(model: string, schemaHash: string, records: readonly PredictionRecord[], layout: Layout): Promise<Part[]> {
-    const { analytics } = this.#options;
-    const rows = rowColumns(records, layout);
-    await analytics.load('compact_record', recordColumns(records));
-    await analytics.load('compact_row', rows);
-    const own = rows.slice(4).map((column) => `r.${identifier(column.name)}`);
-    await analytics.run(`CREATE OR REPLACE TEMP TABLE compact_part AS
-      SELECT c.request_id, r.row, make_timestamp((c.at_ms * 1000)::BIGINT) AS ts,
-        make_timestamp((r.event_ms * 1000)::BIGINT) AS event_ts, r.key, c.model, c.version, c.endpoint, c.variant, c.run_id,
-        c.schema_hash, ${own.map((column) => `${column}, `).join('')} c.latency_us, c.status, c.error, c.caller, c.trace_id,
-        strftime(coalesce(event_ts, ts), '%Y-%m-%d') AS day
-      FROM compact_row r JOIN compact_record c ON c.record = r.record`);
-    const days = await analytics.rows(`SELECT day, count(*)::DOUBLE, ${timeRange} FROM compact_part GROUP BY day ORDER BY day`);
+  async #writeParts(model: string, schemaHash: string, records: readonly StoredRecord[], layout: Layout): Promise<Part[]> {
     const parts: Part[] = [];
-    for (const line of days) {
-      const day = String(line[0]);
-      const source = `SELECT * EXCLUDE (day) FROM compact_part WHERE day = ${literal(day)}`;
-      const file = await this.#writePart(model, schemaHash, day, source);
-      parts.push({ ...file, model, schemaHash, day, rowCount: Number(line[1]), ...rangeOf(line.slice(2)) });
+    for (const [day, slices] of [...slicesByDay(records)].sort(([left], [right]) => (left < right ? -1 : 1))) {
+      const rowCount = rowsIn(slices);
+      const columns = partColumns(slices, layout);
+      const file = await this.#writePart(model, schemaHash, day, async (path) => writeFile(path, await parquetFile(columns, rowCount)));
+      parts.push({ ...file, model, schemaHash, day, rowCount, ...rangeOf(slices) });
     }
     return parts;
   }
 
   /** Under a temporary name, synced, renamed: a part is whole or not there. */
-  async #writePart(model: string, schemaHash: string, day: string, source: string): Promise<{ path: string; byteCount: number }> {
+  async #writePart(
+    model: string,
+    schemaHash: string,
+    day: string,
+    write: (path: string) => Promise<void>,
+  ): Promise<{ path: string; byteCount: number }> {
     const folder = join(this.#parquet, `model=${folderName(model)}`, `schema=${folderName(schemaHash)}`, `date=${day}`);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, `part-${newUlid()}.parquet`);
     const temporary = `${path}.writing`;
-    await this.#options.analytics.run(`COPY (${source}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION zstd)`);
+    await write(temporary);
     await syncPath(temporary);
     await rename(temporary, path);
     await syncPath(folder);
@@ -242,9 +238,19 @@ export class Compaction {
       const [first] = parts;
       if (first === undefined) continue;
       const source = `SELECT * FROM ${parquetFiles(parts.map((part) => this.pathOf(part)))} ORDER BY coalesce(event_ts, ts)`;
-      const { path, byteCount } = await this.#writePart(first.model, first.schemaHash, first.day, source);
-      const [line = []] = await analytics.rows(`SELECT count(*)::DOUBLE, ${timeRange} FROM ${parquetFiles([join(this.#parquet, path)])}`);
-      const merged: Part = { ...first, path, byteCount, rowCount: Number(line[0]), ...rangeOf(line.slice(1)) };
+      const { path, byteCount } = await this.#writePart(first.model, first.schemaHash, first.day, (temporary) =>
+        analytics.run(`COPY (${source}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION zstd)`),
+      );
+      const merged: Part = {
+        ...first,
+        path,
+        byteCount,
+        rowCount: parts.reduce((sum, part) => sum + part.rowCount, 0),
+        firstEventAt: Math.min(...parts.map((part) => part.firstEventAt)),
+        lastEventAt: Math.max(...parts.map((part) => part.lastEventAt)),
+        firstAt: Math.min(...parts.map((part) => part.firstAt)),
+        lastAt: Math.max(...parts.map((part) => part.lastAt)),
+      };
       await database.write((tx) => recordMerged(tx, parts, merged));
       const now = Date.now();
       this.#replaced.push(...parts.map((part) => ({ path: this.pathOf(part), at: now })));
@@ -259,18 +265,64 @@ export class Compaction {
   }
 }
 
-const timeRange = ['min(coalesce(event_ts, ts))', 'max(coalesce(event_ts, ts))', 'min(ts)', 'max(ts)']
-  .map((expression) => `epoch_ms(${expression})::DOUBLE`)
-  .join(', ');
+const dayMs = 86_400_000;
 
-const rangeOf = (line: readonly unknown[]) => ({
-  firstEventAt: Number(line[0]),
-  lastEventAt: Number(line[1]),
-  firstAt: Number(line[2]),
-  lastAt: Number(line[3]),
-});
+/** The rows of records by the day (UTC) on which they happened; those of one record that follow each other stay together. */
+function slicesByDay(records: readonly StoredRecord[]): Map<string, Slice[]> {
+  const days = new Map<number, Slice[]>();
+  const add = (day: number, slice: Slice): void => {
+    const slices = days.get(day);
+    if (slices === undefined) days.set(day, [slice]);
+    else slices.push(slice);
+  };
+  for (const record of records) {
+    const times = timesOf(record);
+    let from = 0;
+    let day = Math.floor((times[0] ?? record.head.at) / dayMs);
+    for (let row = 1; row < times.length; row++) {
+      const next = Math.floor((times[row] as number) / dayMs);
+      if (next === day) continue;
+      add(day, { record, times, from, to: row });
+      from = row;
+      day = next;
+    }
+    if (record.head.rowCount > 0) add(day, { record, times, from, to: record.head.rowCount });
+  }
+  return new Map([...days].map(([day, slices]) => [new Date(day * dayMs).toISOString().replace(/T.*/, ''), slices]));
+}
 
-const keyOf = ({ requestId, model, version, variant, status }: PredictionRecord): RequestKey => ({
+/** When each row happened, or was answered where the caller did not say; empty when he said it of none. */
+function timesOf({ head, columns }: StoredRecord): Float64Array {
+  const column = columns.get('event_at');
+  const given = column === undefined ? undefined : numbersOf(column);
+  if (column === undefined || given === undefined) return new Float64Array(0);
+  if (column.present === null) return given instanceof Float64Array ? given : Float64Array.from(given as ArrayLike<number>);
+  const { present } = column;
+  let next = 0;
+  return Float64Array.from({ length: head.rowCount }, (_, row) => (isPresent(present, row) ? Number(given[next++]) : head.at));
+}
+
+function rangeOf(slices: readonly Slice[]): Pick<Part, 'firstEventAt' | 'lastEventAt' | 'firstAt' | 'lastAt'> {
+  let [firstEventAt, lastEventAt] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [firstAt, lastAt] = [firstEventAt, lastEventAt];
+  for (const { record, times, from, to } of slices) {
+    const { at } = record.head;
+    firstAt = Math.min(firstAt, at);
+    lastAt = Math.max(lastAt, at);
+    if (times.length === 0) {
+      firstEventAt = Math.min(firstEventAt, at);
+      lastEventAt = Math.max(lastEventAt, at);
+    } else
+      for (let row = from; row < to; row++) {
+        firstEventAt = Math.min(firstEventAt, times[row] as number);
+        lastEventAt = Math.max(lastEventAt, times[row] as number);
+      }
+  }
+  // the manifest holds whole milliseconds
+  return { firstEventAt: Math.floor(firstEventAt), lastEventAt: Math.floor(lastEventAt), firstAt, lastAt };
+}
+
+const keyOf = ({ requestId, model, version, variant, status }: RecordHead): RequestKey => ({
   requestId,
   model,
   version,
@@ -278,9 +330,9 @@ const keyOf = ({ requestId, model, version, variant, status }: PredictionRecord)
   status,
 });
 
-function countSeries(records: readonly PredictionRecord[]): SeriesCount[] {
+function countSeries(records: readonly RecordHead[]): SeriesCount[] {
   return [...Map.groupBy(records, (each) => `${each.model}\n${each.version}\n${each.variant}`).values()].map((group) => {
-    const [{ model, version, variant, runId }] = group as [PredictionRecord];
+    const [{ model, version, variant, runId }] = group as [RecordHead];
     const rowCount = group.reduce((sum, each) => sum + each.rowCount, 0);
     const errorCount = group.reduce((sum, each) => sum + (each.status === 'ok' ? 0 : each.rowCount), 0);
     return { model, version, variant, runId, rowCount, errorCount };

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { BOOLEAN, DOUBLE, INTEGER, VARCHAR, type DuckDBType } from '@duckdb/node-api';
-import type { PredictionRecord } from '../../deploy/serving/prediction-record.ts';
-import type { Cell, NewColumn } from '../windows/analytics.ts';
+import type { StoredColumn, StoredRecord } from '../../deploy/serving/prediction-record.ts';
+import { featurePrefix, probabilityPrefix } from '../../deploy/serving/record-format.ts';
 
 export type ColumnType = 'number' | 'text' | 'boolean';
 
@@ -15,107 +14,38 @@ export interface Layout {
 
 export const emptyLayout: Layout = { features: {}, prediction: null, classes: [] };
 
-export const featureColumn = (name: string): string => `feature_${name}`;
-export const probabilityColumn = (label: string): string => `proba_${label}`;
+export const featureColumn = (name: string): string => featurePrefix + name;
+export const probabilityColumn = (label: string): string => probabilityPrefix + label;
 
 /** The layout with what these records add; a column's type is settled by its first value. */
-export function extendLayout(layout: Layout, records: readonly PredictionRecord[]): Layout {
+export function extendLayout(layout: Layout, records: readonly StoredRecord[]): Layout {
   const features: Record<string, ColumnType> = { ...layout.features };
   let { prediction, classes } = layout;
-  for (const record of records) {
-    for (const [name, values] of Object.entries(record.features)) {
-      if (features[name] !== undefined) continue;
-      const type = typeOf(values);
-      if (type !== null) features[name] = type;
+  const seen = new Set<string>();
+  for (const { columns } of records) {
+    // records of a model are mostly alike
+    const shape = [...columns].map(([name, column]) => `${name}\n${typeOf(column)}`).join('\n');
+    if (seen.has(shape)) continue;
+    seen.add(shape);
+    const labels: string[] = [];
+    for (const [name, column] of columns) {
+      const type = typeOf(column);
+      if (name.startsWith(featurePrefix)) {
+        const feature = name.slice(featurePrefix.length);
+        if (type !== null && features[feature] === undefined) features[feature] = type;
+      } else if (name.startsWith(probabilityPrefix)) labels.push(name.slice(probabilityPrefix.length));
+      else if (name === 'prediction') prediction ??= type;
     }
-    prediction ??= typeOf(record.prediction);
-    const labels = Object.keys(record.probabilities);
     if (labels.length > classes.length) classes = labels;
   }
   return { features, prediction, classes };
 }
 
-function typeOf(values: readonly unknown[]): ColumnType | null {
-  const value = values.find((each) => each !== null && each !== undefined);
-  if (value === undefined) return null;
-  return typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'boolean' : 'text';
-}
-
-const duckdbType: Record<ColumnType, DuckDBType> = { number: DOUBLE, text: VARCHAR, boolean: BOOLEAN };
-
-/** One line per record, for what all its rows share. */
-export const recordColumns = (records: readonly PredictionRecord[]): NewColumn[] => {
-  const text = (name: string, of: (record: PredictionRecord) => string | null): NewColumn => ({
-    name,
-    type: VARCHAR,
-    values: records.map(of),
-  });
-  return [
-    { name: 'record', type: INTEGER, values: records.map((_, index) => index) },
-    text('request_id', (record) => record.requestId),
-    { name: 'at_ms', type: DOUBLE, values: records.map((record) => record.at) },
-    text('model', (record) => record.model),
-    { name: 'version', type: INTEGER, values: records.map((record) => record.version) },
-    text('endpoint', (record) => record.endpoint),
-    text('variant', (record) => record.variant),
-    text('run_id', (record) => record.runId),
-    text('schema_hash', (record) => record.schemaHash),
-    { name: 'latency_us', type: DOUBLE, values: records.map((record) => record.latencyUs) },
-    text('status', (record) => record.status),
-    text('error', (record) => record.error),
-    text('caller', (record) => record.caller),
-    text('trace_id', (record) => record.traceId),
-  ];
-};
-
-/** One line per row of the records: key, time, features, prediction, probabilities. */
-export function rowColumns(records: readonly PredictionRecord[], layout: Layout): NewColumn[] {
-  const gather = (of: (record: PredictionRecord) => readonly Cell[] | null | undefined): Cell[] => {
-    const values: Cell[] = [];
-    for (const record of records) {
-      const column = of(record);
-      for (let row = 0; row < record.rowCount; row++) values.push(column?.[row] ?? null);
-    }
-    return values;
-  };
-  const record: Cell[] = [];
-  const row: Cell[] = [];
-  for (const [index, each] of records.entries()) {
-    for (let at = 0; at < each.rowCount; at++) {
-      record.push(index);
-      row.push(at);
-    }
-  }
-  const columns: NewColumn[] = [
-    { name: 'record', type: INTEGER, values: record },
-    { name: 'row', type: INTEGER, values: row },
-    { name: 'event_ms', type: DOUBLE, values: gather((each) => each.eventAt) },
-    { name: 'key', type: VARCHAR, values: gather((each) => each.keys) },
-  ];
-  for (const [name, type] of Object.entries(layout.features)) {
-    const values = gather((each) => each.features[name]);
-    columns.push({ name: featureColumn(name), type: duckdbType[type], values: fit(values, type) });
-  }
-  if (layout.prediction !== null) {
-    const values = gather((each) => each.prediction);
-    columns.push({ name: 'prediction', type: duckdbType[layout.prediction], values: fit(values, layout.prediction) });
-  }
-  for (const label of layout.classes) {
-    columns.push({ name: probabilityColumn(label), type: DOUBLE, values: gather((each) => each.probabilities[label]) });
-  }
-  return columns;
-}
-
-/** A value of another type than its column's becomes that type, or null where it can't. */
-function fit(values: Cell[], type: ColumnType): Cell[] {
-  const wanted = type === 'text' ? 'string' : type;
-  for (const [index, value] of values.entries()) {
-    if (value === null || typeof value === wanted) continue;
-    if (type === 'text') values[index] = String(value);
-    else if (type === 'number') values[index] = Number.isNaN(Number(value)) ? null : Number(value);
-    else values[index] = null;
-  }
-  return values;
+/** null when no row has a value. */
+function typeOf({ type, bytes }: StoredColumn): ColumnType | null {
+  if (bytes.length === 0) return null;
+  if (type === 'boolean') return type;
+  return type === 'text' || type === 'dictionary' ? 'text' : 'number';
 }
 
 /** `model=…` folders must not leave their place, whatever a model is called. */
