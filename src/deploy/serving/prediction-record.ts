@@ -63,9 +63,23 @@ export interface StoredColumn {
   readonly bytes: Uint8Array;
 }
 
-/** A record read back, its columns where they are in the bytes that were read. */
+/** Where a column is; offsets are in bytes from where the columns of the record begin. */
+export interface ColumnPlace {
+  readonly type: ColumnType;
+  /** where the bits are that say which rows have a value; null: all have */
+  readonly presentAt: number | null;
+  readonly at: number;
+  readonly byteCount: number;
+}
+
+/** Columns by name (event_at, key, prediction, feature_…, proba_…); records that are laid out alike share it. */
+export type RecordShape = ReadonlyMap<string, ColumnPlace>;
+
+/** A record read back, its columns left where they are in the bytes that were read. */
 export interface StoredRecord {
   readonly head: RecordHead;
-  /** by name: event_at, key, prediction, feature_…, proba_… */
-  readonly columns: ReadonlyMap<string, StoredColumn>;
+  readonly shape: RecordShape;
+  readonly payload: Buffer;
+  /** where in the payload the columns begin */
+  readonly columnsAt: number;
 }

@@ -1,10 +1,12 @@
 import { crc32 } from 'node:zlib';
 import {
   columnTypes,
+  type ColumnPlace,
   type ColumnType,
   type NewRecord,
   type PredictionRecord,
   type RecordHead,
+  type RecordShape,
   type RecordValue,
   type RecordValues,
   type StoredColumn,
@@ -293,8 +295,6 @@ function distinctOf(values: readonly RecordValue[]): Map<string, number> | undef
 }
 
 const typesByCode = Object.keys(columnTypes) as ColumnType[];
-/** The same names come with every record of a model. */
-const knownNames = new Map<string, readonly string[]>();
 
 /** What all rows of a record share, without its columns. */
 export function decodeHead(payload: Buffer): RecordHead {
@@ -302,37 +302,55 @@ export function decodeHead(payload: Buffer): RecordHead {
   return JSON.parse(payload.toString('utf8', payloadHeaderLength, payloadHeaderLength + length)) as RecordHead;
 }
 
-/** A record in place: its columns are views of the payload. */
+/** A record in place: nothing of its columns is copied. */
 export function decodeRecord(payload: Buffer): StoredRecord {
   const head = decodeHead(payload);
   const namesAt = payloadHeaderLength + payload.readUInt32LE(0);
   const namesEnd = namesAt + payload.readUInt32LE(4);
-  const names = namesIn(payload.toString('utf8', namesAt, namesEnd));
-  const columns = new Map<string, StoredColumn>();
   const table = padded(namesEnd);
-  let at = table + payload.readUInt32LE(8) * columnHeaderLength;
-  const take = (length: number): Uint8Array => {
-    const bytes = payload.subarray(at, at + length);
-    at += padded(length);
-    return bytes;
+  const columnsAt = table + payload.readUInt32LE(8) * columnHeaderLength;
+  // names and table as they are tell one shape from another
+  const key = `${head.rowCount} ${payload.toString('latin1', namesAt, columnsAt)}`;
+  let shape = knownShapes.get(key);
+  if (shape === undefined) {
+    if (knownShapes.size >= 1000) knownShapes.clear();
+    knownShapes.set(key, (shape = readShape(payload, head.rowCount, JSON.parse(payload.toString('utf8', namesAt, namesEnd)) as string[], table)));
+  }
+  return { head, shape, payload, columnsAt };
+}
+
+const knownShapes = new Map<string, RecordShape>();
+
+function readShape(payload: Buffer, rowCount: number, names: readonly string[], table: number): RecordShape {
+  const shape = new Map<string, ColumnPlace>();
+  let end = 0;
+  const take = (byteCount: number): number => {
+    const at = end;
+    end += padded(byteCount);
+    return at;
   };
   for (const [index, name] of names.entries()) {
     const header = table + index * columnHeaderLength;
     const type = typesByCode[(payload[header] as number) - 1];
     if (type === undefined) throw new RangeError(`the column ${name} is of the unknown type ${payload[header]}`);
-    const present = payload[header + 1] === 1 ? take((head.rowCount + 7) >>> 3) : null;
-    columns.set(name, { type, present, bytes: take(payload.readUInt32LE(header + 4)) });
+    const presentAt = payload[header + 1] === 1 ? take((rowCount + 7) >>> 3) : null;
+    const byteCount = payload.readUInt32LE(header + 4);
+    shape.set(name, { type, presentAt, at: take(byteCount), byteCount });
   }
-  return { head, columns };
+  return shape;
 }
 
-function namesIn(text: string): readonly string[] {
-  let names = knownNames.get(text);
-  if (names === undefined) {
-    if (knownNames.size > 1000) knownNames.clear();
-    knownNames.set(text, (names = JSON.parse(text) as string[]));
-  }
-  return names;
+/** A column of a record; its bytes are views of the payload. */
+export function columnOf({ head, shape, payload, columnsAt }: StoredRecord, name: string): StoredColumn | undefined {
+  const place = shape.get(name);
+  if (place === undefined) return undefined;
+  const view = (at: number, byteCount: number): Uint8Array =>
+    new Uint8Array(payload.buffer, payload.byteOffset + columnsAt + at, byteCount);
+  return {
+    type: place.type,
+    present: place.presentAt === null ? null : view(place.presentAt, (head.rowCount + 7) >>> 3),
+    bytes: view(place.at, place.byteCount),
+  };
 }
 
 /** Its values as numbers, without the missing ones; undefined for texts. */
@@ -386,16 +404,17 @@ function presentValues(column: StoredColumn): RecordValue[] {
 }
 
 /** A record with its columns as plain lists. */
-export function plainRecord({ head, columns }: StoredRecord): PredictionRecord {
+export function plainRecord(record: StoredRecord): PredictionRecord {
+  const { head, shape } = record;
   const list = (name: string): RecordValue[] | null => {
-    const column = columns.get(name);
+    const column = columnOf(record, name);
     return column === undefined ? null : listOf(column, head.rowCount);
   };
   const listsOf = <Value extends RecordValue>(prefix: string): Record<string, Value[]> =>
     Object.fromEntries(
-      [...columns]
-        .filter(([name]) => name.startsWith(prefix))
-        .map(([name, column]) => [name.slice(prefix.length), listOf(column, head.rowCount) as Value[]]),
+      [...shape.keys()]
+        .filter((name) => name.startsWith(prefix))
+        .map((name) => [name.slice(prefix.length), (list(name) ?? []) as Value[]]),
     );
   return {
     ...head,

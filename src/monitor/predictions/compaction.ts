@@ -7,7 +7,7 @@ import { newUlid } from '../../platform/ids.ts';
 import type { Logger } from '../../platform/log.ts';
 import { readColumns } from '../../deploy/serving/prediction-log.ts';
 import type { RecordHead, StoredRecord } from '../../deploy/serving/prediction-record.ts';
-import { isPresent, numbersOf } from '../../deploy/serving/record-format.ts';
+import { columnOf, isPresent, numbersOf } from '../../deploy/serving/record-format.ts';
 import { literal, parquetFiles, type Analytics } from '../windows/analytics.ts';
 import { parquetFile } from './parquet.ts';
 import { partColumns, rowsIn, type Slice } from './part-columns.ts';
@@ -37,9 +37,10 @@ export interface CompactionOptions {
 
 /** Rows that are held in memory at once. */
 const rowsAtOnce = 60_000;
-/** A day with this many small parts gets them merged. */
+/** So many parts of about one size become one, so that a row is merged once per size and not with each new part. */
 const crowdedAt = 8;
-const smallPartRows = 200_000;
+/** A part of more rows than the last of these is large enough to stay. */
+const partSizes = [0, 500, 5_000, 50_000] as const;
 /** A query that listed the parts before a merge may still read the old ones. */
 const keepReplacedMs = 30_000;
 
@@ -234,7 +235,11 @@ export class Compaction {
   /** Days in which many small parts gathered get one part instead. */
   async #merge(): Promise<void> {
     const { database, analytics } = this.#options;
-    for (const parts of await crowdedDays(database.read, crowdedAt, smallPartRows)) {
+    const crowded: Part[][] = [];
+    for (const [index, below] of partSizes.slice(1).entries()) {
+      crowded.push(...(await crowdedDays(database.read, crowdedAt, partSizes[index] ?? 0, below)));
+    }
+    for (const parts of crowded) {
       const [first] = parts;
       if (first === undefined) continue;
       const source = `SELECT * FROM ${parquetFiles(parts.map((part) => this.pathOf(part)))} ORDER BY coalesce(event_ts, ts)`;
@@ -292,14 +297,15 @@ function slicesByDay(records: readonly StoredRecord[]): Map<string, Slice[]> {
 }
 
 /** When each row happened, or was answered where the caller did not say; empty when he said it of none. */
-function timesOf({ head, columns }: StoredRecord): Float64Array {
-  const column = columns.get('event_at');
+function timesOf(record: StoredRecord): Float64Array {
+  const column = columnOf(record, 'event_at');
   const given = column === undefined ? undefined : numbersOf(column);
   if (column === undefined || given === undefined) return new Float64Array(0);
   if (column.present === null) return given instanceof Float64Array ? given : Float64Array.from(given as ArrayLike<number>);
   const { present } = column;
+  const { rowCount, at } = record.head;
   let next = 0;
-  return Float64Array.from({ length: head.rowCount }, (_, row) => (isPresent(present, row) ? Number(given[next++]) : head.at));
+  return Float64Array.from({ length: rowCount }, (_, row) => (isPresent(present, row) ? Number(given[next++]) : at));
 }
 
 function rangeOf(slices: readonly Slice[]): Pick<Part, 'firstEventAt' | 'lastEventAt' | 'firstAt' | 'lastAt'> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StoredColumn, StoredRecord } from '../../deploy/serving/prediction-record.ts';
+import type { ColumnPlace, StoredRecord } from '../../deploy/serving/prediction-record.ts';
 import { featurePrefix, probabilityPrefix } from '../../deploy/serving/record-format.ts';
 
 export type ColumnType = 'number' | 'text' | 'boolean';
@@ -21,15 +21,10 @@ export const probabilityColumn = (label: string): string => probabilityPrefix + 
 export function extendLayout(layout: Layout, records: readonly StoredRecord[]): Layout {
   const features: Record<string, ColumnType> = { ...layout.features };
   let { prediction, classes } = layout;
-  const seen = new Set<string>();
-  for (const { columns } of records) {
-    // records of a model are mostly alike
-    const shape = [...columns].map(([name, column]) => `${name}\n${typeOf(column)}`).join('\n');
-    if (seen.has(shape)) continue;
-    seen.add(shape);
+  for (const shape of new Set(records.map((record) => record.shape))) {
     const labels: string[] = [];
-    for (const [name, column] of columns) {
-      const type = typeOf(column);
+    for (const [name, place] of shape) {
+      const type = typeOf(place);
       if (name.startsWith(featurePrefix)) {
         const feature = name.slice(featurePrefix.length);
         if (type !== null && features[feature] === undefined) features[feature] = type;
@@ -42,8 +37,8 @@ export function extendLayout(layout: Layout, records: readonly StoredRecord[]): 
 }
 
 /** null when no row has a value. */
-function typeOf({ type, bytes }: StoredColumn): ColumnType | null {
-  if (bytes.length === 0) return null;
+function typeOf({ type, byteCount }: ColumnPlace): ColumnType | null {
+  if (byteCount === 0) return null;
   if (type === 'boolean') return type;
   return type === 'text' || type === 'dictionary' ? 'text' : 'number';
 }

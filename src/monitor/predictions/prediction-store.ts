@@ -352,25 +352,22 @@ export async function newestParts(read: Reader, model: string, before: number, l
   return rows.map(partOf);
 }
 
-/** Groups of parts of one schema and day that have many small ones. */
-export async function crowdedDays(read: Reader, partCount: number, smallerThanRows: number): Promise<Part[][]> {
-  const crowded = await read
-    .selectFrom('prediction_part')
+/** Groups of `partCount` parts or more of one schema and day that have at least `fromRows` rows and fewer than `belowRows`. */
+export async function crowdedDays(read: Reader, partCount: number, fromRows: number, belowRows: number): Promise<Part[][]> {
+  const ofSize = read.selectFrom('prediction_part').where('row_count', '>=', fromRows).where('row_count', '<', belowRows);
+  const crowded = await ofSize
     .select(['model', 'schema_hash', 'day'])
-    .where('row_count', '<', smallerThanRows)
     .groupBy(['model', 'schema_hash', 'day'])
     .having((eb) => eb.fn.countAll(), '>=', partCount)
     .limit(20)
     .execute();
   const groups: Part[][] = [];
   for (const { model, schema_hash, day } of crowded) {
-    const rows = await read
-      .selectFrom('prediction_part')
+    const rows = await ofSize
       .selectAll()
       .where('model', '=', model)
       .where('schema_hash', '=', schema_hash)
       .where('day', '=', day)
-      .where('row_count', '<', smallerThanRows)
       .orderBy('path')
       .execute();
     groups.push(rows.map(partOf));
