@@ -115,7 +115,8 @@ async function settle(
   };
   // a firing alert stays firing until its windows are good again
   const state = before?.state === 'firing' ? 'firing' : verdict.state;
-  const alert: Alert = { ...opened, ...found, state };
+  // it goes on telling its last bad window, not the good one that came after
+  const alert: Alert = before?.state === 'firing' && !verdict.newest.isBad ? { ...opened, state } : { ...opened, ...found, state };
   if (!begins) {
     await world.database.write((tx) => saveAlert(tx, alert));
     return undefined;

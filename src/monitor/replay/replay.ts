@@ -261,7 +261,7 @@ class Replay {
       const target = config.endpoints.find((each) => each.name === endpoint)?.targets.find((each) => each.variant === 'champion');
       const version = config.versions.find((each) => each.model === this.#model && each.version === target?.version);
       if (version === undefined) throw away(`The endpoint ${JSON.stringify(endpoint)} has no version in production.`);
-      if (!(await this.#hasLoaded(config.revision))) throw away('The data plane has not taken up the newest route yet.');
+      if (!(await this.#takesUp(config.revision))) throw away('The data plane does not take up the newest route.');
       const { features } = layoutOf(version.schema);
       const missing = features.filter((feature) => !this.#source.features.includes(feature.name));
       if (missing.length === 0) return features;
@@ -273,12 +273,17 @@ class Replay {
     });
   }
 
-  /** Does the data plane answer by this configuration? A week must not begin on the route of the one before. */
-  async #hasLoaded(revision: number): Promise<boolean> {
+  /** Waits a moment for the data plane to answer by this configuration: a week must not begin on the route of the one before. */
+  async #takesUp(revision: number): Promise<boolean> {
     const { flags, endpoint, plane } = this.#options;
     if (plane !== undefined) return true;
-    const { live } = await call<Endpoint>(flags, 'GET', `/api/v1/endpoints/${encodeURIComponent(endpoint)}`);
-    return live.some((each) => each.revision >= revision);
+    for (let attempt = 0; attempt < 50; attempt++) {
+      const { live } = await call<Endpoint>(flags, 'GET', `/api/v1/endpoints/${encodeURIComponent(endpoint)}`);
+      if (live.some((each) => each.revision >= revision)) return true;
+      if (live.length === 0) return false;
+      await sleep(100);
+    }
+    return false;
   }
 
   /** Labels that had been observed by then. */
