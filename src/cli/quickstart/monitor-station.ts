@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call } from '../../platform/client.ts';
 import { TilthError } from '../../platform/errors.ts';
-import type { Approval } from '../../deploy/registry/registry-api.ts';
+import type { Approval, GateReport } from '../../deploy/registry/registry-api.ts';
 import type { RetrainingView } from '../../maintain/retraining/retraining-api.ts';
 import type { Alert } from '../../monitor/alerts/alert-api.ts';
 import type { PerformanceHistory, WindowPerformance } from '../../monitor/performance/performance-api.ts';
@@ -78,7 +78,7 @@ export const monitorStation: Station = {
       weeks: weeksOf(windows),
       alerts: told.map(({ rule, version, value, low, high, reference, raisedEventAt }) => ({ rule, version, value, low, high, reference, at: raisedEventAt })),
       marks: history.marks.map(({ kind, eventAt, text }) => ({ kind, eventAt, text })),
-      retrainings: retrainings.toReversed().map(({ state, cause, trainedFrom, trainedTo, candidate, champion, steps }) => ({
+      retrainings: retrainings.toReversed().map(({ state, cause, trainedFrom, trainedTo, candidate, champion, steps, gate }) => ({
         state,
         cause,
         trainedFrom,
@@ -86,6 +86,7 @@ export const monitorStation: Station = {
         candidate,
         champion,
         outcome: steps.at(-1)?.note,
+        gate: (gate as GateReport | null)?.results.map(({ id, passed, measured, note }) => ({ id, passed, measured, note })) ?? null,
       })),
     };
   },
