@@ -12,7 +12,7 @@ export const templateFolder = join(root, 'templates', 'ml-project');
 /** Our program as a clone runs it, on the Node that comes with it. */
 export const tilth = (...args: string[]): string[] => [
   process.execPath,
-  join(root, 'src', 'cli', 'main.ts'),
+  join(root, 'bin', 'tilth.js'),
   ...args,
 ];
 

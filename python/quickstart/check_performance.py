@@ -59,6 +59,7 @@ def main(home: str, model: str, truth_file: str, history_file: str) -> None:
                 "maxBrierDifference": brier_error,
                 "predictionsLogged": len(log),
                 "loggedTwice": twice,
+                "flightsWithArrival": len(truth),
             }
         )
     )

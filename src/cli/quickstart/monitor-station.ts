@@ -30,6 +30,7 @@ interface Checked {
   readonly maxBrierDifference: number;
   readonly predictionsLogged: number;
   readonly loggedTwice: number;
+  readonly flightsWithArrival: number;
 }
 
 /** Two ways to add the same numbers differ by rounding, and by no more. */
@@ -70,7 +71,10 @@ export const monitorStation: Station = {
     const retrainings = await call<RetrainingView[]>({ server: journey.address }, 'GET', '/api/v1/retrainings');
     const told = alerts.filter((alert) => alert.raisedAt !== null).toReversed();
     for (const alert of told) progress.say(`      alert: ${alert.summary}`);
-    const summary = await call<unknown>({ server: journey.address }, 'GET', `/api/v1/models/${model}/predictions/summary`);
+    const summary = await call<{ labelCount: number }>({ server: journey.address }, 'GET', `/api/v1/models/${model}/predictions/summary`);
+    if (summary.labelCount !== checked.flightsWithArrival) {
+      throw new TilthError('QUICKSTART_STEP_FAILED', 500, `${summary.labelCount} labels were joined, but ${checked.flightsWithArrival} flights arrived.`);
+    }
     return {
       replayed,
       checkedByScikitLearn: checked,
