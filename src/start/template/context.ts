@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../platform/errors.ts';
-import type { TemplateEngine, Variables } from './engine.ts';
+import type { TemplateEngine } from './engine.ts';
+import type { Variables } from './engine-options.ts';
 import { UndefinedUsed } from './jinja/faults.ts';
 import { OrderedDict, equal, fromJson, repr, str, Float, type Value } from './jinja/values.ts';
 import { answerRefused, templateInvalid, templateUndefined } from './template-errors.ts';

@@ -1,27 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
+import type { EngineOptions, Variables } from './engine-options.ts';
 import { render } from './jinja/evaluate.ts';
 import { EngineCannot } from './jinja/faults.ts';
 import { defaultSyntax, type Syntax } from './jinja/lexer.ts';
 import { truth, type Value } from './jinja/values.ts';
 import { startPythonEngine, type PythonEngine } from './python-engine.ts';
-
-/** Variables of a template: one map under `cookiecutter`, and cookiecutter's own extras. */
-export type Variables = ReadonlyMap<string, Value>;
-
-export interface EngineOptions {
-  /** folder with cookiecutter.json; extensions of the template are looked for there */
-  readonly templateFolder: string;
-  /** where `include` looks, first one first */
-  readonly includeFolders: readonly string[];
-  /** `_extensions` of the template */
-  readonly extensions: readonly string[];
-  /** `_jinja2_env_vars` of the template */
-  readonly environment: ReadonlyMap<string, Value>;
-  readonly now?: () => Date;
-  /** the Python to ask where our engine isn't sure; TILTH_PYTHON, else python3 */
-  readonly python?: string;
-}
 
 export interface TemplateEngine {
   render(template: string, variables: Variables): Promise<string>;

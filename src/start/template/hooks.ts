@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, extname, join, resolve } from 'node:path';
-import type { TemplateEngine, Variables } from './engine.ts';
+import type { TemplateEngine } from './engine.ts';
+import type { Variables } from './engine-options.ts';
 import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
 import { hookFailed } from './template-errors.ts';
 

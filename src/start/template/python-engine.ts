@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { EngineOptions, Variables } from './engine.ts';
+import type { EngineOptions, Variables } from './engine-options.ts';
 import { TemplateFault, UndefinedUsed } from './jinja/faults.ts';
 import { dumpJson, type Value } from './jinja/values.ts';
 import { templateNeedsPython } from './template-errors.ts';

@@ -17,7 +17,8 @@ import { basename, dirname, join, normalize, relative, resolve, sep } from 'node
 import { messageOf } from '../../platform/errors.ts';
 import { isBinary } from './binary.ts';
 import { answerAll, overwrite, readContext, toJson, variablesOf, type Ask, type Context } from './context.ts';
-import { createEngine, type TemplateEngine, type Variables } from './engine.ts';
+import { createEngine, type TemplateEngine } from './engine.ts';
+import type { Variables } from './engine-options.ts';
 import { lineEnd, matchesPattern } from './file-names.ts';
 import { runHooks } from './hooks.ts';
 import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
