@@ -4,7 +4,7 @@ import type { EngineOptions, Variables } from './engine-options.ts';
 import { render } from './jinja/evaluate.ts';
 import { EngineCannot } from './jinja/faults.ts';
 import { defaultSyntax, type Syntax } from './jinja/lexer.ts';
-import { truth, type Value } from './jinja/values.ts';
+import { truth } from './jinja/values.ts';
 import { startPythonEngine, type PythonEngine } from './python-engine.ts';
 
 export interface TemplateEngine {
