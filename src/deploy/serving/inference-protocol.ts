@@ -1,6 +1,6 @@
 import type { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
-import { parsePythonJson } from '../../platform/python-json.ts';
+import { parseRequestJson, type ParsedRequest } from './number-lists.ts';
 import { takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows, type StridedColumn } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import type { ServedEndpoint, ServedVersion, TensorSchema } from './serving-api.ts';
@@ -52,13 +52,13 @@ export function readInference(body: Buffer, jsonLength: number | undefined): Ask
   if (jsonLength !== undefined && !(jsonLength >= 0 && jsonLength <= body.length)) {
     throw bodyUnreadable(`Inference-Header-Content-Length is ${jsonLength}, and the body has ${body.length} bytes.`);
   }
-  const request = parseRequest(body.toString('utf8', 0, jsonLength ?? body.length));
+  const { document: request, numbersIn } = parseRequest(body.subarray(0, jsonLength ?? body.length));
   if (!Array.isArray(request.inputs)) throw bodyUnreadable('The request must have "inputs", a list of tensors.');
   let position = jsonLength ?? body.length;
   const tensors = (request.inputs as readonly JsonTensor[]).map((tensor) => {
     const size = tensor.parameters?.['binary_data_size'];
     const binary = typeof size === 'number' ? body.subarray(position, (position += size)) : undefined;
-    return readTensor(tensor, binary, typeof size === 'number' ? size : 0);
+    return readTensor(tensor, binary, typeof size === 'number' ? size : 0, numbersIn);
   });
   if (position < body.length) throw bodyUnreadable(`The body has ${body.length - position} bytes that no tensor claims.`);
   const outputs = readOutputs(request.outputs);
@@ -81,18 +81,19 @@ function readOutputs(outputs: unknown): readonly WantedOutput[] | undefined {
   }));
 }
 
-function parseRequest(text: string): JsonRequest {
-  let request: unknown;
+function parseRequest(json: Buffer): ParsedRequest & { document: JsonRequest } {
+  let request: ParsedRequest;
   try {
-    request = parsePythonJson(text);
+    request = parseRequestJson(json);
   } catch (cause) {
     throw bodyUnreadable('The request is not valid JSON.', undefined, cause);
   }
-  if (typeof request !== 'object' || request === null) throw bodyUnreadable('The request must be a JSON object.');
-  return request as JsonRequest;
+  const { document, numbersIn } = request;
+  if (typeof document !== 'object' || document === null) throw bodyUnreadable('The request must be a JSON object.');
+  return { document: document as JsonRequest, numbersIn };
 }
 
-function readTensor(tensor: JsonTensor, binary: Buffer | undefined, size: number): GivenTensor {
+function readTensor(tensor: JsonTensor, binary: Buffer | undefined, size: number, numbersIn: ParsedRequest['numbersIn']): GivenTensor {
   const { name, shape, datatype } = tensor;
   if (typeof name !== 'string') throw bodyUnreadable('An input lacks its name.');
   if (typeof datatype !== 'string') throw columnWrong(name, 'lacks its datatype');
@@ -101,7 +102,7 @@ function readTensor(tensor: JsonTensor, binary: Buffer | undefined, size: number
   }
   const count = shape.reduce<number>((product, size) => product * (size as number), 1);
   if (binary !== undefined && binary.length !== size) throw columnWrong(name, `claims ${size} bytes, and the body has ${binary.length} left`);
-  const values = binary === undefined ? flatData(name, tensor.data) : decode(name, datatype, binary, count);
+  const values = binary === undefined ? (numbersIn(tensor.data)?.values ?? flatData(name, tensor.data)) : decode(name, datatype, binary, count);
   if (values.length !== count) {
     throw shapeWrong(`The input ${JSON.stringify(name)} has ${values.length} values for the shape [${shape.join(', ')}].`);
   }

@@ -2,6 +2,7 @@ import { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { parseCsv } from './csv.ts';
 import { parsePythonJson } from '../../platform/python-json.ts';
+import { parseRequestJson, type NumberList, type ParsedRequest } from './number-lists.ts';
 import { takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows } from './rows.ts';
 import type { Scores } from './served-model.ts';
 import { bodyUnreadable, contentTypeUnknown, shapeWrong } from './serving-errors.ts';
@@ -21,7 +22,7 @@ export function readInvocation(body: Buffer, contentType: string, requestId: str
     return { requestId, keys: null, eventAt: null, outputNames: undefined, rowsFor: (layout) => rowsOfCsv(layout, text) };
   }
   if (type !== 'application/json') throw contentTypeUnknown(contentType);
-  const document = parseDocument(body.toString());
+  const { document, numbersIn } = parseDocument(body);
   const given = formats.filter((name) => name in document);
   const [format] = given;
   if (format === undefined || given.length > 1) {
@@ -36,7 +37,7 @@ export function readInvocation(body: Buffer, contentType: string, requestId: str
     requestId,
     ...readExtras(document['params']),
     outputNames: undefined,
-    rowsFor: (layout) => readers[format](layout, value),
+    rowsFor: (layout) => readers[format](layout, value, numbersIn),
   };
 }
 
@@ -46,27 +47,31 @@ function mediaType(contentType: string): string | undefined {
   return parameters.every((parameter) => /^charset="?utf-8"?$/.test(parameter)) ? type : undefined;
 }
 
-function parseDocument(text: string): Record<string, unknown> {
-  let document: unknown;
+function parseDocument(body: Buffer): ParsedRequest & { document: Record<string, unknown> } {
+  let request: ParsedRequest;
   try {
-    document = parsePythonJson(text);
+    // under another format, "data" may be the name of a column
+    const isSplit = body.includes('"dataframe_split"');
+    request = isSplit ? parseRequestJson(body) : { document: parsePythonJson(body.toString()), numbersIn: () => undefined };
   } catch (cause) {
     throw bodyUnreadable('The body is not valid JSON.', undefined, cause);
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw bodyUnreadable(`The body must be a JSON object with one of ${formats.join(', ')}.`);
-  }
-  return document as Record<string, unknown>;
+  const { document, numbersIn } = request;
+  if (!isRecord(document)) throw bodyUnreadable(`The body must be a JSON object with one of ${formats.join(', ')}.`);
+  return { document, numbersIn };
 }
 
-type Reader = (layout: Layout, value: unknown) => Rows;
+type Reader = (layout: Layout, value: unknown, numbersIn: ParsedRequest['numbersIn']) => Rows;
 
 const readers: Record<(typeof formats)[number], Reader> = {
-  dataframe_split: (layout, value) => {
+  dataframe_split: (layout, value, numbersIn) => {
     const { columns, data } = (value ?? {}) as { columns?: unknown; data?: unknown };
-    if (!Array.isArray(data)) throw bodyUnreadable('dataframe_split must have "data", a list of rows.');
     if (columns !== undefined && !Array.isArray(columns)) throw bodyUnreadable('dataframe_split has "columns" that is no list.');
-    return rowsOfLists(layout, (columns as string[] | undefined) ?? layout.names, data);
+    const names = (columns as string[] | undefined) ?? layout.names;
+    const numbers = numbersIn(data);
+    if (numbers !== undefined) return rowsOfNumbers(layout, names, numbers);
+    if (!Array.isArray(data)) throw bodyUnreadable('dataframe_split must have "data", a list of rows.');
+    return rowsOfLists(layout, names, data);
   },
   dataframe_records: (layout, value) => {
     if (!Array.isArray(value)) throw bodyUnreadable('dataframe_records must be a list of objects.');
@@ -98,6 +103,16 @@ function rowsOfLists(layout: Layout, columns: readonly string[], data: readonly 
   return takeRows(layout, rows.length, (name) => {
     const place = positions.get(name);
     return place === undefined ? undefined : { rows, place };
+  });
+}
+
+function rowsOfNumbers(layout: Layout, columns: readonly string[], { values, rowLength }: NumberList): Rows {
+  if (rowLength === undefined) throw bodyUnreadable('Row 0 of "data" is not a list.');
+  if (rowLength !== columns.length) throw shapeWrong(`Row 0 has ${rowLength} values for ${columns.length} columns.`);
+  const positions = new Map(columns.map((name, index) => [name, index]));
+  return takeRows(layout, values.length / rowLength, (name) => {
+    const first = positions.get(name);
+    return first === undefined ? undefined : { values, first, step: rowLength };
   });
 }
 

@@ -35,7 +35,7 @@ const zstd = 6;
 const worthCompressingBytes = 1024;
 
 const compress = promisify<Uint8Array, object, Buffer>(zstdCompress);
-/** Of a segment's numbers level 1 leaves 3 % more than level 3, for a third of the time. */
+/** Of random numbers of two to six digits, level 1 leaves a third more than level 3, for three quarters of the time; merging packs again. */
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /**

@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { parsePythonJson } from '../../platform/python-json.ts';
+
+/** Numbers of a request, read without a JavaScript value for each; NaN where it has null or NaN. */
+export interface NumberList {
+  /** row-major when they came as a list of rows */
+  readonly values: Float64Array;
+  /** undefined when they came as one flat list */
+  readonly rowLength: number | undefined;
+}
+
+export interface ParsedRequest {
+  readonly document: unknown;
+  /** The list that was under a key `data`, when it was a list of numbers or of rows of numbers. */
+  numbersIn(data: unknown): NumberList | undefined;
+}
+
+/** Shorter bodies are read whole as quickly. */
+const worthwhileBytes = 2048;
+const dataKey = '"data"';
+/** Stands in the document where a list was taken out; no request can name it. */
+const placeholder = randomUUID();
+
+/**
+ * JSON of a request in which the bulk, lists of numbers under `data`, goes straight into arrays of numbers.
+ * Any list that holds something else, or numbers that need more care than the quick way takes, is read as usual.
+ *
+ * @throws SyntaxError
+ */
+export function parseRequestJson(body: Buffer): ParsedRequest {
+  const lists: NumberList[] = [];
+  let text = '';
+  let copied = 0;
+  if (body.length >= worthwhileBytes) {
+    for (let key = body.indexOf(dataKey); key !== -1; key = body.indexOf(dataKey, key + dataKey.length)) {
+      const at = listAfterKey(body, key);
+      if (at === undefined || at < copied) continue;
+      const read = readNumbers(body, at);
+      if (read === undefined) continue;
+      text += `${body.toString('utf8', copied, at)}"${placeholder}${lists.length}"`;
+      lists.push(read);
+      copied = read.end;
+    }
+  }
+  const document = parsePythonJson(text + body.toString('utf8', copied));
+  return {
+    document,
+    numbersIn: (data) => (typeof data === 'string' && data.startsWith(placeholder) ? lists[Number(data.slice(placeholder.length))] : undefined),
+  };
+}
+
+const quote = 0x22;
+const comma = 0x2c;
+const minus = 0x2d;
+const dot = 0x2e;
+const zero = 0x30;
+const nine = 0x39;
+const colon = 0x3a;
+const backslash = 0x5c;
+const open = 0x5b;
+const close = 0x5d;
+
+/** Where the list begins; undefined when this is no key, or its value no list. In valid JSON only a key is followed by a colon. */
+function listAfterKey(body: Buffer, key: number): number | undefined {
+  if (body[key - 1] === backslash || body[key] !== quote) return undefined;
+  const after = skipSpace(body, key + dataKey.length);
+  if (body[after] !== colon) return undefined;
+  const at = skipSpace(body, after + 1);
+  return body[at] === open ? at : undefined;
+}
+
+function skipSpace(body: Buffer, from: number): number {
+  let at = from;
+  for (let byte = body[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = body[++at]);
+  return at;
+}
+
+/** Whole powers of ten that a number holds exactly. */
+const powers = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+/** As many digits always fit a number exactly, so that one division or multiplication rounds as it should. */
+const exactDigits = 15;
+
+/** Where numbers are gathered until it is known how many they are. */
+let gathered = new Float64Array(4096);
+/** A larger one is not kept. */
+const keptNumbers = 1_000_000;
+
+/** undefined when it is not what is read here; then nothing is said about its validity. */
+function readNumbers(body: Buffer, start: number): (NumberList & { end: number }) | undefined {
+  const read = gatherNumbers(body, start);
+  const list = read === undefined ? undefined : { values: gathered.slice(0, read.count), rowLength: read.rowLength, end: read.end };
+  if (gathered.length > keptNumbers) gathered = new Float64Array(4096);
+  return list;
+}
+
+function gatherNumbers(body: Buffer, start: number): { count: number; rowLength: number | undefined; end: number } | undefined {
+  let values = gathered;
+  let at = skipSpace(body, start + 1);
+  const hasRows = body[at] === open;
+  let count = 0;
+  let rowLength = -1;
+  let rowStart = 0;
+  let hardCount = 0;
+  if (hasRows) at = skipSpace(body, at + 1);
+  for (;;) {
+    if (count === values.length) {
+      const grown = new Float64Array(values.length * 2 + 64);
+      grown.set(values);
+      values = gathered = grown;
+    }
+    let byte = body[at] as number;
+    if (byte === 0x6e || byte === 0x4e) {
+      const word = byte === 0x6e ? 'null' : 'NaN';
+      if (body.toString('latin1', at, at + word.length) !== word) return undefined;
+      at += word.length;
+      values[count++] = Number.NaN;
+    } else {
+      const first = at;
+      const isNegative = byte === minus;
+      if (isNegative) byte = body[++at] as number;
+      let digits = 0;
+      let whole = 0;
+      const wholeAt = at;
+      for (; byte >= zero && byte <= nine; byte = body[++at] as number) whole = whole * 10 + (byte - zero);
+      digits = at - wholeAt;
+      if (digits === 0 || (digits > 1 && body[wholeAt] === zero)) return undefined;
+      let decimals = 0;
+      if (byte === dot) {
+        const decimalsAt = at + 1;
+        for (byte = body[++at] as number; byte >= zero && byte <= nine; byte = body[++at] as number) whole = whole * 10 + (byte - zero);
+        decimals = at - decimalsAt;
+        if (decimals === 0) return undefined;
+        digits += decimals;
+      }
+      let value: number;
+      if (digits <= exactDigits && byte !== 0x65 && byte !== 0x45) value = decimals === 0 ? whole : whole / (powers[decimals] as number);
+      else {
+        // asking for the text of each number costs more than reading the whole list as text
+        if (++hardCount > 64 && hardCount * 16 > count) return undefined;
+        while (byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === minus || (byte >= zero && byte <= nine)) byte = body[++at] as number;
+        value = Math.abs(Number(body.toString('latin1', first, at)));
+        if (!Number.isFinite(value)) return undefined;
+      }
+      values[count++] = isNegative ? -value : value;
+    }
+    at = skipSpace(body, at);
+    const next = body[at];
+    if (next === comma) {
+      at = skipSpace(body, at + 1);
+      continue;
+    }
+    if (next !== close) return undefined;
+    if (!hasRows) return { count, rowLength: undefined, end: at + 1 };
+    at = skipSpace(body, at + 1);
+    if (rowLength === -1) rowLength = count - rowStart;
+    else if (count - rowStart !== rowLength) return undefined;
+    rowStart = count;
+    if (body[at] === close) return { count, rowLength, end: at + 1 };
+    if (body[at] !== comma) return undefined;
+    at = skipSpace(body, at + 1);
+    if (body[at] !== open) return undefined;
+    at = skipSpace(body, at + 1);
+  }
+}
