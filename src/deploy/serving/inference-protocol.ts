@@ -84,7 +84,7 @@ function readOutputs(outputs: unknown): readonly WantedOutput[] | undefined {
 function parseRequest(json: Buffer): ParsedRequest & { document: JsonRequest } {
   let request: ParsedRequest;
   try {
-    request = parseRequestJson(json);
+    request = parseRequestJson(json, 'rows');
   } catch (cause) {
     throw bodyUnreadable('The request is not valid JSON.', undefined, cause);
   }

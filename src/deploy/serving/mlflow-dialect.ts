@@ -52,7 +52,7 @@ function parseDocument(body: Buffer): ParsedRequest & { document: Record<string,
   try {
     // under another format, "data" may be the name of a column
     const isSplit = body.includes('"dataframe_split"');
-    request = isSplit ? parseRequestJson(body) : { document: parsePythonJson(body.toString()), numbersIn: () => undefined };
+    request = isSplit ? parseRequestJson(body, 'columns') : { document: parsePythonJson(body.toString()), numbersIn: () => undefined };
   } catch (cause) {
     throw bodyUnreadable('The body is not valid JSON.', undefined, cause);
   }
@@ -110,9 +110,10 @@ function rowsOfNumbers(layout: Layout, columns: readonly string[], { values, row
   if (rowLength === undefined) throw bodyUnreadable('Row 0 of "data" is not a list.');
   if (rowLength !== columns.length) throw shapeWrong(`Row 0 has ${rowLength} values for ${columns.length} columns.`);
   const positions = new Map(columns.map((name, index) => [name, index]));
-  return takeRows(layout, values.length / rowLength, (name) => {
-    const first = positions.get(name);
-    return first === undefined ? undefined : { values, first, step: rowLength };
+  const rowCount = values.length / rowLength;
+  return takeRows(layout, rowCount, (name) => {
+    const position = positions.get(name);
+    return position === undefined ? undefined : wholeColumn(values.subarray(position * rowCount, (position + 1) * rowCount));
   });
 }
 

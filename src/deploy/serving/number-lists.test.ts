@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parsePythonJson } from '../../platform/python-json.ts';
-import { parseRequestJson } from './number-lists.ts';
+import { parseRequestJson, type NumberOrder } from './number-lists.ts';
 
 const padding = 'p'.repeat(4000);
 const bodyOf = (data: string): Buffer => Buffer.from(`{"é": "${padding}", "inputs": [{"data" : ${data} }, {"data": [1, 2]}], "x": "\\"data"}`);
 const plainData = (body: Buffer) => (parsePythonJson(body.toString()) as { inputs: [{ data: unknown[] }] }).inputs[0].data.flat(1);
 
-function dataOf(body: Buffer) {
-  const { document, numbersIn } = parseRequestJson(body);
+function dataOf(body: Buffer, order: NumberOrder = 'rows') {
+  const { document, numbersIn } = parseRequestJson(body, order);
   return numbersIn((document as { inputs: [{ data: unknown }] }).inputs[0].data);
 }
 
@@ -38,10 +38,14 @@ test('what is no list of numbers is left to JSON.parse', () => {
   for (const data of ['[]', '[[]]', '["a"]', '[1, "a"]', '[[1], [1, 2]]', '[[[1]]]', '[true]', '[Infinity]', '"text"', '[1, [2]]', '{"data": 1}']) {
     assert.equal(dataOf(bodyOf(data)), undefined, data);
   }
-  for (const data of ['[01]', '[1.]', '[.5]', '[1,]', '[1', '[+1]', '[1e]', '[-]', '[1 2]', '[nul]']) assert.throws(() => parseRequestJson(bodyOf(data)), SyntaxError, data);
+  for (const data of ['[01]', '[1.]', '[.5]', '[1,]', '[1', '[+1]', '[1e]', '[-]', '[1 2]', '[nul]']) assert.throws(() => parseRequestJson(bodyOf(data), 'rows'), SyntaxError, data);
 });
 
 test('a request that holds the words of the key in a text is read as it is', () => {
   const document = { 'odd "data': [1, 2], note: `"data": [1, 2] ${padding}`, data: ['"data": [3]'] };
-  assert.deepEqual(parseRequestJson(Buffer.from(JSON.stringify(document))).document, document);
+  assert.deepEqual(parseRequestJson(Buffer.from(JSON.stringify(document)), 'rows').document, document);
+});
+
+test('rows are given column by column to who asks for columns', () => {
+  assert.deepEqual([...(dataOf(bodyOf('[[1, 2, 3], [4, null, 6]]'), 'columns')?.values ?? [])], [1, 4, 2, Number.NaN, 3, 6]);
 });

@@ -3,16 +3,18 @@ import { parsePythonJson } from '../../platform/python-json.ts';
 
 /** Numbers of a request, read without a JavaScript value for each; NaN where it has null or NaN. */
 export interface NumberList {
-  /** row-major when they came as a list of rows */
   readonly values: Float64Array;
   /** undefined when they came as one flat list */
   readonly rowLength: number | undefined;
 }
 
+/** In which order a list of rows is given back: row after row, or column after column. */
+export type NumberOrder = 'rows' | 'columns';
+
 export interface ParsedRequest {
   readonly document: unknown;
   /** The list that was under a key `data`, when it was a list of numbers or of rows of numbers. */
-  numbersIn(data: unknown): NumberList | undefined;
+  readonly numbersIn: (data: unknown) => NumberList | undefined;
 }
 
 /** Shorter bodies are read whole as quickly. */
@@ -27,7 +29,7 @@ const placeholder = randomUUID();
  *
  * @throws SyntaxError
  */
-export function parseRequestJson(body: Buffer): ParsedRequest {
+export function parseRequestJson(body: Buffer, order: NumberOrder): ParsedRequest {
   const lists: NumberList[] = [];
   let text = '';
   let copied = 0;
@@ -35,7 +37,7 @@ export function parseRequestJson(body: Buffer): ParsedRequest {
     for (let key = body.indexOf(dataKey); key !== -1; key = body.indexOf(dataKey, key + dataKey.length)) {
       const at = listAfterKey(body, key);
       if (at === undefined || at < copied) continue;
-      const read = readNumbers(body, at);
+      const read = readNumbers(body, at, order);
       if (read === undefined) continue;
       text += `${body.toString('utf8', copied, at)}"${placeholder}${lists.length}"`;
       lists.push(read);
@@ -86,11 +88,23 @@ let gathered = new Float64Array(4096);
 const keptNumbers = 1_000_000;
 
 /** undefined when it is not what is read here; then nothing is said about its validity. */
-function readNumbers(body: Buffer, start: number): (NumberList & { end: number }) | undefined {
+function readNumbers(body: Buffer, start: number, order: NumberOrder): (NumberList & { end: number }) | undefined {
   const read = gatherNumbers(body, start);
-  const list = read === undefined ? undefined : { values: gathered.slice(0, read.count), rowLength: read.rowLength, end: read.end };
+  if (read === undefined) return undefined;
+  const { count, rowLength, end } = read;
+  const isByColumn = rowLength !== undefined && order === 'columns';
+  const values = isByColumn ? columnByColumn(gathered, count, rowLength) : gathered.slice(0, count);
   if (gathered.length > keptNumbers) gathered = new Float64Array(4096);
-  return list;
+  return { values, rowLength, end };
+}
+
+function columnByColumn(rows: Float64Array, count: number, rowLength: number): Float64Array {
+  const values = new Float64Array(count);
+  let end = 0;
+  for (let column = 0; column < rowLength; column++) {
+    for (let at = column; at < count; at += rowLength) values[end++] = rows[at] as number;
+  }
+  return values;
 }
 
 function gatherNumbers(body: Buffer, start: number): { count: number; rowLength: number | undefined; end: number } | undefined {
