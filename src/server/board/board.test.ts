@@ -18,7 +18,7 @@ import { readBoard } from './board-store.ts';
 
 const nothingWatched = { predictionCount: 0, metric: 'auc', known: null, reference: null, firing: [] };
 const unborn: ModelFacts = { name: 'late', experiment: 'late', endpoint: 'late', runCount: 0, best: null, newestVersion: null, champion: null, waiting: [], route: null, monitoring: nothingWatched, retrainings: [] };
-const project: ProjectFacts = { root: '/work/my flights', template: '/templates/ml-project', templateCommit: 'abcdef0123456789', environment: 'ready', datasets: [], models: [unborn], handoverCount: 0, eventCount: 1 };
+const project: ProjectFacts = { root: '/home/ana/my flights', template: '/templates/ml-project', templateCommit: 'abcdef0123456789', environment: 'ready', datasets: [], models: [unborn], handoverCount: 0, eventCount: 1 };
 
 const stationOf = (facts: ProjectFacts, name: BoardStation['station']): BoardStation => {
   const found = stationsOf(facts).find((station) => station.station === name);
@@ -35,7 +35,7 @@ describe('the board', () => {
   });
 
   it('names the folder so that a shell understands it', () => {
-    assert.equal(stationOf({ ...project, environment: 'missing' }, 'start').next, "cd '/work/my flights' && poetry install");
+    assert.equal(stationOf({ ...project, environment: 'missing' }, 'start').next, "cd '/home/ana/my flights' && poetry install");
   });
 
   it('calls for a person before anything else', () => {
