@@ -290,6 +290,28 @@ describe('without the control plane', () => {
     assert.ok(readFileSync(join(home.serving, 'config.json'), 'utf8').includes(late2.digest));
   });
 
+  it('a plane that is still loading tells nobody that an endpoint does not exist', async (context) => {
+    const control = await startControlPlane();
+    control.publish([endpointOf('late', 'late')], [late1]);
+    const home = temporaryHome(context);
+    const first = await startTestPlane(context, control, { home });
+    const port = Number(new URL(first.address).port);
+    await first.close();
+    await control.stop();
+    const statuses = new Set<number>();
+    const asking = (async () => {
+      while (!statuses.has(200)) {
+        // a port that nobody listens on yet is no answer
+        const answer = await post(`${first.address}/endpoints/late/invocations`, splitOf([rowAt(0)])).catch(() => undefined);
+        if (answer !== undefined) statuses.add(answer.status);
+      }
+    })();
+    await startTestPlane(context, control, { home, port });
+    await asking;
+    statuses.delete(503);
+    assert.deepEqual([...statuses], [200]);
+  });
+
   it('a plane without any configuration is not ready and says why', async (context) => {
     const control = await startControlPlane();
     await control.stop();
@@ -303,5 +325,6 @@ describe('without the control plane', () => {
     assert.equal((await fetch(`${plane.address}/ping`)).status, 404);
     assert.equal((await fetch(`${plane.address}/v2/health/ready`)).status, 503);
     assert.equal((await fetch(`${plane.address}/v2/health/live`)).status, 200);
+    assert.equal((await post(`${plane.address}/endpoints/late/invocations`, splitOf([rowAt(0)]))).status, 503);
   });
 });

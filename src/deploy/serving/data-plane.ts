@@ -13,7 +13,7 @@ import { readInvocation, writeMlflowError, writePredictions } from './mlflow-dia
 import { packBody, readBody, refuseStrangers } from './plane-http.ts';
 import { PredictionLog } from './prediction-log.ts';
 import { PredictionService, type ActiveEndpoint, type CallerContext, type Prediction } from './prediction-service.ts';
-import { busy, draining } from './serving-errors.ts';
+import { busy, starting } from './serving-errors.ts';
 import { Traffic } from './traffic.ts';
 
 export interface DataPlaneOptions {
@@ -261,14 +261,22 @@ class Plane implements DataPlane {
     };
   }
 
+  /**
+   * Until it has its first configuration, nobody may be told that an endpoint does not exist.
+   *
+   * @throws SERVING_STARTING
+   */
+  #configured(): PredictionService {
+    if (this.#service === undefined || this.#follower?.isConfigured !== true) throw starting();
+    return this.#service;
+  }
+
   /** Turned away before the body is read: reading it is the costly part. */
   async #admit(request: IncomingMessage): Promise<{ service: PredictionService; body: Buffer; context: CallerContext }> {
     const { maxRequests = 4096, maxBodyBytes = 64 * 1024 * 1024 } = this.#options;
     if (this.#requestCount > maxRequests) throw busy(`More than ${maxRequests} requests are under way.`);
     const body = await readBody(request, maxBodyBytes);
-    // started meanwhile, or not yet
-    if (this.#service === undefined) throw draining();
-    return { service: this.#service, body, context: callerContext(request) };
+    return { service: this.#configured(), body, context: callerContext(request) };
   }
 
   async #invoke(request: IncomingMessage, response: ServerResponse, name: string | undefined): Promise<void> {
@@ -296,9 +304,9 @@ class Plane implements DataPlane {
   }
 
   #model(response: ServerResponse, name: string, version: string | undefined, what: string | undefined): void {
-    if (this.#service === undefined) throw draining();
-    const endpoint = this.#service.endpoint(name);
-    const { served } = this.#service.target(endpoint, version, 1 - Number.EPSILON);
+    const service = this.#configured();
+    const endpoint = service.endpoint(name);
+    const { served } = service.target(endpoint, version, 1 - Number.EPSILON);
     if (what === '/ready') return sendJson(response, this.#isDraining ? 503 : 200, { name, ready: !this.#isDraining });
     sendJson(response, 200, what === '/config' ? modelConfig(endpoint, served) : modelMetadata(endpoint, served));
   }

@@ -75,8 +75,8 @@ export const bodyTooLarge = (limit: number): TilthError =>
 export const busy = (message: string): TilthError =>
   new TilthError('SERVING_BUSY', 503, message, 'Try again in a second, or start another data plane.');
 
-export const draining = (): TilthError =>
-  new TilthError('SERVING_DRAINING', 503, 'This data plane is shutting down.', 'Try again: another one takes over.');
+export const starting = (): TilthError =>
+  new TilthError('SERVING_STARTING', 503, 'This data plane has no configuration yet.', 'Try again in a moment: it is loading, or waits for the control plane.');
 
 export const notLogged = (cause: unknown): TilthError =>
   new TilthError(
