@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import type { Practice } from './measure.ts';
+import type { Practice, Round } from './measure.ts';
 
 const root = join(import.meta.dirname, '..');
 export const templateFolder = join(root, 'templates', 'ml-project');
@@ -236,4 +236,12 @@ export async function versionsIn(practice: string, names: readonly string[]): Pr
     'import sys, json, platform; from importlib.metadata import version\nprint(json.dumps({"python": platform.python_version(), **{n: version(n) for n in sys.argv[1:]}}))';
   const { stdout } = await runToEnd([pythonOf(practice), '-c', source, ...names]);
   return JSON.parse(stdout) as Record<string, string>;
+}
+
+/** One start from nothing to the first answer, and the processor time that it took. */
+export async function coldStart(start: () => Promise<RunningServer>): Promise<Round> {
+  const server = await start();
+  const cpuMs = server.cpuMs();
+  await server.stop();
+  return { value: server.startSeconds, cpuMs };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client, drive } from '../client.ts';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
 import {
+  coldStart,
   pythonOf,
   runToEnd,
   startServer,
@@ -117,22 +118,16 @@ async function measureBeside(
       peer: { name: 'FastAPI + scikit-learn', rounds: found.peer },
     });
 
-  const cold = async (start: () => Promise<RunningServer>): Promise<Round> => {
-    const server = await start();
-    const cpuMs = server.cpuMs();
-    await server.stop();
-    return { value: server.startSeconds, cpuMs };
-  };
   // the first start fetches the graph; a restart finds it on disk, as the peer finds its pickle
-  await cold(startOurs);
+  await coldStart(startOurs);
   add(
     'from nothing to the first answer',
     's',
     'less',
     await inTurns(
       slowRounds,
-      () => cold(startOurs),
-      () => cold(startPeer),
+      () => coldStart(startOurs),
+      () => coldStart(startPeer),
     ),
   );
 

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { Client } from '../client.ts';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
 import {
+  coldStart,
   scriptOf,
   startServer,
   temporaryFolder,
@@ -65,20 +66,14 @@ export async function measureTracking({ rounds, slowRounds }: Effort): Promise<P
       peer: { name: 'mlflow server', rounds: found.peer },
     });
 
-  const cold = async (start: () => Promise<RunningServer>): Promise<Round> => {
-    const server = await start();
-    const cpuMs = server.cpuMs();
-    await server.stop();
-    return { value: server.startSeconds, cpuMs };
-  };
   add(
     'from nothing to the first answer',
     's',
     'less',
     await inTurns(
       slowRounds,
-      () => cold(startOurs),
-      () => cold(startPeer),
+      () => coldStart(startOurs),
+      () => coldStart(startPeer),
     ),
   );
 

@@ -1,9 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform/command.ts';
 import { createHome, resolveHome } from '../platform/home.ts';
-import { portTaken } from '../platform/port.ts';
+import { isPortFree, portTaken } from '../platform/port.ts';
 import { note } from '../platform/terminal.ts';
 import { superviseProcess, type Supervised } from './supervisor.ts';
 
@@ -78,12 +77,8 @@ export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort'
 }
 
 /** @throws PORT_TAKEN */
-function requireFree(host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', (cause) => reject(portTaken(port, cause)));
-    probe.listen(port, host, () => probe.close(() => resolve()));
-  });
+async function requireFree(host: string, port: number): Promise<void> {
+  if (!(await isPortFree(host, port))) throw portTaken(port);
 }
 
 /** Answers at the first SIGINT or SIGTERM; those that follow don't cut the orderly end short. */

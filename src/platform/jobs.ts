@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Clock, Instant } from './clock.ts';
-import type { Database, Migrations, Reader, Transaction } from './database.ts';
+import type { Database, Migrations, Transaction } from './database.ts';
 import { TilthError, messageOf } from './errors.ts';
 import { newUlid } from './ids.ts';
 import type { Logger } from './log.ts';
@@ -404,14 +404,3 @@ function runLogged(
     });
   });
 }
-
-/** A reader for other stages' SQL; kept here so that nobody else selects from the table. */
-export const activeJobOf = async (read: Reader, key: string): Promise<string | undefined> =>
-  (
-    await read
-      .selectFrom('job')
-      .select('id')
-      .where('key', '=', key)
-      .where('state', 'in', ['queued', 'running'])
-      .executeTakeFirst()
-  )?.id;

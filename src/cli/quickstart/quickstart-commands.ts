@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pc from 'picocolors';
 import type { AddCommands } from '../../platform/command.ts';
 import { TilthError } from '../../platform/errors.ts';
+import { isPortFree } from '../../platform/port.ts';
 import { startUp, untilToldToStop, type RunningUp } from '../up-commands.ts';
 import type { Journey, Station } from './journey.ts';
 import { Memory } from './memory.ts';
@@ -109,12 +109,7 @@ async function startPlanes(home: string, wanted: number): Promise<RunningUp> {
 /** The wanted port, or the next one that nobody listens on. */
 async function freePort(wanted: number): Promise<number> {
   for (let port = wanted; port < wanted + 200; port += 1) {
-    const isFree = await new Promise<boolean>((answer) => {
-      const probe = createServer();
-      probe.once('error', () => answer(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => answer(true)));
-    });
-    if (isFree) return port;
+    if (await isPortFree('127.0.0.1', port)) return port;
   }
   throw new TilthError('PORT_TAKEN', 409, `No port from ${wanted} on is free.`, 'Choose another range: npm run quickstart -- --port 7000');
 }

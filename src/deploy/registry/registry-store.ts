@@ -545,19 +545,6 @@ export async function getVersion(read: Reader, model: string, version: number): 
 export const listVersions = async (read: Reader, model: string): Promise<ModelVersion[]> =>
   viewsOf(read, await listVersionRows(read, model));
 
-/** Versions that came from a run. */
-export const versionsOfRun = async (read: Reader, runId: string): Promise<ModelVersion[]> =>
-  viewsOf(
-    read,
-    await read
-      .selectFrom('model_version')
-      .selectAll()
-      .where('run_id', '=', runId)
-      .where('lifecycle', '=', 'active')
-      .orderBy('created_at')
-      .execute(),
-  );
-
 async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<ModelVersion[]> {
   const models = [...new Set(rows.map((row) => row.model))];
   const tags = await tagsOf(read, rows);
