@@ -17,6 +17,8 @@ export interface TemplateSource {
   /** what to write down as its origin, so that it can be fetched again */
   readonly template: string;
   readonly commit: string | null;
+  /** git work tree on this machine with the template's whole history */
+  readonly repository: string | undefined;
   /** removes what was fetched */
   close(): void;
 }
@@ -41,13 +43,16 @@ export async function openTemplate(request: SourceRequest): Promise<TemplateSour
   if (address.startsWith('tilth:')) {
     const folder = packagePath('templates', basename(address.slice('tilth:'.length)));
     // our templates change with the package, so its version is what a project remembers
-    return found(request, folder, address, `v${version}`, () => undefined);
+    return found(request, folder, address, `v${version}`, undefined, () => undefined);
   }
   if (address.toLowerCase().endsWith('.zip') && !isRepository(address)) return fromZip(request, address);
   if (isRepository(address)) return fromGit(request, address);
   const folder = resolve(address);
-  const head = existsSync(folder) ? await runProgram('git', ['-C', folder, 'rev-parse', 'HEAD']) : undefined;
-  return found(request, folder, folder, head?.status === 0 ? head.output.trim() : null, () => undefined);
+  const head = existsSync(folder)
+    ? await runProgram('git', ['-C', folder, 'rev-parse', '--show-toplevel', 'HEAD'])
+    : undefined;
+  const [top, commit] = head?.status === 0 ? head.output.split('\n') : [];
+  return found(request, folder, folder, commit ?? null, top, () => undefined);
 }
 
 function expand(template: string, abbreviations: Readonly<Record<string, string>>): string {
@@ -88,7 +93,7 @@ async function fromGit(request: SourceRequest, address: string): Promise<Templat
   await git('clone', '--quiet', '--', url, into);
   if (checkout !== undefined) await git('-C', into, 'checkout', '--quiet', checkout, '--');
   const commit = await git('-C', into, 'rev-parse', 'HEAD');
-  return found(request, into, url, commit, close);
+  return found(request, into, url, commit, into, close);
 }
 
 function fromZip(request: SourceRequest, address: string): TemplateSource {
@@ -97,7 +102,7 @@ function fromZip(request: SourceRequest, address: string): TemplateSource {
   try {
     const [first] = unzip(resolve(address), folder);
     if (first?.endsWith('/') !== true) throw new Error('its first entry is not a folder');
-    return found(request, join(folder, first), resolve(address), null, close);
+    return found(request, join(folder, first), resolve(address), null, undefined, close);
   } catch (cause) {
     close();
     throw templateNotFetched(address, messageOf(cause));
@@ -109,6 +114,7 @@ function found(
   root: string,
   template: string,
   commit: string | null,
+  repository: string | undefined,
   close: () => void,
 ): TemplateSource {
   const folder = resolve(root, request.directory ?? '.');
@@ -117,5 +123,5 @@ function found(
     close();
     throw templateNotFound(request.template, [folder]);
   }
-  return { folder, name: basename(folder), template, commit, close };
+  return { folder, name: basename(folder), template, commit, repository, close };
 }
