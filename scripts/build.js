@@ -7,6 +7,29 @@ import { buildPage, node, root, run } from './install.js';
 /** Packages that hold machine code, or find their own files by where they lie: they stay in node_modules. */
 const external = ['@duckdb/node-api', 'onnxruntime-node'];
 
+/**
+ * Node's own modules, asked for in the way that loads no more than what is used: an `import` reads every export at once,
+ * and with it parts of Node that no command needs (`fetch` behind node:http, Web Crypto behind node:crypto).
+ */
+const builtIns = {
+  name: 'built-ins',
+  setup(building) {
+    building.onResolve({ filter: /^node:(child_process|crypto|events|fs|http|https|os|path|process|util)$/ }, ({ path }) => ({
+      path,
+      namespace: 'built-in',
+      sideEffects: false,
+    }));
+    building.onLoad({ filter: /.*/, namespace: 'built-in' }, ({ path }) => {
+      const exports = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
+      // marked as pure so that what nobody imports is left out, and never asked for
+      const each = exports.map((name) => `const $${name} = /* @__PURE__ */ (() => whole.${name})();\nexport { $${name} as ${name} };`);
+      return {
+        contents: [`const whole = process.getBuiltinModule(${JSON.stringify(path)});\nexport default whole;`, ...each].join('\n'),
+      };
+    });
+  },
+};
+
 const flag = process.argv.indexOf('--out');
 const isElsewhere = flag !== -1;
 const out = isElsewhere ? resolve(process.argv[flag + 1]) : join(root, 'dist');
@@ -26,6 +49,7 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node24',
   external,
+  plugins: [builtIns],
   // packages in the old module format ask for Node's own modules by this name
   banner: { js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
   legalComments: 'none',

@@ -40,14 +40,17 @@ interface Answer {
   readonly text: string;
 }
 
-/** Node's own HTTP and not `fetch`, which takes longer to load than most commands take to run. */
-async function send(
+/**
+ * Node's own HTTP and not `fetch`, which takes longer to load than most commands take to run;
+ * `import('node:http')` would load that too, since a module's namespace asks for every export at once.
+ */
+function send(
   address: URL,
   method: string,
   headers: Readonly<Record<string, string>>,
   body: unknown,
 ): Promise<Answer> {
-  const { request } = await (address.protocol === 'https:' ? import('node:https') : import('node:http'));
+  const { request } = process.getBuiltinModule(address.protocol === 'https:' ? 'node:https' : 'node:http');
   const content = body === undefined ? undefined : JSON.stringify(body);
   const length = content === undefined ? {} : { 'content-length': Buffer.byteLength(content) };
   return new Promise((answered, failed) => {
