@@ -17,6 +17,8 @@ export interface Ask {
   /** @returns the position of the chosen one */
   choice(question: string, labels: readonly string[]): Promise<number>;
   json(question: string, otherwise: Value): Promise<Value>;
+  /** what is typed is not shown */
+  secret?(question: string): Promise<string>;
 }
 
 export const contextFile = 'cookiecutter.json';
