@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,18 @@ export const tilth = (...args: string[]): string[] => [
   join(root, 'bin', 'tilth.js'),
   ...args,
 ];
+
+/** Our program as `npm install` puts it on a machine: built, without its sources. */
+export async function installedTilth(): Promise<(...args: string[]) => string[]> {
+  const folder = temporaryFolder('package');
+  await runToEnd([process.execPath, join(root, 'scripts', 'build.js'), '--out', join(folder, 'dist')], {
+    cwd: root,
+  });
+  for (const part of ['bin', 'package.json', 'templates', 'python'])
+    cpSync(join(root, part), join(folder, part), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  return (...args) => [process.execPath, join(folder, 'bin', 'tilth.js'), ...args];
+}
 
 export const pythonOf = (practice: string): string =>
   join(root, '.venvs', `bench-${practice}`, 'bin', 'python');

@@ -2,27 +2,47 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
-import { runToEnd, scriptOf, templateFolder, temporaryFolder, tilth, versionsIn } from '../processes.ts';
+import {
+  installedTilth,
+  pythonOf,
+  runToEnd,
+  scriptOf,
+  templateFolder,
+  temporaryFolder,
+  versionsIn,
+} from '../processes.ts';
 
-const manyFiles = 200;
+/** Templates from small to large; the last one brings code of its own. */
+const templates = [
+  { name: 'a template of 3 files', make: () => templateOf(3), hasHooks: false },
+  { name: 'our template', make: () => templateFolder, hasHooks: false },
+  { name: 'a template of 200 files', make: () => templateOf(200), hasHooks: false },
+  {
+    name: 'a template of 30 files with two Python hooks',
+    make: () => withHooks(templateOf(30)),
+    hasHooks: true,
+  },
+];
 
 /** A project folder from a template: `tilth start` and `cookiecutter`, whole processes. */
 export async function measureStart({ rounds }: Effort): Promise<Practice> {
   const figures: Figure[] = [];
   const checked: string[] = [];
-  for (const { name, template } of [
-    { name: 'our template', template: templateFolder },
-    { name: `a template of ${manyFiles} files`, template: templateOfManyFiles() },
-  ]) {
+  const tilth = await installedTilth();
+  // the interpreter that cookiecutter runs hooks with
+  const env = { TILTH_PYTHON: pythonOf('start') };
+  for (const { name, make, hasHooks } of templates) {
+    const template = make();
     const render = async (command: (out: string) => string[]): Promise<{ out: string; round: Round }> => {
       const out = temporaryFolder('start');
-      const { seconds, cpuMs } = await runToEnd(command(out));
+      const { seconds, cpuMs } = await runToEnd(command(out), { env });
       return { out, round: { value: seconds * 1000, cpuMs } };
     };
+    const flags = ['--no-input', ...(hasHooks ? ['--accept-hooks', 'yes'] : [])];
     const ours = (): ReturnType<typeof render> =>
-      render((out) => tilth('start', template, '--no-git', '--no-install', '--no-input', '-o', out));
+      render((out) => tilth('start', template, '--no-git', '--no-install', ...flags, '-o', out));
     const peer = (): ReturnType<typeof render> =>
-      render((out) => [scriptOf('start', 'cookiecutter'), template, '--no-input', '-o', out]);
+      render((out) => [scriptOf('start', 'cookiecutter'), template, ...flags, '-o', out]);
     const fileCount = compareFolders((await ours()).out, (await peer()).out);
     checked.push(`${name}: all ${fileCount} files are equal byte for byte`);
     const found = await inTurns(
@@ -44,9 +64,9 @@ export async function measureStart({ rounds }: Effort): Promise<Practice> {
     versions: await versionsIn('start', ['cookiecutter', 'jinja2']),
     checked,
     notEqual: [
-      'Ours also asks git which commit the template is at and writes it with the answers into .cruft.json, so that the project can be updated later.',
-      'Ours also looks for a server to register the project with, and finds none.',
-      'Ours runs from its sources on the Node that comes with it; the launcher bin/tilth.js is one more Node process where the machine has an older one.',
+      'Ours also finds the commit that the template is at and writes it with the answers into .cruft.json, so that the project can be updated later.',
+      "Ours also looks for a server to register our template's project with, and finds none.",
+      'Ours is the built program, as a package has it, on the Node that comes with it; the launcher bin/tilth.js is one more Node process where the machine has an older one.',
     ],
     figures,
   };
@@ -67,7 +87,7 @@ function compareFolders(ours: string, peer: string): number {
 }
 
 /** Folders, a loop, a condition and filters in every file, as real templates have them. */
-function templateOfManyFiles(): string {
+function templateOf(fileCount: number): string {
   const template = temporaryFolder('template');
   writeFileSync(
     join(template, 'cookiecutter.json'),
@@ -78,7 +98,7 @@ function templateOfManyFiles(): string {
       is_open: ['yes', 'no'],
     }),
   );
-  for (let index = 0; index < manyFiles; index++) {
+  for (let index = 0; index < fileCount; index++) {
     const folder = join(template, '{{cookiecutter.slug}}', `part_${index % 20}`);
     mkdirSync(folder, { recursive: true });
     writeFileSync(
@@ -88,5 +108,20 @@ function templateOfManyFiles(): string {
         `{% for part in range(cookiecutter.parts | int) %}\ndef step_{{ part }}(value):\n    """{{ cookiecutter.slug | title }} {{ loop.index }} of {{ loop.length }}."""\n    return value + {{ part * ${index + 1} }}\n\n{% endfor %}`,
     );
   }
+  return template;
+}
+
+/** A check before and a removal after, which is what most hooks of public templates do. */
+function withHooks(template: string): string {
+  const hooks = join(template, 'hooks');
+  mkdirSync(hooks);
+  writeFileSync(
+    join(hooks, 'pre_gen_project.py'),
+    'import re\nimport sys\n\nif not re.match(r"^[a-z_]+$", "{{ cookiecutter.slug }}"):\n    sys.exit(1)\n',
+  );
+  writeFileSync(
+    join(hooks, 'post_gen_project.py'),
+    'import os\nimport shutil\n\nif "{{ cookiecutter.is_open }}" == "yes":\n    shutil.rmtree(os.path.join("part_3"))\n',
+  );
   return template;
 }
