@@ -52,6 +52,7 @@ export function findUp(name: string, folder = process.cwd()): string | undefined
   }
 }
 
-function userHome(environment: NodeJS.ProcessEnv): string {
+/** Where what belongs to the user, and to no project, lives. */
+export function userHome(environment: NodeJS.ProcessEnv = process.env): string {
   return join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'tilth');
 }

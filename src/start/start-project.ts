@@ -1,15 +1,14 @@
-import { rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { writeOrigin } from './project/cruft-file.ts';
 import { installEnvironment, type Environment } from './project/environment.ts';
 import { initRepository, type Repository } from './project/git-repository.ts';
 import { toJson, type Ask, type Context } from './template/context.ts';
-import { allHooks, runPrePrompt } from './template/hooks.ts';
+import { codeOf, runPrePrompt } from './template/hooks.ts';
 import { str, type Value } from './template/jinja/values.ts';
 import { chooseNested } from './template/nested-templates.ts';
 import { renderTemplate, type RenderRequest, type RenderedProject } from './template/render-template.ts';
-import { hooksNotTrusted } from './template/template-errors.ts';
-import { openTemplate, type SourceRequest } from './template/template-source.ts';
+import { openTemplate, type SourceRequest, type TemplateSource } from './template/template-source.ts';
 import { readReplay, saveReplay, type UserConfig } from './template/user-config.ts';
 
 export interface StartRequest {
@@ -50,12 +49,11 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
   });
   const temporary: string[] = [];
   try {
-    const nested = await chooseNested(source.folder, request.ask);
-    request.onDetail?.(`template ${source.template} ${source.commit ?? ''} in ${nested}`);
-    const runsHooks = await mayRunHooks(nested, request);
-    const templateFolder = runsHooks ? await runPrePrompt(nested) : nested;
-    if (templateFolder !== nested) temporary.push(dirname(templateFolder));
-    const replayFile = join(request.config.replayFolder, `${basename(nested)}.json`);
+    const chosen = await chooseTemplate(source, source.folder, source.folder, request);
+    temporary.push(...chosen.copies);
+    const { folder: templateFolder, runsHooks } = chosen;
+    request.onDetail?.(`template ${source.template} ${source.commit ?? ''} in ${chosen.original}`);
+    const replayFile = join(request.config.replayFolder, `${basename(templateFolder)}.json`);
     const replay =
       request.replay === undefined
         ? undefined
@@ -87,7 +85,7 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
       commit: source.commit,
       checkout: request.source.checkout ?? null,
       context: { cookiecutter: { ...answers, _template: source.template } },
-      directory: nestedDirectory(source.folder, nested, request.source.directory),
+      directory: nestedDirectory(source.folder, chosen.original, request.source.directory),
     });
     const repository = request.usesGit
       ? await initRepository({
@@ -119,12 +117,38 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
   }
 }
 
-async function mayRunHooks(templateFolder: string, request: StartRequest): Promise<boolean> {
-  const hooks = allHooks(templateFolder).map((hook) => basename(hook));
-  if (hooks.length === 0 || request.hooks === 'no') return false;
-  if (request.hooks === 'yes') return true;
-  if (request.ask === undefined) throw hooksNotTrusted(hooks);
-  return request.ask.yesNo(`The template runs code of its own: ${hooks.join(', ')}. Run it?`, false);
+interface ChosenTemplate {
+  /** where it is rendered from: the template, or a copy that its `pre_prompt` hook may have changed */
+  readonly folder: string;
+  /** the same folder in the template's source */
+  readonly original: string;
+  readonly runsHooks: boolean;
+  /** copies to remove at the end */
+  readonly copies: readonly string[];
+}
+
+/** Asks for trust, runs `pre_prompt`, and goes on into the chosen one of several templates. */
+async function chooseTemplate(
+  source: TemplateSource,
+  folder: string,
+  original: string,
+  request: StartRequest,
+): Promise<ChosenTemplate> {
+  const runsHooks = await mayRunHooks(source, original, request);
+  const copy = runsHooks ? await runPrePrompt(folder) : folder;
+  const copies = copy === folder ? [] : [dirname(copy)];
+  const nested = await chooseNested(copy, request.ask);
+  if (nested === copy) return { folder: copy, original, runsHooks, copies };
+  const inside = join(original, relative(copy, nested));
+  const chosen = await chooseTemplate(source, nested, existsSync(inside) ? inside : nested, request);
+  return { ...chosen, copies: [...copies, ...chosen.copies] };
+}
+
+async function mayRunHooks(source: TemplateSource, folder: string, request: StartRequest): Promise<boolean> {
+  const code = codeOf(folder);
+  if (code.hooks.length === 0 && code.extensions.length === 0) return false;
+  const { decideHooks } = await import('./template/hook-trust.ts');
+  return decideHooks({ source, folder, choice: request.hooks, ask: request.ask, onLine: request.onLine });
 }
 
 const plainAnswers = (rendered: RenderedProject): Record<string, unknown> =>

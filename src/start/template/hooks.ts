@@ -11,10 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, extname, join, relative, resolve } from 'node:path';
+import { readContext } from './context.ts';
 import type { TemplateEngine } from './engine.ts';
 import type { Variables } from './engine-options.ts';
 import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
+import { str, type Value } from './jinja/values.ts';
 import { hookFailed } from './template-errors.ts';
 
 export type HookName = 'pre_prompt' | 'pre_gen_project' | 'post_gen_project';
@@ -29,10 +31,45 @@ export function hooksOf(templateFolder: string, name: HookName): string[] {
     .map((file) => resolve(folder, file));
 }
 
-export const allHooks = (templateFolder: string): string[] =>
-  (['pre_prompt', 'pre_gen_project', 'post_gen_project'] as const).flatMap((name) =>
-    hooksOf(templateFolder, name),
-  );
+/** The code that a template brings along, as paths in its folder. */
+export interface TemplateCode {
+  readonly hooks: readonly string[];
+  /** Python of its own that `_extensions` names */
+  readonly extensions: readonly string[];
+  /** these and whatever else the folder of hooks holds, which they may use */
+  readonly files: readonly string[];
+}
+
+/** What would run of a template's own code; of a list of templates, only what runs before one is chosen. */
+export function codeOf(templateFolder: string): TemplateCode {
+  const context = readContext(templateFolder);
+  const isList = context.has('templates') || context.has('template');
+  const names: HookName[] = isList ? ['pre_prompt'] : ['pre_prompt', 'pre_gen_project', 'post_gen_project'];
+  const hooks = names
+    .flatMap((name) => hooksOf(templateFolder, name))
+    .map((file) => relative(resolve(templateFolder), file));
+  const extensions = extensionFiles(templateFolder, context.get('_extensions'));
+  const beside = hooks.length === 0 ? [] : filesUnder(templateFolder, 'hooks');
+  return { hooks, extensions, files: [...new Set([...beside, ...extensions])] };
+}
+
+/** Python finds `name.Extension` in the template's folder as `name.py`, `name.so` or a folder `name`. */
+function extensionFiles(templateFolder: string, extensions: Value | undefined): string[] {
+  if (!Array.isArray(extensions)) return [];
+  const modules = new Set(extensions.map((name) => str(name).split('.', 1)[0] ?? ''));
+  return readdirSync(templateFolder)
+    .filter((entry) => modules.has(entry.split('.', 1)[0] ?? ''))
+    .sort()
+    .flatMap((entry) => filesUnder(templateFolder, entry));
+}
+
+const filesUnder = (folder: string, path: string): string[] => {
+  if (!statSync(join(folder, path)).isDirectory()) return [path];
+  return readdirSync(join(folder, path), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('__pycache__'))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+};
 
 interface HookRun {
   readonly templateFolder: string;

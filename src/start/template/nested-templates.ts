@@ -6,7 +6,7 @@ import { templateInvalid } from './template-errors.ts';
 /**
  * A repository of several templates lists them under `templates`, or in the old way under `template`.
  *
- * @returns the folder of the chosen one; the folder itself when it is a plain template
+ * @returns the folder of the chosen one, which may hold a list again; the folder itself when it is a plain template
  * @throws TEMPLATE_INVALID for a path that leads out of the repository
  */
 export async function chooseNested(templateFolder: string, ask: Ask | undefined): Promise<string> {
@@ -26,7 +26,7 @@ export async function chooseNested(templateFolder: string, ask: Ask | undefined)
   const folder = resolve(templateFolder, path);
   if (path === '' || !folder.startsWith(resolve(templateFolder) + sep))
     throw templateInvalid(contextFile, `${JSON.stringify(path)} is not a folder of this repository`);
-  return chooseNested(folder, ask);
+  return folder;
 }
 
 function nestedOf(

@@ -66,12 +66,21 @@ export const pathRefused = (name: string, rendered: string): TilthError =>
     'Correct the answer that this name is made of.',
   );
 
-export const hooksNotTrusted = (hooks: readonly string[]): TilthError =>
+export const hooksNotTrusted = (
+  files: readonly string[],
+  extensions: readonly string[],
+  wasAsked: boolean,
+): TilthError =>
   new TilthError(
     'TEMPLATE_HOOKS_NOT_TRUSTED',
     400,
-    `The template wants to run code of its own (${hooks.join(', ')}), and there is no terminal to ask you.`,
-    'Read the hooks, then add --accept-hooks yes, or go without them: --accept-hooks no',
+    wasAsked
+      ? `The template can't be rendered without its own Python code (${extensions.join(', ')}), which you declined.`
+      : `The template wants to run code of its own (${files.join(', ')}), and there is no terminal to ask you.`,
+    extensions.length > 0
+      ? "Read the code, then add --accept-hooks yes; without it this template can't be rendered."
+      : 'Read the hooks, then add --accept-hooks yes, or go without them: --accept-hooks no',
+    { details: { files } },
   );
 
 export const hookFailed = (hook: string, reason: string): TilthError =>
