@@ -13,6 +13,8 @@ import { readReplay, saveReplay, type UserConfig } from './template/user-config.
 
 export interface StartRequest {
   readonly source: Omit<SourceRequest, 'abbreviations'>;
+  /** the template when it was opened already; it stays open */
+  readonly opened?: TemplateSource | undefined;
   readonly config: UserConfig;
   readonly outputFolder: string;
   readonly answers: ReadonlyMap<string, Value>;
@@ -43,10 +45,9 @@ export interface StartedProject {
 
 /** A project from a template: rendered, a git repository with its first commit, its environment installed. */
 export async function startProject(request: StartRequest): Promise<StartedProject> {
-  const source = await openTemplate({
-    ...request.source,
-    abbreviations: request.config.abbreviations,
-  });
+  const source =
+    request.opened ??
+    (await openTemplate({ ...request.source, abbreviations: request.config.abbreviations }));
   const temporary: string[] = [];
   try {
     const chosen = await chooseTemplate(source, source.folder, source.folder, request);
@@ -112,7 +113,7 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
       environment,
     };
   } finally {
-    source.close();
+    if (request.opened === undefined) source.close();
     for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -10,16 +10,34 @@ import { answerRefused, templateInvalid, templateUndefined } from './template-er
 /** The variables of a template in the order of its cookiecutter.json. */
 export type Context = Map<string, Value>;
 
+/** What a question is about, for who answers by name or wants to correct an earlier answer. */
+export interface Asked {
+  /** the variable; `templates` for the choice among several templates */
+  readonly name: string;
+  /** the values behind the labels of a choice */
+  readonly options?: readonly Value[];
+  /** whether an earlier question can be asked again: throw GoBack for that */
+  readonly canGoBack: boolean;
+  /** what the user answered before going back; stands in the place of the default */
+  readonly before?: Value | undefined;
+}
+
 /** How the user is asked; without one every default is taken. */
 export interface Ask {
-  text(question: string, otherwise: string): Promise<string>;
-  yesNo(question: string, otherwise: boolean): Promise<boolean>;
+  /** @param otherwise the default; null where there is none, and an answer must be given */
+  text(question: string, otherwise: string | null, asked?: Asked): Promise<string>;
+  yesNo(question: string, otherwise: boolean, asked?: Asked): Promise<boolean>;
   /** @returns the position of the chosen one */
-  choice(question: string, labels: readonly string[]): Promise<number>;
-  json(question: string, otherwise: Value): Promise<Value>;
+  choice(question: string, labels: readonly string[], asked?: Asked): Promise<number>;
+  json(question: string, otherwise: Value, asked?: Asked): Promise<Value>;
   /** what is typed is not shown */
   secret?(question: string): Promise<string>;
+  /** the terminal is wanted by someone else now, such as a hook */
+  rest?(): void;
 }
+
+/** Thrown by an `Ask` when the user wants to answer the question before this one again. */
+export class GoBack extends Error {}
 
 export const contextFile = 'cookiecutter.json';
 
@@ -115,72 +133,92 @@ export async function answerAll(
 ): Promise<Context> {
   const prompts = context.get('__prompts__') ?? null;
   context.delete('__prompts__');
-  const answers: Context = new Map();
-  const visible = [...context.keys()].filter((name) => !name.startsWith('_'));
-  let asked = 0;
-  const next = (name: string): string => {
-    asked += 1;
-    return `[${asked}/${visible.length}] ${questionOf(prompts, name)}`;
-  };
-  for (const [name, raw] of context) {
-    const variables = variablesOf(answers);
-    if (name.startsWith('_') && !name.startsWith('__')) {
-      answers.set(name, raw);
+  const entries = [...context];
+  const isRaw = (name: string): boolean => name.startsWith('_') && !name.startsWith('__');
+  const steps = [
+    ...entries.filter(([name, raw]) => name.startsWith('_') || !(raw instanceof Map)),
+    ...entries.filter(([name, raw]) => raw instanceof Map && !isRaw(name)),
+  ];
+  const questions = steps.filter(([name]) => !name.startsWith('_')).map(([name]) => name);
+  const done: [string, Value][] = [];
+  const askedAt: number[] = [];
+  const before = new Map<string, Value>();
+  while (done.length < steps.length) {
+    const [name, raw] = steps[done.length] as [string, Value];
+    if (isRaw(name)) {
+      done.push([name, raw]);
       continue;
     }
     try {
-      if (name.startsWith('__')) answers.set(name, await renderValue(raw, engine, variables));
-      else if (Array.isArray(raw))
-        answers.set(name, await chooseOne(name, raw, prompts, next, engine, variables, ask));
-      else if (typeof raw === 'boolean') {
-        answers.set(name, ask === undefined ? raw : await ask.yesNo(next(name), raw));
-      } else if (!(raw instanceof Map)) {
-        const value = await renderValue(raw, engine, variables);
-        answers.set(
-          name,
-          ask === undefined ? value : await ask.text(next(name), value === null ? '' : str(value)),
-        );
+      const variables = variablesOf(new Map(done));
+      if (ask === undefined || name.startsWith('__')) {
+        done.push([name, await defaultOf(name, raw, engine, variables)]);
+        continue;
       }
-    } catch (thrown) {
-      throw named(name, thrown, context);
-    }
-  }
-  for (const [name, raw] of context) {
-    if (!(raw instanceof Map) || (name.startsWith('_') && !name.startsWith('__'))) continue;
-    try {
-      const value = await renderValue(raw, engine, variablesOf(answers));
-      answers.set(
-        name,
-        ask === undefined || name.startsWith('__') ? value : await ask.json(next(name), value),
+      const question = `[${questions.indexOf(name) + 1}/${questions.length}] ${questionOf(prompts, name)}`;
+      const about = { name, canGoBack: askedAt.length > 0, before: before.get(name) };
+      const { answer, isDefault } = await askOne(ask, question, raw, prompts, about, (value) =>
+        renderValue(value, engine, variables),
       );
+      if (isDefault) before.delete(name);
+      else before.set(name, answer);
+      askedAt.push(done.length);
+      done.push([name, answer]);
     } catch (thrown) {
-      throw named(name, thrown, context);
+      if (!(thrown instanceof GoBack)) throw named(name, thrown, context);
+      done.length = askedAt.pop() ?? done.length;
     }
   }
+  const answers = new Map(done);
   // the order of cookiecutter.json, whatever the order of answering was
-  return new Map([...context.keys()].map((name) => [name, answers.get(name) ?? null]));
+  return new Map(entries.map(([name]) => [name, answers.get(name) ?? null]));
 }
 
-async function chooseOne(
+async function defaultOf(
   name: string,
-  raw: readonly Value[],
-  prompts: Value,
-  next: (name: string) => string,
+  raw: Value,
   engine: TemplateEngine,
   variables: Variables,
-  ask: Ask | undefined,
 ): Promise<Value> {
-  const options: Value[] = [];
-  for (const option of raw) options.push(await renderValue(option, engine, variables));
+  const rendered = await renderValue(raw, engine, variables);
+  return Array.isArray(rendered) && !name.startsWith('__') ? firstChoice(name, rendered) : rendered;
+}
+
+function firstChoice(name: string, options: readonly Value[]): Value {
   const [first] = options;
   if (first === undefined) throw templateInvalid(contextFile, `the list of choices of ${name} is empty`);
-  if (ask === undefined) return first;
-  const labels = prompts instanceof Map ? prompts.get(name) : undefined;
-  const shown = options.map((option) => {
-    const label = labels instanceof Map ? labels.get(option) : undefined;
-    return plain(label ?? option);
-  });
-  return options[await ask.choice(next(name), shown)] ?? first;
+  return first;
+}
+
+async function askOne(
+  ask: Ask,
+  question: string,
+  raw: Value,
+  prompts: Value,
+  about: Asked,
+  rendered: (raw: Value) => Promise<Value>,
+): Promise<{ answer: Value; isDefault: boolean }> {
+  if (typeof raw === 'boolean') {
+    const answer = await ask.yesNo(question, raw, about);
+    return { answer, isDefault: answer === raw };
+  }
+  const value = await rendered(raw);
+  if (Array.isArray(value)) {
+    const first = firstChoice(about.name, value);
+    const labels = prompts instanceof Map ? prompts.get(about.name) : undefined;
+    const shown = value.map((option) => {
+      const label = labels instanceof Map ? labels.get(option) : undefined;
+      return plain(label ?? option);
+    });
+    const position = await ask.choice(question, shown, { ...about, options: value });
+    return { answer: value[position] ?? first, isDefault: position === 0 };
+  }
+  if (value instanceof Map) {
+    const answer = await ask.json(question, value, about);
+    return { answer, isDefault: answer === value };
+  }
+  const answer = await ask.text(question, value === null ? null : str(value), about);
+  return { answer, isDefault: answer === value };
 }
 
 function questionOf(prompts: Value, name: string): string {

@@ -229,7 +229,7 @@ test('asked questions follow the order of the file, count themselves and show th
       ask: {
         text: (question, otherwise) => {
           asked.push(`${question} (${otherwise})`);
-          return Promise.resolve(question.endsWith('called?') ? 'My Thing' : otherwise);
+          return Promise.resolve(question.endsWith('called?') ? 'My Thing' : (otherwise ?? ''));
         },
         yesNo: (question, otherwise) => {
           asked.push(`${question} (${otherwise})`);
@@ -251,7 +251,7 @@ test('asked questions follow the order of the file, count themselves and show th
       '[3/9] Which licence? MIT, short / Apache-2.0 / My Thing licence',
       '[4/9] use_docker (true)',
       '[5/9] use_docs (false)',
-      '[6/9] empty ()',
+      '[6/9] empty (null)',
       '[7/9] number (3)',
       '[8/9] share (1.0)',
       '[9/9] ports',
