@@ -13,6 +13,8 @@ interface ProgramOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** each line of both outputs as it comes */
   readonly onLine?: ((line: string) => void) | undefined;
+  /** ends the program */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Runs a program to its end without a shell. A status that isn't 0 is an answer, not an exception. */
@@ -25,6 +27,7 @@ export function runProgram(
     const child = spawn(program, args, {
       cwd: options.folder,
       env: options.environment ?? process.env,
+      signal: options.signal,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const output: string[] = [];

@@ -1,21 +1,5 @@
 import { TilthError } from '../../platform/errors.ts';
 
-export const templateNotFound = (source: string, looked: readonly string[]): TilthError =>
-  new TilthError(
-    'TEMPLATE_NOT_FOUND',
-    404,
-    `No template was found at ${source}; looked for cookiecutter.json in ${looked.join(', ')}.`,
-    'Give a folder, a git address, gh:owner/name or a .zip file; without one you get ours.',
-  );
-
-export const templateNotFetched = (source: string, output: string): TilthError =>
-  new TilthError(
-    'TEMPLATE_NOT_FETCHED',
-    502,
-    `The template ${source} could not be fetched: ${output}`,
-    'Check the address and the branch, and that git reaches it: git ls-remote ADDRESS',
-  );
-
 export const templateInvalid = (where: string, reason: string, cause?: unknown): TilthError =>
   new TilthError(
     'TEMPLATE_INVALID',

@@ -1,12 +1,18 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join, resolve, sep } from 'node:path';
-import { messageOf } from '../../platform/errors.ts';
+import { statSync } from 'node:fs';
+import { basename, isAbsolute, join, resolve, sep } from 'node:path';
+import { homedir } from 'node:os';
 import { packagePath, version } from '../../platform/package-root.ts';
 import { runProgram } from '../project/programs.ts';
-import { contextFile } from './context.ts';
-import { templateNotFetched, templateNotFound } from './template-errors.ts';
-import { unzip } from './zip-archive.ts';
+import { contextFile, type Ask } from './context.ts';
+import { readHead } from './git-head.ts';
+import {
+  expandAbbreviation,
+  isRepositoryAddress,
+  isZipName,
+  repositoryOf,
+  withoutSecret,
+} from './repository-address.ts';
+import { templateNotFound } from './source-errors.ts';
 
 /** A template on this machine, wherever it came from. */
 export interface TemplateSource {
@@ -19,7 +25,7 @@ export interface TemplateSource {
   readonly commit: string | null;
   /** git work tree on this machine with the template's whole history */
   readonly repository: string | undefined;
-  /** removes what was fetched */
+  /** removes what was fetched for this use alone; a clone in the user's folder stays */
   close(): void;
 }
 
@@ -29,99 +35,127 @@ export interface SourceRequest {
   readonly checkout?: string | undefined;
   /** folder inside the repository */
   readonly directory?: string | undefined;
+  /** where clones and archives are kept; ~/.cookiecutters unless the user's settings name another */
+  readonly cookiecuttersFolder?: string | undefined;
+  /** of a protected archive; COOKIECUTTER_REPO_PASSWORD unless given */
+  readonly password?: string | undefined;
+  /** without it, what was fetched before is brought up to date unasked */
+  readonly ask?: Pick<Ask, 'yesNo' | 'secret'> | undefined;
+  /** how far a long fetch is */
+  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 export const ownTemplate = 'tilth:ml-project';
 
 /**
- * Finds or fetches a template: `tilth:NAME` (ours), a folder, a git address or abbreviation, a local .zip.
+ * Finds or fetches a template: `tilth:NAME` (ours), a folder, a git or Mercurial address or abbreviation, a .zip here or at an
+ * address, the name of one that was fetched before.
  *
- * @throws TEMPLATE_NOT_FOUND, TEMPLATE_NOT_FETCHED
+ * @throws TEMPLATE_NOT_FOUND, TEMPLATE_REPOSITORY_NOT_FOUND, TEMPLATE_CHECKOUT_NOT_FOUND, TEMPLATE_NOT_FETCHED,
+ *   TEMPLATE_ARCHIVE_REFUSED, TEMPLATE_ADDRESS_REFUSED
  */
 export async function openTemplate(request: SourceRequest): Promise<TemplateSource> {
-  const address = expand(request.template, request.abbreviations);
-  if (address.startsWith('tilth:')) {
-    const folder = packagePath('templates', basename(address.slice('tilth:'.length)));
-    // our templates change with the package, so its version is what a project remembers
-    return found(request, folder, address, `v${version}`, undefined, () => undefined);
-  }
-  if (address.toLowerCase().endsWith('.zip') && !isRepository(address)) return fromZip(request, address);
-  if (isRepository(address)) return fromGit(request, address);
-  const folder = resolve(address);
-  const head = existsSync(folder)
-    ? await runProgram('git', ['-C', folder, 'rev-parse', '--show-toplevel', 'HEAD'])
-    : undefined;
-  const [top, commit] = head?.status === 0 ? head.output.split('\n') : [];
-  return found(request, folder, folder, commit ?? null, top, () => undefined);
+  const template = expandAbbreviation(request.template, request.abbreviations);
+  if (template.startsWith('tilth:')) return openOwn(request, template);
+  if (isZipName(template)) return openZipped(request, template);
+  if (isRepositoryAddress(template)) return openCloned(request, template);
+  return openFolder(request, template);
 }
 
-function expand(template: string, abbreviations: Readonly<Record<string, string>>): string {
-  if (Object.hasOwn(abbreviations, template)) return abbreviations[template] ?? template;
-  const [prefix = '', ...rest] = template.split(':');
-  const pattern = rest.length > 0 && Object.hasOwn(abbreviations, prefix) ? abbreviations[prefix] : undefined;
-  return pattern === undefined ? template : pattern.replace('{0}', () => rest.join(':'));
+const noClose = (): void => undefined;
+
+function openOwn(request: SourceRequest, template: string): TemplateSource {
+  const folder = packagePath('templates', basename(template.slice('tilth:'.length)));
+  const { found } = search(request, template, [folder], true);
+  // our templates change with the package, so its version is what a project remembers
+  return { ...named(found), template, commit: `v${version}`, repository: undefined, close: noClose };
 }
 
-/** The addresses that cookiecutter takes for repositories. */
-const isRepository = (address: string): boolean =>
-  /^(?:(?:git\+)?(?:git|ssh|file|https?):(?:\/\/)?|[\w.-]+@[\w.-]+)/.test(address);
-
-async function fromGit(request: SourceRequest, address: string): Promise<TemplateSource> {
-  const { checkout } = request;
-  if (checkout?.startsWith('-') === true)
-    throw templateNotFetched(address, `${checkout} is not a branch, tag or commit`);
-  const url = address.replace(/^git\+/, '').replace(/\/$/, '');
-  const folder = mkdtempSync(join(tmpdir(), 'tilth-template-'));
-  const close = (): void => rmSync(folder, { recursive: true, force: true });
-  const name =
-    basename(url)
-      .split(':')
-      .at(-1)
-      ?.replace(/\.git$/, '') ?? 'template';
-  const into = join(folder, name);
-  const environment = {
-    ...process.env,
-    GIT_ALLOW_PROTOCOL: 'https:http:ssh:git:file',
-    GIT_TERMINAL_PROMPT: process.stdin.isTTY ? '1' : '0',
+async function openZipped(request: SourceRequest, template: string): Promise<TemplateSource> {
+  const { openZip } = await import('./zip-template.ts');
+  const unpacked = await openZip({
+    ...request,
+    template,
+    cookiecuttersFolder: keptIn(request),
+    password: request.password ?? process.env['COOKIECUTTER_REPO_PASSWORD'],
+  });
+  const { found } = search(request, template, [unpacked.folder], true, unpacked.close);
+  return {
+    ...named(found),
+    template: unpacked.template,
+    commit: null,
+    repository: undefined,
+    close: unpacked.close,
   };
-  const git = async (...args: string[]): Promise<string> => {
-    const result = await runProgram('git', args, { environment });
-    if (result.status === 0) return result.output.trim();
-    close();
-    throw templateNotFetched(address, result.errorOutput.trim());
+}
+
+async function openCloned(request: SourceRequest, template: string): Promise<TemplateSource> {
+  const { openClone } = await import('./clone-template.ts');
+  const repository = repositoryOf(template);
+  const clone = await openClone({ ...request, repository, cookiecuttersFolder: keptIn(request) });
+  const { found } = search(request, template, [clone.folder], true, clone.close);
+  const isGit = repository.kind === 'git';
+  return {
+    ...named(found),
+    template: `${isGit ? '' : 'hg+'}${withoutSecret(repository.address)}`,
+    commit: clone.commit,
+    repository: isGit ? clone.folder : undefined,
+    close: clone.close,
   };
-  await git('clone', '--quiet', '--', url, into);
-  if (checkout !== undefined) await git('-C', into, 'checkout', '--quiet', checkout, '--');
-  const commit = await git('-C', into, 'rev-parse', 'HEAD');
-  return found(request, into, url, commit, into, close);
 }
 
-function fromZip(request: SourceRequest, address: string): TemplateSource {
-  const folder = mkdtempSync(join(tmpdir(), 'tilth-template-'));
-  const close = (): void => rmSync(folder, { recursive: true, force: true });
-  try {
-    const [first] = unzip(resolve(address), folder);
-    if (first?.endsWith('/') !== true) throw new Error('its first entry is not a folder');
-    return found(request, join(folder, first), resolve(address), null, undefined, close);
-  } catch (cause) {
-    close();
-    throw templateNotFetched(address, messageOf(cause));
-  }
+async function openFolder(request: SourceRequest, template: string): Promise<TemplateSource> {
+  const kept = joined(keptIn(request), template);
+  const { found, root } = search(request, template, [template, kept], false);
+  const head = await readHead(found);
+  const isKept = resolve(root) === resolve(kept) && head?.workTree === resolve(kept);
+  return {
+    ...named(found),
+    template: (isKept ? await originOf(kept) : undefined) ?? resolve(root),
+    commit: head?.commit ?? null,
+    repository: head?.workTree,
+    close: noClose,
+  };
 }
 
-function found(
-  request: SourceRequest,
-  root: string,
+/** Others don't have this machine's clone, but they have the address it was made from. */
+async function originOf(clone: string): Promise<string | undefined> {
+  const origin = await runProgram('git', ['-C', clone, 'config', '--get', 'remote.origin.url']);
+  return origin.status === 0 && origin.output !== '' ? withoutSecret(origin.output) : undefined;
+}
+
+/**
+ * The first of `roots` that has a template, below `directory` if that is given.
+ *
+ * @param staysInside refuses a `directory` that leads out of what was fetched
+ * @throws TEMPLATE_NOT_FOUND, after `close`
+ */
+function search(
+  { directory }: SourceRequest,
   template: string,
-  commit: string | null,
-  repository: string | undefined,
-  close: () => void,
-): TemplateSource {
-  const folder = resolve(root, request.directory ?? '.');
-  const isInside = folder === resolve(root) || folder.startsWith(resolve(root) + sep);
-  if (!isInside || !existsSync(join(folder, contextFile))) {
-    close();
-    throw templateNotFound(request.template, [folder]);
+  roots: readonly string[],
+  staysInside: boolean,
+  close: () => void = noClose,
+): { found: string; root: string } {
+  const looked: string[] = [];
+  for (const root of roots) {
+    const folder = directory === undefined || directory === '' ? root : joined(root, directory);
+    looked.push(folder);
+    const isInside = `${resolve(folder)}${sep}`.startsWith(`${resolve(root)}${sep}`);
+    const isTemplate = statSync(join(folder, contextFile), { throwIfNoEntry: false })?.isFile() === true;
+    if (isTemplate && (isInside || !staysInside)) return { found: resolve(folder), root };
   }
-  return { folder, name: basename(folder), template, commit, repository, close };
+  close();
+  throw templateNotFound(withoutSecret(template), looked);
+}
+
+const named = (folder: string): { folder: string; name: string } => ({ folder, name: basename(folder) });
+
+const keptIn = ({ cookiecuttersFolder }: SourceRequest): string =>
+  cookiecuttersFolder ?? join(homedir(), '.cookiecutters/');
+
+/** As Python joins paths: a second one that is absolute replaces the first. */
+function joined(first: string, second: string): string {
+  if (isAbsolute(second)) return second;
+  return first === '' || first.endsWith('/') ? first + second : `${first}/${second}`;
 }

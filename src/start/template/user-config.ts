@@ -1,15 +1,19 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { TilthError, messageOf } from '../../platform/errors.ts';
+import { dirname, join } from 'node:path';
+import { TextDecoder } from 'node:util';
+import { messageOf } from '../../platform/errors.ts';
 import { parseJson, type Context } from './context.ts';
-import { dumpJson, fromJson, str, type Value } from './jinja/values.ts';
+import { dumpJson, str, type Value } from './jinja/values.ts';
+import { configRefused, replayMissing } from './source-errors.ts';
 
 /** What cookiecutter reads from the user's own settings. */
 export interface UserConfig {
   readonly defaults: ReadonlyMap<string, Value>;
   /** `gh` → an address with `{0}` for the rest */
   readonly abbreviations: Readonly<Record<string, string>>;
+  /** where clones and archives are kept */
+  readonly cookiecuttersFolder: string;
   readonly replayFolder: string;
 }
 
@@ -28,51 +32,106 @@ export async function readUserConfig(flags: {
   configFile?: string | undefined;
   defaultConfig?: boolean | undefined;
 }): Promise<UserConfig> {
-  const empty: UserConfig = {
+  const standard: UserConfig = {
     defaults: new Map(),
     abbreviations: builtIn,
-    replayFolder: join(homedir(), '.cookiecutter_replay'),
+    cookiecuttersFolder: join(homedir(), '.cookiecutters/'),
+    replayFolder: join(homedir(), '.cookiecutter_replay/'),
   };
-  if (flags.defaultConfig === true) return empty;
-  const named = flags.configFile ?? process.env['COOKIECUTTER_CONFIG'];
+  if (flags.defaultConfig === true) return standard;
+  // an empty --config-file is none, an empty COOKIECUTTER_CONFIG is a file that isn't there
+  const named =
+    flags.configFile === undefined || flags.configFile === ''
+      ? process.env['COOKIECUTTER_CONFIG']
+      : flags.configFile;
   const file = named ?? join(homedir(), '.cookiecutterrc');
-  if (named === undefined && !existsSync(file)) return empty;
-  const { parse } = await import('yaml');
-  let read: unknown;
-  try {
-    read = parse(readFileSync(file, 'utf8')) ?? {};
-    if (typeof read !== 'object' || Array.isArray(read))
-      throw new Error('its top level should be keys and values');
-  } catch (cause) {
-    throw new TilthError(
-      'TEMPLATE_CONFIG_INVALID',
-      400,
-      `The settings ${file} can't be read: ${messageOf(cause)}`,
-      'Correct the file, or add --default-config.',
-      { cause },
-    );
+  if (!existsSync(file)) {
+    if (named === undefined) return standard;
+    throw configRefused(`Config file ${file} does not exist.`, 'Correct the path, or add --default-config.');
   }
-  const config = read as {
-    default_context?: unknown;
-    abbreviations?: Record<string, string>;
-    replay_dir?: string;
+  const config = await readSettings(file);
+  const text = (key: string): string | undefined => {
+    const value = config.get(key);
+    if (value === undefined || typeof value === 'string') return value;
+    throw configRefused(`${key} in ${file} should be a path.`, `Write it as text: ${key}: "~/folder"`);
   };
-  const defaults = fromJson(config.default_context ?? {});
+  const cookiecutters = text('cookiecutters_dir');
+  const replay = text('replay_dir');
   return {
-    defaults: new Map(
-      defaults instanceof Map ? [...defaults].map(([name, value]) => [str(name), value]) : [],
-    ),
-    abbreviations: { ...builtIn, ...config.abbreviations },
-    replayFolder: config.replay_dir === undefined ? empty.replayFolder : expand(config.replay_dir),
+    defaults: entries(config, 'default_context', file),
+    abbreviations: { ...builtIn, ...abbreviationsOf(config, file) },
+    cookiecuttersFolder:
+      cookiecutters === undefined ? standard.cookiecuttersFolder : expandPath(cookiecutters),
+    replayFolder: replay === undefined ? standard.replayFolder : expandPath(replay),
   };
 }
 
-const expand = (path: string): string =>
-  resolve(
-    path
-      .replace(/\$\{?(\w+)\}?/g, (whole, name: string) => process.env[name] ?? whole)
-      .replace(/^~(?=\/|$)/, homedir()),
+async function readSettings(file: string): Promise<Map<string, Value>> {
+  const { parsePythonYaml, withTextKeys } = await import('./python-yaml.ts');
+  let value: Value;
+  try {
+    value = parsePythonYaml(new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file)));
+  } catch (cause) {
+    throw configRefused(
+      `Unable to parse YAML file ${file}.`,
+      `${messageOf(cause)}. Or add --default-config.`,
+      cause,
+    );
+  }
+  const isEmpty = value === null || value === false || value === '' || value === 0;
+  const settings =
+    isEmpty || (Array.isArray(value) && value.length === 0) ? new Map<string, Value>() : withTextKeys(value);
+  if (settings !== undefined) return settings;
+  throw configRefused(
+    `Top-level element of YAML file ${file} should be an object.`,
+    'Write keys and values, for example default_context: and below it author: Your Name',
   );
+}
+
+function entries(config: ReadonlyMap<string, Value>, key: string, file: string): Map<string, Value> {
+  const value = config.get(key) ?? null;
+  if (value === null) return new Map();
+  if (value instanceof Map) return new Map([...value].map(([name, item]) => [str(name), item]));
+  throw configRefused(`${key} in ${file} should be an object.`, `Write keys and values below ${key}:`);
+}
+
+const abbreviationsOf = (config: ReadonlyMap<string, Value>, file: string): Record<string, string> =>
+  Object.fromEntries(
+    [...entries(config, 'abbreviations', file)].map(([name, address]) => {
+      if (typeof address === 'string') return [name, address];
+      throw configRefused(
+        `The abbreviation ${name} in ${file} should be an address.`,
+        `Write it as text: ${name}: https://host/{0}.git`,
+      );
+    }),
+  );
+
+/** `$NAME`, `${NAME}`, `~` and `~user`, as Python expands them; what is unknown stays. */
+export function expandPath(path: string): string {
+  const expanded = path.replace(
+    /\$(?:(\w+)|\{([^}]*)\})/g,
+    (whole, bare: string | undefined, braced: string | undefined) =>
+      process.env[bare ?? braced ?? ''] ?? whole,
+  );
+  const [, user, rest = ''] = /^~([^/]*)(.*)$/s.exec(expanded) ?? [];
+  if (user === undefined) return expanded;
+  const home = user === '' ? homedir() : homeOf(user);
+  if (home === undefined) return expanded;
+  return `${home.replace(/\/+$/, '')}${rest}` || '/';
+}
+
+/** @see passwd(5) */
+function homeOf(user: string): string | undefined {
+  if (!existsSync('/etc/passwd')) return undefined;
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((each) => each.startsWith(`${user}:`));
+  return line?.split(':')[5];
+}
+
+/** Where cookiecutter keeps the answers of a template, by the name of its folder. */
+export const replayFileOf = (replayFolder: string, name: string): string =>
+  join(replayFolder, name.endsWith('.json') ? name : `${name}.json`);
 
 /** Keeps the answers where cookiecutter keeps them, so that either can replay them. */
 export function saveReplay(file: string, answers: Context, defaults: Context): void {
@@ -91,17 +150,17 @@ export function saveReplay(file: string, answers: Context, defaults: Context): v
 /** @throws TEMPLATE_REPLAY_MISSING */
 export function readReplay(file: string): ReadonlyMap<string, Value> {
   try {
-    const document = parseJson(readFileSync(file, 'utf8'));
+    const document = parseJson(readFileSync(replayPath(file), 'utf8'));
     const answers = document instanceof Map ? document.get('cookiecutter') : undefined;
     if (!(answers instanceof Map)) throw new Error('it has no "cookiecutter"');
     return new Map([...answers].map(([name, value]) => [str(name), value]));
   } catch (cause) {
-    throw new TilthError(
-      'TEMPLATE_REPLAY_MISSING',
-      404,
-      `There are no answers to replay in ${file}: ${messageOf(cause)}`,
-      'Start once without --replay.',
-      { cause },
-    );
+    throw replayMissing(file, messageOf(cause), cause);
   }
+}
+
+/** cookiecutter puts .json in the place of whatever ending the name has. */
+function replayPath(file: string): string {
+  if (existsSync(file)) return file;
+  return `${file.replace(/(?<=[^/.][^/]*)\.[^/.]*$/, '')}.json`;
 }
