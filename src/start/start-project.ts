@@ -47,7 +47,13 @@ export interface StartedProject {
 export async function startProject(request: StartRequest): Promise<StartedProject> {
   const source =
     request.opened ??
-    (await openTemplate({ ...request.source, abbreviations: request.config.abbreviations }));
+    (await openTemplate({
+      ...request.source,
+      abbreviations: request.config.abbreviations,
+      cookiecuttersFolder: request.config.cookiecuttersFolder,
+      ask: request.ask,
+      onLine: request.onLine,
+    }));
   const temporary: string[] = [];
   try {
     const chosen = await chooseTemplate(source, source.folder, source.folder, request);

@@ -86,7 +86,11 @@ export interface TemplateProblem {
 export async function describeTemplate(request: DescribeRequest): Promise<TemplateDescription> {
   const source =
     request.opened ??
-    (await openTemplate({ ...request.source, abbreviations: request.config.abbreviations }));
+    (await openTemplate({
+      ...request.source,
+      abbreviations: request.config.abbreviations,
+      cookiecuttersFolder: request.config.cookiecuttersFolder,
+    }));
   const { folder } = source;
   let copy = folder;
   try {
