@@ -6,6 +6,7 @@ interface Group {
 
 const up: Group = { load: async () => (await import('./up-commands.ts')).addUpCommands };
 const start: Group = { load: async () => (await import('../start/start-commands.ts')).addStartCommands };
+const template: Group = { load: async () => (await import('../start/update/update-commands.ts')).addTemplateCommands };
 const project: Group = { load: async () => (await import('../start/project/project-commands.ts')).addProjectCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
 const data: Group = { load: async () => (await import('../develop/data/data-commands.ts')).addDataCommands };
@@ -52,6 +53,7 @@ export const groups = {
   server: up,
   quickstart,
   start,
+  template,
   project,
   data,
   pipeline,

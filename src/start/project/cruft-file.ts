@@ -14,5 +14,8 @@ export interface Origin {
 }
 
 export function writeOrigin(folder: string, origin: Origin): void {
-  writeFileSync(join(folder, cruftFile), `${JSON.stringify(origin, null, 2)}\n`);
+  writeFileSync(join(folder, cruftFile), originText(origin));
 }
+
+/** The file as cruft writes it; keys that cruft or others added stay. */
+export const originText = (origin: Origin): string => `${JSON.stringify(origin, null, 2)}\n`;

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { cruftFile, type Origin } from './cruft-file.ts';
 
-const shape: z.ZodType<Origin> = z.object({
+const shape: z.ZodType<Origin> = z.looseObject({
   template: z.string(),
   commit: z.string().nullable(),
   checkout: z.string().nullable().default(null),
-  context: z.object({ cookiecutter: z.record(z.string(), z.unknown()) }),
+  context: z.looseObject({ cookiecutter: z.record(z.string(), z.unknown()) }),
+  // cruft of old wrote none
   directory: z.string().nullable().default(null),
   skip: z.array(z.string()).optional(),
 });
@@ -20,4 +21,11 @@ export function readOrigin(folder: string): Origin | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** @throws Error that says what is wrong with the text */
+export function parseOrigin(text: string): Origin {
+  const parsed = shape.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  throw new Error(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }

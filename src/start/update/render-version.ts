@@ -1,0 +1,129 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { cruftFile } from '../project/cruft-file.ts';
+import { overwrite, readContext, type Ask, type Context } from '../template/context.ts';
+import { decideHooks } from '../template/hook-trust.ts';
+import { runPrePrompt } from '../template/hooks.ts';
+import { str, type Value } from '../template/jinja/values.ts';
+import { renderTemplate } from '../template/render-template.ts';
+import type { TemplateSource } from '../template/template-source.ts';
+import { messageOf } from '../../platform/errors.ts';
+import { git, ownIndex, type Entry, type ProjectRepository, type Tree } from './git.ts';
+import { answerGone } from './update-errors.ts';
+
+export interface RenderVersion {
+  readonly project: ProjectRepository;
+  readonly source: Pick<TemplateSource, 'template'>;
+  /** the template's folder as it was at `commit` */
+  readonly templateFolder: string;
+  readonly commit: string | null;
+  readonly checkout: string | null;
+  readonly answers: ReadonlyMap<string, Value>;
+  /** the user's own defaults */
+  readonly defaults: ReadonlyMap<string, Value>;
+  readonly hooks: 'yes' | 'ask' | 'no';
+  readonly ask?: Ask | undefined;
+  /** the same for all versions, so that a date in the files is no difference */
+  readonly now: Date;
+  readonly onLine: (line: string) => void;
+}
+
+export interface RenderedVersion {
+  /** as git keeps it, without .cruft.json */
+  readonly tree: Tree;
+  /** every variable with its value */
+  readonly answers: Context;
+}
+
+/**
+ * A template's files as a new project would have them now, hooks included, kept as objects of git.
+ *
+ * @throws what rendering throws; TEMPLATE_HOOKS_NOT_TRUSTED
+ */
+export async function renderVersion(request: RenderVersion): Promise<RenderedVersion> {
+  const { project, templateFolder } = request;
+  const runsHooks = await decideHooks({
+    source: { template: request.source.template, commit: request.commit },
+    folder: templateFolder,
+    choice: request.hooks,
+    ask: request.ask,
+    onLine: request.onLine,
+  });
+  const prepared = runsHooks ? await runPrePrompt(templateFolder) : templateFolder;
+  // one path for all versions: it may be in the files
+  const output = join(project.workspace, 'render');
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(output);
+  try {
+    const rendered = await renderTemplate({
+      templateFolder: prepared,
+      template: request.source.template,
+      checkout: request.checkout ?? undefined,
+      outputFolder: output,
+      defaults: request.defaults,
+      answers: literally(request.answers, readContext(prepared)),
+      runsHooks,
+      now: () => request.now,
+    });
+    removeRepositories(rendered.folder);
+    rmSync(join(rendered.folder, cruftFile), { force: true });
+    return { tree: await addAll(project, rendered.folder), answers: rendered.answers };
+  } finally {
+    if (prepared !== templateFolder) rmSync(dirname(prepared), { recursive: true, force: true });
+  }
+}
+
+/** An answer that is kept is what it is, even where it looks like a template. */
+function literally(answers: ReadonlyMap<string, Value>, context: Context): ReadonlyMap<string, Value> {
+  return new Map(
+    [...answers].map(([name, value]) => {
+      const isText = typeof value === 'string' && !Array.isArray(context.get(name));
+      return [name, isText && /\{[{%#]/.test(value) ? `{{ ${JSON.stringify(value)} }}` : value];
+    }),
+  );
+}
+
+/**
+ * Finds the first answer that a version of the template doesn't take.
+ *
+ * @throws TEMPLATE_ANSWER_GONE
+ */
+export function checkAnswers(templateFolder: string, answers: ReadonlyMap<string, Value>): void {
+  for (const [name, value] of answers) {
+    try {
+      overwrite(readContext(templateFolder), new Map([[name, value]]));
+    } catch (thrown) {
+      throw answerGone(name, str(value), messageOf(thrown));
+    }
+  }
+}
+
+/** A hook may have made the render a repository. */
+function removeRepositories(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.name === '.git') rmSync(path, { recursive: true, force: true });
+    else if (entry.isDirectory()) removeRepositories(path);
+  }
+}
+
+/** Every file of a folder as the project's git would keep it: its filters and line ends apply. */
+async function addAll(project: ProjectRepository, folder: string): Promise<Map<string, Entry>> {
+  const environment = { ...ownIndex(project), GIT_DIR: project.gitFolder, GIT_WORK_TREE: folder };
+  const settings = [
+    'core.sparseCheckout=false',
+    'core.splitIndex=false',
+    'core.fsmonitor=false',
+    'core.safecrlf=false',
+  ];
+  await git(folder, [...settings.flatMap((each) => ['-c', each]), 'add', '--all', '--force', '--', '.'], {
+    environment,
+  });
+  const listed = await git(folder, ['ls-files', '--stage', '-z'], { environment });
+  const tree = new Map<string, Entry>();
+  for (const line of listed.toString().split('\0')) {
+    const match = /^(\d+) ([\da-f]+) 0\t([^]*)$/.exec(line);
+    if (match !== null) tree.set(match[3] ?? '', { mode: match[1] ?? '', oid: match[2] ?? '' });
+  }
+  return tree;
+}

@@ -1,0 +1,212 @@
+import { resolve } from 'node:path';
+import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
+import { exitCodes, note, print, usage } from '../../platform/terminal.ts';
+import type { FileChange, UpdatePlan, UpdateResult } from './update-api.ts';
+
+interface TemplateFlags extends CommonFlags {
+  readonly checkout?: string;
+  readonly acceptHooks: string;
+  readonly configFile?: string;
+  readonly defaultConfig?: boolean;
+}
+
+interface UpdateFlags extends TemplateFlags {
+  readonly input: boolean;
+  readonly dryRun?: boolean;
+  readonly branch?: string;
+  readonly allowConflicts?: boolean;
+  readonly verbose?: boolean;
+  readonly continue?: boolean;
+  readonly abort?: boolean;
+}
+
+export const addTemplateCommands: AddCommands = (program) => {
+  const template = program
+    .command('template')
+    .description('what a project has from its template, and its newer versions');
+  const withTemplateFlags = (command: ReturnType<typeof template.command>): typeof command =>
+    withCommonFlags(command)
+      .option(
+        '-c, --checkout <ref>',
+        "branch, tag or commit of the template; the project's own, else the default branch",
+      )
+      .option('--accept-hooks <yes|ask|no>', "whether the template's own scripts may run", 'ask')
+      .option('--config-file <file>', "cookiecutter's settings (COOKIECUTTER_CONFIG, ~/.cookiecutterrc)")
+      .option('--default-config', 'read no settings');
+
+  withTemplateFlags(template.command('update [project] [answers...]'))
+    .description("merge what changed in the template into the project, keeping the project's own changes")
+    .usage('[options] [PROJECT] [key=value ...]')
+    .option('--no-input', 'ask nothing: new variables get their defaults')
+    .option('-n, --dry-run', 'only say what would change, file by file')
+    .option('--branch <name>', 'commit the result on a new branch and leave the work tree alone')
+    .option('--allow-conflicts', 'with --branch: commit even with conflict markers in the files')
+    .option('-v, --verbose', 'show the differences line by line')
+    .option('--continue', 'complete an update that was interrupted')
+    .option('--abort', 'take back an update that was interrupted')
+    .action(update);
+};
+
+async function update(first: string | undefined, rest: readonly string[], flags: UpdateFlags): Promise<void> {
+  const { folder, answers } = projectAndAnswers(first, rest);
+  const [
+    { prepareUpdate },
+    { applyUpdate, commitUpdate, recoverUpdate },
+    { gitFolderOf },
+    { readUserConfig },
+  ] = await Promise.all([
+    import('./plan-update.ts'),
+    import('./apply-update.ts'),
+    import('./git.ts'),
+    import('../template/user-config.ts'),
+  ]);
+  if (flags.dryRun !== true) {
+    const recovery = recoverUpdate(await gitFolderOf(folder), flags.abort === true ? 'back' : 'on');
+    if (recovery === 'completed') note('An earlier update had been interrupted; it is complete now.');
+    if (recovery === 'taken-back')
+      note('An earlier update had been interrupted; the project is as it was before it.');
+    if (flags.abort === true || flags.continue === true) {
+      print(flags, { recovery }, () =>
+        recovery === 'none' ? 'No update was interrupted.' : `The update is ${recovery.replace('-', ' ')}.`,
+      );
+      return;
+    }
+  }
+  const ask =
+    flags.input && process.stdin.isTTY && process.stderr.isTTY
+      ? (await import('../terminal-prompts.ts')).terminalPrompts()
+      : undefined;
+  try {
+    const prepared = await prepareUpdate({
+      folder,
+      checkout: flags.checkout,
+      answers,
+      target: flags.branch === undefined ? 'work-tree' : 'branch',
+      config: await readUserConfig(flags),
+      hooks: hooksOf(flags),
+      ask,
+      onLine: note,
+    });
+    try {
+      if (flags.dryRun === true) {
+        print(flags, prepared.plan, (plan) => planLines(plan, flags.verbose === true));
+        process.exitCode = prepared.plan.conflictCount > 0 ? exitCodes.usage : exitCodes.yes;
+        return;
+      }
+      const result =
+        flags.branch === undefined
+          ? await applyUpdate(prepared)
+          : await commitUpdate(prepared, flags.branch, flags.allowConflicts === true);
+      print(flags, result, (done) => resultLines(done, flags));
+      if (result.outcome === 'conflicts') process.exitCode = exitCodes.usage;
+    } finally {
+      prepared.close();
+    }
+  } finally {
+    ask?.close();
+  }
+}
+
+const isAnswer = (word: string): boolean => /^[A-Za-z_]\w*=/.test(word);
+
+function projectAndAnswers(
+  first: string | undefined,
+  rest: readonly string[],
+): { folder: string; answers: Map<string, string> } {
+  const hasFolder = first !== undefined && !isAnswer(first);
+  const words = first === undefined || hasFolder ? rest : [first, ...rest];
+  const wrong = words.find((word) => !isAnswer(word));
+  if (wrong !== undefined)
+    throw usage(`${JSON.stringify(wrong)} is not an answer.`, 'Give answers as key=value, after the folder.');
+  return {
+    folder: resolve(hasFolder ? first : '.'),
+    answers: new Map(
+      words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
+    ),
+  };
+}
+
+function hooksOf(flags: TemplateFlags): 'yes' | 'ask' | 'no' {
+  const { acceptHooks: hooks } = flags;
+  if (hooks !== 'yes' && hooks !== 'ask' && hooks !== 'no')
+    throw usage(`--accept-hooks takes yes, ask or no, not ${hooks}.`);
+  return hooks;
+}
+
+const short = (commit: string | null): string => commit?.slice(0, 9) ?? 'no commit';
+
+const conflictWords = {
+  content: 'both sides changed it',
+  'both-added': 'both sides have a new file of that name',
+  'deleted-by-you': 'you deleted it, the template changed it',
+  'deleted-by-template': 'the template deleted it, you changed it',
+  place: 'both sides moved it, or one has a folder there',
+  'in-the-way': "a file that git doesn't track is in its place, and is left alone",
+} as const;
+
+const keptWords = {
+  'already-there': 'you have it already',
+  skipped: 'left out by skip',
+  ignored: 'git ignores it',
+  yours: 'your version stays',
+} as const;
+
+function changeLine(change: FileChange): string {
+  const name = change.from === undefined ? change.path : `${change.from} → ${change.path}`;
+  const why =
+    change.conflict !== undefined
+      ? ` (${conflictWords[change.conflict]})`
+      : change.kept !== undefined
+        ? ` (${keptWords[change.kept]})`
+        : '';
+  return `  ${change.kind.padEnd(8)}  ${name}${why}`;
+}
+
+function planLines(plan: UpdatePlan, isVerbose: boolean): string[] {
+  if (plan.isUpToDate)
+    return [`Nothing to do: the project is at ${short(plan.to)}, the newest of ${plan.template}`];
+  const shown = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+  const lines = [`${plan.template}: ${short(plan.from)} → ${short(plan.to)}`];
+  for (const commit of plan.commits) lines.push(`  ${short(commit.commit)} ${commit.subject}`);
+  if (plan.base === 'project')
+    lines.push("The template's old commit is gone; the project's own first commit stands in for it.");
+  for (const { name, value } of plan.variables.added) lines.push(`new answer: ${name} = ${shown(value)}`);
+  for (const { name, before, after } of plan.variables.changed)
+    lines.push(`changed answer: ${name} = ${shown(after)} (was ${shown(before)})`);
+  if (plan.variables.removed.length > 0)
+    lines.push(`no longer asked for: ${plan.variables.removed.join(', ')}`);
+  lines.push(plan.changes.length === 0 ? 'No file of the project changes.' : `${plan.changes.length} files:`);
+  for (const change of plan.changes) {
+    lines.push(changeLine(change));
+    if (isVerbose && change.diff !== '') lines.push(change.diff.trimEnd());
+  }
+  if (plan.blockedBy.length > 0)
+    lines.push(
+      `Uncommitted changes would be in the way: ${plan.blockedBy.join(', ')}. Commit or stash them first, or use --branch.`,
+    );
+  return lines;
+}
+
+function resultLines(result: UpdateResult, flags: UpdateFlags): string[] {
+  const lines = planLines(result, flags.verbose === true);
+  if (result.outcome === 'up-to-date') return lines;
+  if (flags.branch !== undefined && result.commit === undefined) {
+    return [
+      ...lines,
+      `${result.conflictCount} conflicts, so nothing was made. Update the work tree to solve them (without --branch), or add --allow-conflicts.`,
+    ];
+  }
+  if (result.branch !== undefined) {
+    lines.push(
+      `Committed as ${short(result.commit ?? null)} on the branch ${result.branch}; push it with: git push -u origin ${result.branch}`,
+    );
+  } else if (result.outcome === 'conflicts') {
+    lines.push(
+      `${result.conflictCount} conflicts: solve them (git status, git mergetool), git add each file, then git commit. Back to before: git reset --merge`,
+    );
+  } else
+    lines.push(
+      'The changes are staged. Look at them with git diff --cached, then: git commit -m "Update from the template"',
+    );
+  return lines;
+}
