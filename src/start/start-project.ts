@@ -67,7 +67,8 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
         : readReplay(request.replay === true ? replayFile : request.replay);
     const rendering: RenderRequest = {
       templateFolder,
-      template: source.template,
+      // as the user named it; one of several templates goes by its own folder, as with cookiecutter
+      template: chosen.original === source.folder ? request.source.template : chosen.original,
       checkout: request.source.checkout,
       outputFolder: request.outputFolder,
       defaults: request.config.defaults,

@@ -6,13 +6,13 @@ export type Variables = ReadonlyMap<string, Value>;
 export interface EngineOptions {
   /** folder with cookiecutter.json; extensions of the template are looked for there */
   readonly templateFolder: string;
-  /** where `include` looks, first one first */
-  readonly includeFolders: readonly string[];
   /** `_extensions` of the template */
   readonly extensions: readonly string[];
   /** `_jinja2_env_vars` of the template */
   readonly environment: ReadonlyMap<string, Value>;
-  readonly now?: () => Date;
+  /** `python`: everything is rendered by Jinja2 itself, in the user's Python */
+  readonly engine?: 'own' | 'python' | undefined;
+  readonly now?: (() => Date) | undefined;
   /** the Python to ask where our engine isn't sure; TILTH_PYTHON, else python3 */
-  readonly python?: string;
+  readonly python?: string | undefined;
 }

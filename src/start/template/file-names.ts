@@ -19,14 +19,24 @@ export function matchesPattern(path: string, pattern: string): boolean {
   return new RegExp(`^(?:${source})$`).test(path);
 }
 
-/** The kind of line end a file begins with, as Python's text reader finds it in the first part of the file. */
-export function lineEnd(text: string): '\n' | '\r' | '\r\n' {
-  for (let from = 0; from < text.length; from += 8192) {
-    const part = text.slice(0, from + 8192);
-    const hasReturn = /\r(?!\n)/.test(part);
-    if (/(?<!\r)\n/.test(part)) return hasReturn ? '\r' : '\n';
-    if (hasReturn) return '\r';
-    if (part.includes('\r\n')) return '\r\n';
+/** The kind of line end a file begins with, as Python's text reader finds it: in pieces, until the first line is whole. */
+export function lineEnd(content: Uint8Array): '\n' | '\r' | '\r\n' {
+  const pieceSize = 8192;
+  let isHeld = false;
+  for (let from = 0; from < content.length; from += pieceSize) {
+    const piece = content.subarray(from, from + pieceSize);
+    const isLast = from + pieceSize >= content.length;
+    const seen = { '\n': false, '\r': false, '\r\n': false };
+    for (const byte of piece) {
+      if (byte === 10) seen[isHeld ? '\r\n' : '\n'] = true;
+      else if (isHeld) seen['\r'] = true;
+      isHeld = byte === 13;
+    }
+    // a return at the end of a piece may have its newline in the next one
+    if (isHeld && isLast) seen['\r'] = true;
+    if (seen['\r']) return '\r';
+    if (seen['\n']) return '\n';
+    if (seen['\r\n']) return '\r\n';
   }
   return '\n';
 }

@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { TilthError } from '../../platform/errors.ts';
 import type { EngineOptions, Variables } from './engine-options.ts';
 import { TemplateFault, UndefinedUsed } from './jinja/faults.ts';
-import { dumpJson, type Value } from './jinja/values.ts';
+import { OrderedDict, dumpJson, type Value } from './jinja/values.ts';
 import { templateNeedsPython } from './template-errors.ts';
 
 /** The real Jinja2, in a Python of the user's, asked line by line. */
 export interface PythonEngine {
-  render(template: string, variables: Variables): Promise<string>;
+  /** @param root folder it is rendered in and may include from; undefined: where we are, with no includes */
+  render(template: string, variables: Variables, root: string | undefined): Promise<string>;
   close(): void;
 }
 
@@ -20,11 +22,11 @@ interface Answer {
 }
 
 /**
- * What runs there. With cookiecutter installed its own environment is used, so its extensions are the original ones;
- * with Jinja2 alone the plain helpers are added.
+ * What runs there: cookiecutter's own environment. A template that stands alone has no loader and is rendered where
+ * the user is; one of the template's folder is rendered in that folder, which extensions look at.
  */
 const worker = String.raw`
-import json, sys
+import json, os, sys
 from collections import OrderedDict
 
 lines, answers = sys.stdin, sys.stdout
@@ -34,43 +36,42 @@ def answer(**what):
     answers.write(json.dumps(what) + "\n")
     answers.flush()
 
-def environment(setup):
-    sys.path.append(setup["folder"])
-    options = dict(setup["environment"])
-    options.setdefault("keep_trailing_newline", True)
-    from jinja2 import FileSystemLoader
-    try:
-        from cookiecutter.environment import StrictEnvironment
-        made = StrictEnvironment(context={"cookiecutter": {"_extensions": setup["extensions"]}}, **options)
-    except ImportError:
-        from jinja2 import Environment, StrictUndefined
-        made = Environment(undefined=StrictUndefined, extensions=setup["extensions"], **options)
-        made.filters["jsonify"] = lambda value, indent=4: json.dumps(value, sort_keys=True, indent=indent)
-        import secrets, string, uuid
-        made.globals["uuid4"] = lambda: str(uuid.uuid4())
-        made.globals["random_ascii_string"] = lambda length, punctuation=False: "".join(
-            secrets.choice(string.ascii_letters + (string.punctuation if punctuation else "")) for _ in range(length))
-        try:
-            from slugify import slugify
-            made.filters["slugify"] = slugify
-        except ImportError:
-            pass
-    made.loader = FileSystemLoader(setup["includes"])
-    return made
+def values(pairs):
+    return OrderedDict(pairs[0][1]) if len(pairs) == 1 and pairs[0][0] == "\0ordered" else dict(pairs)
 
+def asked(line):
+    return json.loads(line, object_pairs_hook=values)
+
+setup = asked(lines.readline())
+sys.path = [folder for folder in sys.path if folder != ""]
+sys.path.append(setup["folder"])
 try:
-    made = environment(json.loads(lines.readline()))
-    from jinja2 import UndefinedError
-    answer(ok="ready")
-except Exception as fault:
+    from cookiecutter.environment import StrictEnvironment
+    from cookiecutter.exceptions import UnknownExtension
+    from jinja2 import FileSystemLoader, UndefinedError
+except ImportError as fault:
     answer(missing=f"{type(fault).__name__}: {fault}")
     sys.exit(1)
+try:
+    extensions = {"cookiecutter": {"_extensions": setup["extensions"]}}
+    made = StrictEnvironment(context=extensions, keep_trailing_newline=True, **setup["environment"])
+except UnknownExtension as fault:
+    answer(missing=str(fault))
+    sys.exit(1)
+except Exception as fault:
+    answer(error=f"{type(fault).__name__}: {fault}")
+    sys.exit(1)
+answer(ok="ready")
 
+loader = FileSystemLoader([".", "../templates"])
+home = os.getcwd()
 for line in iter(lines.readline, ""):
-    asked = json.loads(line)
-    values = {name: OrderedDict(value) if isinstance(value, dict) else value for name, value in asked["variables"].items()}
+    request = asked(line)
+    root = request["root"]
+    os.chdir(home if root is None else root)
+    made.loader = None if root is None else loader
     try:
-        answer(ok=made.from_string(asked["template"]).render(**values))
+        answer(ok=made.from_string(request["template"]).render(**request["variables"]))
     except UndefinedError as fault:
         answer(undefined=str(fault))
     except Exception as fault:
@@ -90,44 +91,65 @@ export async function startPythonEngine(options: EngineOptions, reason: string):
     env: { ...process.env, PYTHONIOENCODING: 'utf-8', PYTHONDONTWRITEBYTECODE: '1' },
   });
   const waiting: ((answer: Answer) => void)[] = [];
-  const fail = (missing: string): void => {
+  let ended: string | undefined;
+  const end = (missing: string): void => {
+    ended ??= missing;
     for (const resolve of waiting.splice(0)) resolve({ missing });
   };
-  child.on('error', (error) => fail(error.message));
-  child.on('exit', (code) => fail(`it ended with ${code}`));
+  child.on('error', (error) => end(error.message));
+  child.on('close', (code) => end(`it ended with ${code}`));
   child.stdin.on('error', () => undefined);
   createInterface({ input: child.stdout }).on('line', (line) =>
     waiting.shift()?.(JSON.parse(line) as Answer),
   );
   const ask = (line: string): Promise<Answer> =>
     new Promise((resolve) => {
+      if (ended !== undefined) {
+        resolve({ missing: ended });
+        return;
+      }
       waiting.push(resolve);
       child.stdin.write(`${line}\n`);
     });
 
-  const setup = new Map<Value, Value>([
-    ['folder', options.templateFolder],
-    ['includes', [...options.includeFolders]],
-    ['extensions', [...options.extensions]],
-    ['environment', new Map<Value, Value>(options.environment)],
-  ]);
-  const ready = await ask(dumpJson(setup, undefined, false));
-  if (ready.ok === undefined)
-    throw templateNeedsPython(`${reason}; ${ready.missing ?? ready.error ?? ''}`, python);
+  const ready = await ask(
+    asLine([
+      ['folder', options.templateFolder],
+      ['extensions', [...options.extensions]],
+      ['environment', new Map<Value, Value>(options.environment)],
+    ]),
+  );
+  const needs = (missing: string | undefined): TilthError =>
+    templateNeedsPython(`${reason}; ${missing ?? 'no answer'}`, python);
+  if (ready.error !== undefined) throw new TemplateFault(ready.error);
+  if (ready.ok === undefined) throw needs(ready.missing);
   return {
-    async render(template, variables) {
-      const request = new Map<Value, Value>([
-        ['template', template],
-        ['variables', new Map<Value, Value>(variables)],
-      ]);
-      const answer = await ask(dumpJson(request, undefined, false));
+    async render(template, variables, root) {
+      const answer = await ask(
+        asLine([
+          ['template', template],
+          ['variables', new Map<Value, Value>(variables)],
+          ['root', root ?? null],
+        ]),
+      );
       if (answer.ok !== undefined) return answer.ok;
       if (answer.undefined !== undefined) throw new UndefinedUsed(answer.undefined);
-      if (answer.missing !== undefined) throw templateNeedsPython(`${reason}; ${answer.missing}`, python);
-      throw new TemplateFault(answer.error ?? 'no answer');
+      if (answer.error !== undefined) throw new TemplateFault(answer.error);
+      throw needs(answer.missing);
     },
     close: () => {
       child.stdin.end();
     },
   };
+}
+
+const asLine = (request: readonly (readonly [string, Value])[]): string =>
+  dumpJson(marked(new Map<Value, Value>(request)), undefined, false);
+
+/** JSON can't tell an OrderedDict from a dict, and templates can: their errors name it. */
+function marked(value: Value): Value {
+  if (Array.isArray(value)) return value.map(marked);
+  if (!(value instanceof Map)) return value;
+  const entries = [...value].map(([key, item]): [Value, Value] => [key, marked(item)]);
+  return value instanceof OrderedDict ? new Map<Value, Value>([['\0ordered', entries]]) : new Map(entries);
 }

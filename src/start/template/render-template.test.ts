@@ -176,7 +176,7 @@ test('a link in a template can not bring in a file from outside of it', () =>
     symlinkSync(join(folder, 'secret'), join(template, '{{cookiecutter.a}}', 'link'));
     const request = { ...requestOf('files', join(folder, 'out')), templateFolder: template };
     await assert.rejects(renderTemplate(request), failsWith('TEMPLATE_PATH_REFUSED'));
-    assert.deepEqual(readdirSync(join(folder, 'out')), []);
+    assert.equal(existsSync(join(folder, 'out')), false);
   }));
 
 test('a failing template or hook leaves no half project', () =>
@@ -201,7 +201,7 @@ test('a failing template or hook leaves no half project', () =>
         failsWith('TEMPLATE_HOOK_FAILED'),
       );
     }
-    assert.deepEqual(readdirSync(out), []);
+    assert.equal(existsSync(out), false);
     await assert.rejects(
       renderTemplate({
         ...requestOf('hooks', out, { fails: 'after' }),

@@ -31,6 +31,14 @@ export const templateNeedsPython = (reason: string, python: string): TilthError 
     'Install it where tilth finds it: python3 -m pip install cookiecutter, or set TILTH_PYTHON to a Python that has it.',
   );
 
+export const hookNeedsPython = (hook: string, python: string): TilthError =>
+  new TilthError(
+    'TEMPLATE_NEEDS_PYTHON',
+    400,
+    `The template's hook ${hook} is Python, and ${python} is not there; nothing was written.`,
+    'Install Python or set TILTH_PYTHON to one; without the hooks: --accept-hooks no',
+  );
+
 export const answerRefused = (message: string, hint?: string): TilthError =>
   new TilthError('TEMPLATE_ANSWER_REFUSED', 400, message, hint);
 
@@ -38,8 +46,8 @@ export const folderExists = (folder: string): TilthError =>
   new TilthError(
     'PROJECT_FOLDER_EXISTS',
     409,
-    `The folder ${folder} is already there.`,
-    'Choose another name or folder (-o), or render over it: --overwrite-if-exists, --skip-if-file-exists.',
+    `"${folder}" directory already exists.`,
+    'Choose another name or folder (-o); or render over it: -f, and to keep the files that are there: -f -s',
   );
 
 export const pathRefused = (name: string, rendered: string): TilthError =>
@@ -48,6 +56,31 @@ export const pathRefused = (name: string, rendered: string): TilthError =>
     400,
     `${JSON.stringify(name)} becomes ${JSON.stringify(rendered)}, which lies outside the project.`,
     'Correct the answer that this name is made of.',
+  );
+
+export const linkRefused = (link: string, target: string): TilthError =>
+  new TilthError(
+    'TEMPLATE_PATH_REFUSED',
+    400,
+    `${JSON.stringify(link)} of the template is a link to ${target}, outside of the template.`,
+    'This is a fault of the template; tell who maintains it.',
+  );
+
+export const leadsOutside = (path: string, target: string): TilthError =>
+  new TilthError(
+    'TEMPLATE_PATH_REFUSED',
+    400,
+    `${path} leads to ${target}, outside of the project; nothing is written through such a link.`,
+    'Remove the link, or start the project in another folder (-o).',
+  );
+
+export const projectNotWritten = (doing: string, reason: string, cause?: unknown): TilthError =>
+  new TilthError(
+    'PROJECT_NOT_WRITTEN',
+    500,
+    `Unable to ${doing}: ${reason}. What was there before is as it was.`,
+    'Make room or give yourself the right to write there, or choose another folder (-o).',
+    { cause },
   );
 
 export const hooksNotTrusted = (
@@ -71,6 +104,10 @@ export const hookFailed = (hook: string, reason: string): TilthError =>
   new TilthError(
     'TEMPLATE_HOOK_FAILED',
     400,
-    `The template's hook ${hook} failed: ${reason}`,
-    'Its own output is above.',
+    `The template's hook script ${hook} failed (${reason}).`,
+    'What it printed is above; --keep-project-on-failure leaves the folder to be looked at.',
+    { details: { hook, reason } },
   );
+
+export const stopped = (): TilthError =>
+  new TilthError('STOPPED', 400, 'Stopped before the project was complete; nothing of it is left.');

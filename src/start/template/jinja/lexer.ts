@@ -10,6 +10,8 @@ export interface Syntax {
   readonly commentEnd: string;
   readonly trimBlocks: boolean;
   readonly lstripBlocks: boolean;
+  /** tags of extensions that are on */
+  readonly extraTags: ReadonlySet<string>;
 }
 
 export const defaultSyntax: Syntax = {
@@ -21,6 +23,7 @@ export const defaultSyntax: Syntax = {
   commentEnd: '#}',
   trimBlocks: false,
   lstripBlocks: false,
+  extraTags: new Set(),
 };
 
 export type Token =

@@ -1,5 +1,5 @@
 import { EngineCannot, TemplateFault } from './faults.ts';
-import { tokenize, type Syntax, type Token } from './lexer.ts';
+import { defaultSyntax, tokenize, type Syntax, type Token } from './lexer.ts';
 
 export type Expression =
   | { readonly is: 'constant'; readonly value: string | number | boolean | null }
@@ -153,16 +153,18 @@ const reserved = new Set(['and', 'or', 'not', 'in', 'is', 'if', 'else', 'elif'])
  *
  * @throws TemplateFault for wrong syntax, EngineCannot for a tag that an extension may define
  */
-export function parse(template: string, syntax?: Syntax): readonly Statement[] {
-  return new Parser(tokenize(template, syntax)).template();
+export function parse(template: string, syntax: Syntax = defaultSyntax): readonly Statement[] {
+  return new Parser(tokenize(template, syntax), syntax.extraTags).template();
 }
 
 class Parser {
   readonly #tokens: readonly Token[];
+  readonly #extraTags: ReadonlySet<string>;
   #at = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], extraTags: ReadonlySet<string>) {
     this.#tokens = tokens;
+    this.#extraTags = extraTags;
   }
 
   template(): readonly Statement[] {
@@ -190,6 +192,8 @@ class Parser {
       } else {
         const tag = this.#name();
         if (until.includes(tag)) return { body, ended: tag };
+        if (['do', 'break', 'continue'].includes(tag) && !this.#extraTags.has(tag))
+          this.#fail(`Encountered unknown tag '${tag}'.`);
         body.push(...this.#statement(tag));
       }
     }
