@@ -36,12 +36,13 @@ export const addDvcPipelineCommands: AddCommands = (program) => {
 
 async function run(stages: string[], flags: RunFlags): Promise<void> {
   const { readPipeline, runPipeline } = await import('./pipeline-run.ts');
+  const server = reporter(flags);
   const outcomes = await runPipeline(await readPipeline(process.cwd()), {
     wanted: stages,
     isForced: flags.force === true,
-    trackingUri: serverAddress(flags),
+    trackingUri: () => (server.isThere() ? serverAddress(flags) : undefined),
     say: note,
-    report: reporter(flags),
+    report: server.report,
   });
   const ran = outcomes.filter(({ outcome }) => outcome === 'ran').length;
   print(flags, { stages: outcomes }, () =>
@@ -52,21 +53,27 @@ async function run(stages: string[], flags: RunFlags): Promise<void> {
 }
 
 /** Sends executions to the server; when none answers it says so once and goes on. */
-function reporter(flags: CommonFlags): (execution: NewExecution) => Promise<void> {
-  let isAway = false;
-  return async (execution) => {
-    if (isAway) return;
-    try {
-      await call(flags, 'POST', '/api/v1/pipelines/executions', execution);
-    } catch (reason) {
-      isAway = true;
-      const isUnreachable = reason instanceof TilthError && reason.code === 'SERVER_NOT_REACHABLE';
-      note(
-        isUnreachable
-          ? `No tilth server answers at ${serverAddress(flags)}: this run is kept in dvc.lock only.`
-          : `The server does not record this run: ${messageOf(reason)}`,
-      );
-    }
+function reporter(flags: CommonFlags): {
+  readonly report: (execution: NewExecution) => Promise<void>;
+  readonly isThere: () => boolean;
+} {
+  let state: 'recording' | 'refusing' | 'away' = 'recording';
+  return {
+    isThere: () => state !== 'away',
+    report: async (execution) => {
+      if (state !== 'recording') return;
+      try {
+        await call(flags, 'POST', '/api/v1/pipelines/executions', execution);
+      } catch (reason) {
+        const isAway = reason instanceof TilthError && reason.code === 'SERVER_NOT_REACHABLE';
+        state = isAway ? 'away' : 'refusing';
+        note(
+          isAway
+            ? `No tilth server answers at ${serverAddress(flags)}: this run is kept in dvc.lock only, and MLflow is told of no server.`
+            : `The server does not record this run: ${messageOf(reason)}`,
+        );
+      }
+    },
   };
 }
 

@@ -36,11 +36,11 @@ function addData(folder: string, name: string): void {
   workspace.close();
 }
 
-async function run(options: { wanted?: string[]; isForced?: boolean; reports?: NewExecution[] } = {}): Promise<StageOutcome[]> {
+async function run(options: { wanted?: string[]; isForced?: boolean; reports?: NewExecution[]; trackingUri?: string | undefined } = {}): Promise<StageOutcome[]> {
   return runPipeline(await readPipeline(root), {
     wanted: options.wanted ?? [],
     isForced: options.isForced ?? false,
-    trackingUri: 'http://127.0.0.1:9',
+    trackingUri: () => ('trackingUri' in options ? options.trackingUri : 'http://127.0.0.1:9'),
     say: () => undefined,
     report: (execution) => Promise.resolve(void options.reports?.push(execution)),
   });
@@ -136,6 +136,12 @@ describe('a pipeline', () => {
     assert.deepEqual(reports[1]?.inputs, [{ path: 'data', md5, dataset: 'raw' }]);
     assert.deepEqual(reports[3]?.needs, ['prepare']);
     assert.equal(tags['tilth.execution'], reports[3]?.id);
+  });
+
+  test('sends the runs of its commands to no server that does not answer', async () => {
+    write('dvc.yaml', 'stages:\n  train: {cmd: echo "$TILTH_STAGE $MLFLOW_TRACKING_URI" > env, outs: [env]}\n');
+    await run({ trackingUri: undefined });
+    assert.equal(read('env'), 'train \n');
   });
 
   test('refuses stages in a circle, an unknown stage and a missing parameter by name', async () => {

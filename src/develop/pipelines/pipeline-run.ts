@@ -58,8 +58,11 @@ export interface RunOptions {
   /** stages or groups; none means all */
   readonly wanted: readonly string[];
   readonly isForced: boolean;
-  /** where the unmodified MLflow client sends its runs, unless the environment says otherwise */
-  readonly trackingUri: string;
+  /**
+   * where the unmodified MLflow client sends its runs, unless the environment says otherwise; asked once a stage was
+   * reported, and undefined where nobody answers: the client would try for minutes
+   */
+  readonly trackingUri: () => string | undefined;
   readonly say: (line: string) => void;
   /** told of each execution when it starts and when it ends */
   readonly report: (execution: NewExecution) => Promise<void>;
@@ -194,7 +197,7 @@ async function runStage(pipeline: Pipeline, stage: Stage, inputs: StagePath[], o
   };
   await options.report(started);
   try {
-    const environment = environmentOf(pipeline, stage, started, options.trackingUri);
+    const environment = environmentOf(pipeline, stage, started, options.trackingUri());
     for (const line of commandLines(stage.cmd)) {
       options.say(`  $ ${line}`);
       const code = await runLine(line, stage.folder, environment);
@@ -243,7 +246,7 @@ function settle(pipeline: Pipeline, workspace: Workspace, stage: Stage): LockedP
  * What the command finds: the project's Python first, and the tags that MLflow's unmodified client puts on every run
  * it starts (its `MLFLOW_RUN_CONTEXT`).
  */
-function environmentOf(pipeline: Pipeline, stage: Stage, execution: NewExecution, trackingUri: string): NodeJS.ProcessEnv {
+function environmentOf(pipeline: Pipeline, stage: Stage, execution: NewExecution, trackingUri: string | undefined): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = { ...process.env };
   const python = join(pipeline.repository.root, '.venv');
   if (existsSync(join(python, 'bin'))) {
@@ -252,7 +255,7 @@ function environmentOf(pipeline: Pipeline, stage: Stage, execution: NewExecution
     delete environment['PYTHONHOME'];
   }
   const token = environment['TILTH_TOKEN'];
-  if (environment['MLFLOW_TRACKING_URI'] === undefined) {
+  if (environment['MLFLOW_TRACKING_URI'] === undefined && trackingUri !== undefined) {
     environment['MLFLOW_TRACKING_URI'] = trackingUri;
     if (token !== undefined) environment['MLFLOW_TRACKING_TOKEN'] ??= token;
   }
