@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
 import { basename, isAbsolute, join, resolve, sep } from 'node:path';
 import { homedir } from 'node:os';
-import { packagePath, version } from '../../platform/package-root.ts';
+import { packagePath } from '../../platform/package-root.ts';
 import { runProgram } from '../project/programs.ts';
 import { contextFile, type Ask } from './context.ts';
 import { readHead } from './git-head.ts';
+import { openOwnTemplate } from './own-template.ts';
 import {
   expandAbbreviation,
   isRepositoryAddress,
@@ -23,7 +24,7 @@ export interface TemplateSource {
   /** what to write down as its origin, so that it can be fetched again */
   readonly template: string;
   readonly commit: string | null;
-  /** git work tree on this machine with the template's whole history */
+  /** git repository on this machine with the template's whole history; ours may not be written yet (`openOwnTemplate`) */
   readonly repository: string | undefined;
   /** removes what was fetched for this use alone; a clone in the user's folder stays */
   close(): void;
@@ -65,10 +66,17 @@ export async function openTemplate(request: SourceRequest): Promise<TemplateSour
 const noClose = (): void => undefined;
 
 function openOwn(request: SourceRequest, template: string): TemplateSource {
-  const folder = packagePath('templates', basename(template.slice('tilth:'.length)));
-  const { found } = search(request, template, [folder], true);
-  // our templates change with the package, so its version is what a project remembers
-  return { ...named(found), template, commit: `v${version}`, repository: undefined, close: noClose };
+  const name = basename(template.slice('tilth:'.length));
+  const { found } = search(request, template, [packagePath('templates', name)], true);
+  const own = openOwnTemplate(name);
+  const close = (): void => {
+    try {
+      own.keep();
+    } catch {
+      // a later update can do without: the project's own first commit is the same render
+    }
+  };
+  return { ...named(found), template, commit: own.commit, repository: own.repository, close };
 }
 
 async function openZipped(request: SourceRequest, template: string): Promise<TemplateSource> {

@@ -5,6 +5,7 @@ import { userHome } from '../../platform/home.ts';
 import type { Origin } from '../project/cruft-file.ts';
 import { contextFile } from '../template/context.ts';
 import { openTemplate, type TemplateSource } from '../template/template-source.ts';
+import { openOwnTemplate } from '../template/own-template.ts';
 import { checkoutNotFound } from '../template/source-errors.ts';
 import { git, gitText, tryGit } from './git.ts';
 import type { TemplateCommit } from './update-api.ts';
@@ -51,6 +52,7 @@ export async function openHistory(request: HistoryRequest): Promise<TemplateHist
       close: () => source.close(),
     };
   }
+  if (source.template.startsWith('tilth:')) openOwnTemplate(basename(source.template.slice('tilth:'.length))).keep();
   const top = realpathSync(repository);
   const inside =
     source.commit !== null && isBare(top)
