@@ -1,13 +1,14 @@
 import { existsSync, rmSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
-import { writeOrigin } from './project/cruft-file.ts';
+import { basename, dirname, extname, join, relative } from 'node:path';
+import { cruftFile, writeOrigin } from './project/cruft-file.ts';
 import { installEnvironment, type Environment } from './project/environment.ts';
-import { initRepository, type Repository } from './project/git-repository.ts';
+import { gitMissing, initRepository, type Repository } from './project/git-repository.ts';
 import { toJson, type Ask, type Context } from './template/context.ts';
-import { codeOf, runPrePrompt } from './template/hooks.ts';
+import { codeOf, isProgram, requireHookPython, runPrePrompt } from './template/hooks.ts';
 import { str, type Value } from './template/jinja/values.ts';
 import { chooseNested } from './template/nested-templates.ts';
-import { renderTemplate, type RenderRequest, type RenderedProject } from './template/render-template.ts';
+import { renderTemplate, type RenderedProject } from './template/render-template.ts';
+import { stopped } from './template/template-errors.ts';
 import { openTemplate, type SourceRequest, type TemplateSource } from './template/template-source.ts';
 import { readReplay, saveReplay, type UserConfig } from './template/user-config.ts';
 
@@ -20,17 +21,25 @@ export interface StartRequest {
   readonly answers: ReadonlyMap<string, Value>;
   readonly ask?: Ask | undefined;
   readonly ifExists: 'refuse' | 'overwrite' | 'skip-files';
+  /** refuses a folder that is there, whatever `ifExists` says of the files that a hook has made before us */
+  readonly isNewOnly?: boolean | undefined;
   /** `ask` without anyone to ask refuses a template with hooks */
   readonly hooks: 'yes' | 'ask' | 'no';
   /** the last answers of this template, or those in a file */
   readonly replay?: true | string | undefined;
   readonly keepsProjectOnFailure: boolean;
+  /** `python`: everything is rendered by Jinja2 itself */
+  readonly engine?: 'own' | 'python' | undefined;
   readonly usesGit: boolean;
   /** undefined: no environment is installed */
   readonly environment?: { readonly home: string; readonly mayInstallPoetry: boolean } | undefined;
   readonly onLine: (line: string) => void;
   /** more of what is done, for `--verbose` */
   readonly onDetail?: ((line: string) => void) | undefined;
+  /** stops before the project is complete and leaves nothing of it */
+  readonly signal?: AbortSignal | undefined;
+  /** the project's files are there; what follows can be done again at any time */
+  readonly onRendered?: (() => void) | undefined;
 }
 
 export interface StartedProject {
@@ -43,8 +52,14 @@ export interface StartedProject {
   readonly environment: Environment | undefined;
 }
 
-/** A project from a template: rendered, a git repository with its first commit, its environment installed. */
+/**
+ * A project from a template: rendered, a git repository with its first commit, its environment installed.
+ *
+ * @throws what opening and rendering a template throw; TEMPLATE_HOOKS_NOT_TRUSTED, GIT_MISSING, STOPPED
+ */
 export async function startProject(request: StartRequest): Promise<StartedProject> {
+  if (request.usesGit && !isProgram('git')) throw gitMissing();
+  const detail = request.onDetail ?? ((): void => undefined);
   const source =
     request.opened ??
     (await openTemplate({
@@ -54,62 +69,47 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
       ask: request.ask,
       onLine: request.onLine,
     }));
-  const temporary: string[] = [];
+  detail(`opened ${source.template} ${source.commit ?? 'without a commit'} in ${source.folder}`);
+  const copies: string[] = [];
   try {
-    const chosen = await chooseTemplate(source, source.folder, source.folder, request);
-    temporary.push(...chosen.copies);
-    const { folder: templateFolder, runsHooks } = chosen;
-    request.onDetail?.(`template ${source.template} ${source.commit ?? ''} in ${chosen.original}`);
-    const replayFile = join(request.config.replayFolder, `${basename(templateFolder)}.json`);
-    const replay =
-      request.replay === undefined
-        ? undefined
-        : readReplay(request.replay === true ? replayFile : request.replay);
-    const rendering: RenderRequest = {
-      templateFolder,
-      // as the user named it; one of several templates goes by its own folder, as with cookiecutter
-      template: chosen.original === source.folder ? request.source.template : chosen.original,
-      checkout: request.source.checkout,
-      outputFolder: request.outputFolder,
-      defaults: request.config.defaults,
-      answers: request.answers,
-      replay,
-      ask: request.ask,
-      ifExists: request.ifExists,
-      runsHooks,
-      keepsProjectOnFailure: request.keepsProjectOnFailure,
-      onAnswers: (answers, defaults) => {
-        for (const [name, value] of answers) request.onDetail?.(`${name} = ${JSON.stringify(toJson(value))}`);
-        saveReplay(replayFile, answers, defaults);
-      },
-    };
-    const rendered = await renderTemplate(rendering);
-    if (rendered.askedPythonFor !== undefined)
-      request.onDetail?.(`rendered by Python's Jinja2: ${rendered.askedPythonFor}`);
-    request.onLine(`${rendered.fileCount} files in ${rendered.folder}`);
+    const chosen = await chooseTemplate(source, source.folder, source.folder, request, copies);
+    const rendered = await render(chosen, request);
+    request.onRendered?.();
     const answers = plainAnswers(rendered);
-    writeOrigin(rendered.folder, {
-      template: source.template,
-      commit: source.commit,
-      checkout: request.source.checkout ?? null,
-      context: { cookiecutter: { ...answers, _template: source.template } },
-      directory: nestedDirectory(source.folder, chosen.original, request.source.directory),
-    });
-    const repository = request.usesGit
-      ? await initRepository({
-          folder: rendered.folder,
-          author: authorOf(rendered.answers),
-          message: `Start from ${source.template}`,
-        })
-      : undefined;
+    // a hook may have moved the project elsewhere: then there is nothing here to look after
+    const isHere = existsSync(rendered.folder);
+    request.onLine(
+      isHere
+        ? `${rendered.fileCount} files in ${rendered.folder}`
+        : `${rendered.folder} is not there any more: a hook moved or removed it`,
+    );
+    if (isHere) {
+      writeOrigin(rendered.folder, {
+        template: source.template,
+        commit: source.commit,
+        checkout: request.source.checkout ?? null,
+        context: { cookiecutter: { ...answers, _template: chosen.template } },
+        directory: nestedDirectory(source.folder, chosen.original, request.source.directory),
+      });
+    }
+    const repository =
+      isHere && request.usesGit
+        ? await initRepository({
+            folder: rendered.folder,
+            author: authorOf(rendered.answers),
+            message: `Start from ${source.template}`,
+            ours: rendered.isNew ? cruftFile : undefined,
+          })
+        : undefined;
+    detail(`git: ${repository?.outcome ?? 'not asked for'}`);
     const environment =
-      request.environment === undefined
-        ? undefined
-        : await installEnvironment({
+      isHere && request.environment !== undefined
+        ? await installEnvironment({
             folder: rendered.folder,
             onLine: request.onLine,
             ...request.environment,
-          });
+          })
+        : undefined;
     return {
       folder: rendered.folder,
       template: source.template,
@@ -119,10 +119,51 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
       repository,
       environment,
     };
+  } catch (thrown) {
+    // whatever an interruption broke on its way, it was the interruption
+    throw request.signal?.aborted === true ? stopped() : thrown;
   } finally {
     if (request.opened === undefined) source.close();
-    for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
+    for (const copy of copies) rmSync(copy, { recursive: true, force: true });
   }
+}
+
+/** Renders the chosen template and keeps its answers for the next time. */
+async function render(chosen: ChosenTemplate, request: StartRequest): Promise<RenderedProject> {
+  const { onDetail, config } = request;
+  const given = request.replay === undefined || request.replay === true ? undefined : request.replay;
+  // cookiecutter reads NAME.json whatever the ending that was given
+  const named =
+    given === undefined ? undefined : `${given.slice(0, given.length - extname(given).length)}.json`;
+  const replayFile = join(config.replayFolder, basename(named ?? `${basename(chosen.folder)}.json`));
+  const rendered = await renderTemplate({
+    templateFolder: chosen.folder,
+    template: chosen.template,
+    checkout: request.source.checkout,
+    outputFolder: request.outputFolder,
+    defaults: config.defaults,
+    answers: request.answers,
+    replay: request.replay === undefined ? undefined : readReplay(named ?? replayFile),
+    ask: request.ask,
+    ifExists: request.ifExists,
+    isNewOnly: request.isNewOnly,
+    runsHooks: chosen.runsHooks,
+    keepsProjectOnFailure: request.keepsProjectOnFailure,
+    engine: request.engine,
+    signal: request.signal,
+    onDetail,
+    onAnswers: (answers, defaults) => {
+      request.ask?.rest?.();
+      for (const [name, value] of answers) onDetail?.(`${name} = ${JSON.stringify(toJson(value))}`);
+      saveReplay(replayFile, answers, defaults);
+    },
+  });
+  onDetail?.(
+    rendered.askedPythonFor === undefined
+      ? 'rendered by our own engine'
+      : `rendered by Python's Jinja2: ${rendered.askedPythonFor}`,
+  );
+  return rendered;
 }
 
 interface ChosenTemplate {
@@ -130,9 +171,9 @@ interface ChosenTemplate {
   readonly folder: string;
   /** the same folder in the template's source */
   readonly original: string;
+  /** what files see as `_template`: the word the user gave, or the folder of a nested template */
+  readonly template: string;
   readonly runsHooks: boolean;
-  /** copies to remove at the end */
-  readonly copies: readonly string[];
 }
 
 /** Asks for trust, runs `pre_prompt`, and goes on into the chosen one of several templates. */
@@ -141,22 +182,37 @@ async function chooseTemplate(
   folder: string,
   original: string,
   request: StartRequest,
+  copies: string[],
 ): Promise<ChosenTemplate> {
   const runsHooks = await mayRunHooks(source, original, request);
-  const copy = runsHooks ? await runPrePrompt(folder) : folder;
-  const copies = copy === folder ? [] : [dirname(copy)];
+  if (runsHooks) requireHookPython(folder, request);
+  request.ask?.rest?.();
+  const copy = runsHooks ? await runPrePrompt(folder, request) : folder;
+  if (copy !== folder) copies.push(dirname(copy));
   const nested = await chooseNested(copy, request.ask);
-  if (nested === copy) return { folder: copy, original, runsHooks, copies };
+  if (nested === copy) {
+    const template = original === source.folder ? request.source.template : copy;
+    return { folder: copy, original, template, runsHooks };
+  }
+  request.onDetail?.(`chose ${nested} of the templates in ${copy}`);
   const inside = join(original, relative(copy, nested));
-  const chosen = await chooseTemplate(source, nested, existsSync(inside) ? inside : nested, request);
-  return { ...chosen, copies: [...copies, ...chosen.copies] };
+  return chooseTemplate(source, nested, existsSync(inside) ? inside : nested, request, copies);
 }
 
 async function mayRunHooks(source: TemplateSource, folder: string, request: StartRequest): Promise<boolean> {
   const code = codeOf(folder);
-  if (code.hooks.length === 0 && code.extensions.length === 0) return false;
+  const has = [...code.hooks, ...code.extensions];
+  if (has.length === 0) return false;
   const { decideHooks } = await import('./template/hook-trust.ts');
-  return decideHooks({ source, folder, choice: request.hooks, ask: request.ask, onLine: request.onLine });
+  const runs = await decideHooks({
+    source,
+    folder,
+    choice: request.hooks,
+    ask: request.ask,
+    onLine: request.onLine,
+  });
+  request.onDetail?.(`${has.join(', ')}: the hooks ${runs ? 'run' : 'do not run'} (${request.hooks})`);
+  return runs;
 }
 
 const plainAnswers = (rendered: RenderedProject): Record<string, unknown> =>

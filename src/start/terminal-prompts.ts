@@ -12,8 +12,10 @@ class Unfit extends Error {}
 /**
  * Questions in the terminal; written to standard error, which leaves standard output to the result.
  * What is typed means what it means to cookiecutter: Enter takes the default, spaces alone are an empty answer.
+ *
+ * @param signal stops a question that waits
  */
-export function terminalPrompts(): Ask & { close(): void } {
+export function terminalPrompts(signal?: AbortSignal): Ask & { close(): void } {
   // lines are kept as they come, so that what is typed or pasted ahead of a question answers it
   const lines: string[] = [];
   let terminal: Interface | undefined;
@@ -31,6 +33,7 @@ export function terminalPrompts(): Ask & { close(): void } {
     isStopped = true;
     wake();
   };
+  signal?.addEventListener('abort', stop, { once: true });
   const open = (): Interface => {
     const made = createInterface({ input: process.stdin, output: screen, terminal: true, historySize: 0 });
     made.on('line', (line) => {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
 import { messageOf } from '../../platform/errors.ts';
 import { userHome } from '../../platform/home.ts';
 import type { Ask } from './context.ts';
@@ -20,20 +19,27 @@ export interface HookQuestion {
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
-const trustFile = z.object({
-  templates: z.array(
-    z.object({
-      template: z.string(),
-      /** name of the template's folder: a repository may hold several */
-      folder: z.string(),
-      commit: z.string().nullable(),
-      /** each file of the template's own code with its SHA-256 */
-      code: z.record(z.string(), z.string()),
-      trustedAt: z.string(),
-    }),
-  ),
-});
-type Trusted = z.infer<typeof trustFile>['templates'][number];
+interface Trusted {
+  readonly template: string;
+  /** name of the template's folder: a repository may hold several */
+  readonly folder: string;
+  readonly commit: string | null;
+  /** each file of the template's own code with its SHA-256 */
+  readonly code: Readonly<Record<string, string>>;
+  readonly trustedAt: string;
+}
+
+// by hand: loading zod takes longer than all the rest of a start
+const isTrust = (each: unknown): each is Trusted =>
+  typeof each === 'object' &&
+  each !== null &&
+  'template' in each &&
+  typeof each.template === 'string' &&
+  'folder' in each &&
+  'commit' in each &&
+  'code' in each &&
+  typeof each.code === 'object' &&
+  each.code !== null;
 
 /**
  * Whether a template's hooks may run. Trust is given once for a repository at a commit; without a commit, for the
@@ -141,7 +147,8 @@ const trustPath = (): string => join(userHome(), 'trusted-templates.json');
 
 function trusted(): Trusted[] {
   try {
-    return trustFile.parse(JSON.parse(readFileSync(trustPath(), 'utf8'))).templates;
+    const { templates } = JSON.parse(readFileSync(trustPath(), 'utf8')) as { templates: unknown[] };
+    return templates.filter(isTrust);
   } catch {
     // none yet, or a file that can't be read: then nothing is trusted and the user is asked again
     return [];

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import {
+  accessSync,
   chmodSync,
+  constants,
   cpSync,
   existsSync,
   mkdtempSync,
@@ -11,15 +13,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, extname, join, relative, resolve } from 'node:path';
+import { basename, delimiter, extname, join, relative, resolve, sep } from 'node:path';
 import { readContext } from './context.ts';
 import type { TemplateEngine } from './engine.ts';
 import type { Variables } from './engine-options.ts';
 import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
 import { str, type Value } from './jinja/values.ts';
-import { hookFailed } from './template-errors.ts';
+import { hookFailed, hookNeedsPython, stopped } from './template-errors.ts';
 
 export type HookName = 'pre_prompt' | 'pre_gen_project' | 'post_gen_project';
+
+const hookNames: readonly HookName[] = ['pre_prompt', 'pre_gen_project', 'post_gen_project'];
 
 /** The scripts a template wants to run, with their paths. */
 export function hooksOf(templateFolder: string, name: HookName): string[] {
@@ -44,8 +48,7 @@ export interface TemplateCode {
 export function codeOf(templateFolder: string): TemplateCode {
   const context = readContext(templateFolder);
   const isList = context.has('templates') || context.has('template');
-  const names: HookName[] = isList ? ['pre_prompt'] : ['pre_prompt', 'pre_gen_project', 'post_gen_project'];
-  const hooks = names
+  const hooks = (isList ? (['pre_prompt'] as const) : hookNames)
     .flatMap((name) => hooksOf(templateFolder, name))
     .map((file) => relative(resolve(templateFolder), file));
   const extensions = extensionFiles(templateFolder, context.get('_extensions'));
@@ -71,7 +74,17 @@ const filesUnder = (folder: string, path: string): string[] => {
     .sort();
 };
 
-interface HookRun {
+/** How the template's own scripts are run. */
+export interface HookOptions {
+  /** the Python for `.py`; TILTH_PYTHON, else python3 */
+  readonly python?: string | undefined;
+  /** ends a script that runs, and nothing more is begun */
+  readonly signal?: AbortSignal | undefined;
+  /** what was run, how it ended and how long it took */
+  readonly onDetail?: ((line: string) => void) | undefined;
+}
+
+export interface HookRun extends HookOptions {
   readonly templateFolder: string;
   readonly projectFolder: string;
   readonly engine: TemplateEngine;
@@ -79,24 +92,55 @@ interface HookRun {
 }
 
 /**
+ * Makes sure, before anything is written, that there is a Python for a template's Python hooks.
+ *
+ * @throws TEMPLATE_NEEDS_PYTHON
+ */
+export function requireHookPython(templateFolder: string, options: HookOptions, names = hookNames): void {
+  const script = names.flatMap((name) => hooksOf(templateFolder, name)).find((file) => file.endsWith('.py'));
+  if (script === undefined) return;
+  const python = pythonOf(options);
+  if (!isProgram(python)) throw hookNeedsPython(basename(script), python);
+}
+
+const pythonOf = (options: HookOptions): string => options.python ?? process.env['TILTH_PYTHON'] ?? 'python3';
+
+/** Whether a name is found on PATH, or a path is there, and may be run. */
+export function isProgram(name: string): boolean {
+  const places = name.includes(sep)
+    ? [name]
+    : (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name));
+  return places.some((place) => {
+    try {
+      accessSync(place, constants.X_OK);
+      return statSync(place).isFile();
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
  * Renders the hooks of that name and runs them in the project: `.py` by Python, others by themselves.
  *
- * @throws TEMPLATE_HOOK_FAILED
+ * @throws TEMPLATE_HOOK_FAILED, STOPPED
  */
 export async function runHooks(name: 'pre_gen_project' | 'post_gen_project', run: HookRun): Promise<void> {
   for (const script of hooksOf(run.templateFolder, name)) {
     const folder = mkdtempSync(join(tmpdir(), 'tilth-hook-'));
     try {
       const rendered = join(folder, basename(script));
-      writeFileSync(rendered, await run.engine.render(readFileSync(script, 'utf8'), run.variables));
-      await runScript(rendered, run.projectFolder, basename(script));
+      // line ends of Windows would be part of the first line's program name
+      const text = readFileSync(script, 'utf8').replace(/\r\n?/g, '\n');
+      writeFileSync(rendered, await run.engine.render(text, run.variables));
+      await runScript(rendered, run.projectFolder, run);
     } catch (thrown) {
       if (
         thrown instanceof UndefinedUsed ||
         thrown instanceof TemplateFault ||
         thrown instanceof EngineCannot
       ) {
-        throw hookFailed(basename(script), thrown.message);
+        throw hookFailed(basename(script), `it can't be rendered: ${thrown.message}`);
       }
       throw thrown;
     } finally {
@@ -108,36 +152,62 @@ export async function runHooks(name: 'pre_gen_project' | 'post_gen_project', run
 /**
  * Runs `pre_prompt`, which may change the template, in a copy of it.
  *
- * @returns the copy to go on with, or the template itself when there is no such hook
- * @throws TEMPLATE_HOOK_FAILED
+ * @returns the copy to go on with, in a temporary folder of its own; the template itself when there is no such hook
+ * @throws TEMPLATE_HOOK_FAILED, TEMPLATE_NEEDS_PYTHON, STOPPED
  */
-export async function runPrePrompt(templateFolder: string): Promise<string> {
+export async function runPrePrompt(templateFolder: string, options: HookOptions = {}): Promise<string> {
   if (hooksOf(templateFolder, 'pre_prompt').length === 0) return templateFolder;
-  const copy = join(mkdtempSync(join(tmpdir(), 'tilth-template-')), basename(resolve(templateFolder)));
-  cpSync(templateFolder, copy, { recursive: true });
-  for (const script of hooksOf(copy, 'pre_prompt')) await runScript(script, copy, basename(script));
-  return copy;
+  requireHookPython(templateFolder, options, ['pre_prompt']);
+  const temporary = mkdtempSync(join(tmpdir(), 'tilth-template-'));
+  const copy = join(temporary, basename(resolve(templateFolder)));
+  try {
+    cpSync(templateFolder, copy, { recursive: true });
+    for (const script of hooksOf(copy, 'pre_prompt')) await runScript(script, copy, options);
+    return copy;
+  } catch (thrown) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw thrown;
+  }
 }
 
-function runScript(script: string, folder: string, name: string): Promise<void> {
+async function runScript(script: string, folder: string, options: HookOptions): Promise<void> {
+  const name = basename(script);
+  stopIfAborted(options);
   chmodSync(script, statSync(script).mode | 0o100);
-  const [command, args] = script.endsWith('.py')
-    ? [process.env['TILTH_PYTHON'] ?? 'python3', [script]]
-    : [script, []];
-  return new Promise((done, fail) => {
+  const isPython = script.endsWith('.py');
+  // a shell would take what names no program; the system, and cookiecutter with it, does not
+  if (!isPython && !namesProgram(script))
+    throw hookFailed(name, 'it is empty, or its first line names no program (#!)');
+  const startedAt = performance.now();
+  const ended = await new Promise<{ status: number } | { signal: string } | { error: Error }>((done) => {
     // a hook's words are for the user and must not mix with our result on standard output
-    const child = spawn(command, args, {
+    const child = spawn(isPython ? pythonOf(options) : script, isPython ? [script] : [], {
       cwd: folder,
-      stdio: ['inherit', process.stderr, 'inherit'],
+      stdio: ['inherit', 2, 'inherit'],
     });
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      const reason =
-        error.code === 'ENOEXEC' ? 'it is empty or its first line names no program (#!)' : error.message;
-      fail(hookFailed(name, reason));
-    });
-    child.on('exit', (code, signal) => {
-      if (code === 0) done();
-      else fail(hookFailed(name, code === null ? `ended by ${signal ?? 'a signal'}` : `exit status ${code}`));
+    const end = (): void => void child.kill('SIGTERM');
+    options.signal?.addEventListener('abort', end, { once: true });
+    child.on('error', (error) => done({ error }));
+    child.on('exit', (status, signal) => {
+      options.signal?.removeEventListener('abort', end);
+      done(status === null ? { signal: signal ?? 'a signal' } : { status });
     });
   });
+  const took = `${(performance.now() - startedAt).toFixed(1)} ms`;
+  options.onDetail?.(`hook ${name} ran in ${folder}: ${JSON.stringify(ended)}, ${took}`);
+  stopIfAborted(options);
+  if ('error' in ended) throw hookFailed(name, ended.error.message);
+  if ('signal' in ended) throw hookFailed(name, `ended by ${ended.signal}`);
+  if (ended.status !== 0) throw hookFailed(name, `exit status ${ended.status}`);
+}
+
+/** @throws STOPPED */
+export function stopIfAborted({ signal }: Pick<HookOptions, 'signal'>): void {
+  if (signal?.aborted === true) throw stopped();
+}
+
+/** The magic first bytes of a script that names its program, or of a program itself. */
+function namesProgram(script: string): boolean {
+  const head = readFileSync(script).subarray(0, 256).toString('latin1');
+  return /^#![ \t]*\S|^\x7fELF|^[\xcf\xce]\xfa\xed\xfe|^\xca\xfe\xba\xbe/.test(head);
 }

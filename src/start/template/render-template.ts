@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { answerAll, overwrite, readContext, variablesOf, type Ask, type Context } from './context.ts';
 import { createEngine, type TemplateEngine } from './engine.ts';
 import type { Variables } from './engine-options.ts';
-import { runHooks } from './hooks.ts';
+import { requireHookPython, runHooks, stopIfAborted } from './hooks.ts';
 import { repr, str, type Value } from './jinja/values.ts';
 import { checkPlaces, placeFiles } from './place-files.ts';
 import { backUp } from './project-backup.ts';
@@ -28,6 +28,8 @@ export interface RenderRequest {
   /** without one nothing is asked */
   readonly ask?: Ask | undefined;
   readonly ifExists?: 'refuse' | 'overwrite' | 'skip-files';
+  /** refuses a folder that is there, whatever `ifExists` says of the files that a hook has made before us */
+  readonly isNewOnly?: boolean | undefined;
   readonly runsHooks?: boolean;
   readonly keepsProjectOnFailure?: boolean;
   readonly engine?: 'own' | 'python' | undefined;
@@ -35,10 +37,16 @@ export interface RenderRequest {
   readonly python?: string | undefined;
   /** called with all answers before anything is written */
   readonly onAnswers?: (answers: Context, defaults: Context) => void;
+  /** ends a hook that runs, and leaves nothing of the project */
+  readonly signal?: AbortSignal | undefined;
+  /** what was done, and how long it took */
+  readonly onDetail?: ((line: string) => void) | undefined;
 }
 
 export interface RenderedProject {
   readonly folder: string;
+  /** the folder was not there before */
+  readonly isNew: boolean;
   /** every variable of cookiecutter.json with its value */
   readonly answers: Context;
   readonly fileCount: number;
@@ -53,7 +61,7 @@ export interface RenderedProject {
  * leaves no half project and runs no hook. A project that is rendered over is put back when a hook fails.
  *
  * @throws PROJECT_FOLDER_EXISTS, TEMPLATE_VARIABLE_UNDEFINED, TEMPLATE_INVALID, TEMPLATE_PATH_REFUSED,
- *   TEMPLATE_NEEDS_PYTHON, TEMPLATE_HOOK_FAILED, TEMPLATE_ANSWER_REFUSED, PROJECT_NOT_WRITTEN
+ *   TEMPLATE_NEEDS_PYTHON, TEMPLATE_HOOK_FAILED, TEMPLATE_ANSWER_REFUSED, PROJECT_NOT_WRITTEN, STOPPED
  */
 export async function renderTemplate(request: RenderRequest): Promise<RenderedProject> {
   const context = readContext(request.templateFolder);
@@ -87,6 +95,7 @@ async function renderInto(
   context: Context,
   engine: TemplateEngine,
 ): Promise<RenderedProject> {
+  if (request.runsHooks === true) requireHookPython(request.templateFolder, request);
   const root = templateRoot(request.templateFolder, engine);
   if (root === undefined) {
     throw templateInvalid(request.templateFolder, 'there is no folder whose name holds {{ cookiecutter… }}');
@@ -111,7 +120,8 @@ async function renderInto(
   const folder = await projectFolder(root, outputFolder, engine, variables);
   const isNew = !existsSync(folder);
   const ifExists = request.ifExists ?? 'refuse';
-  if (!isNew && ifExists === 'refuse') throw folderExists(folder);
+  if (!isNew && (ifExists === 'refuse' || request.isNewOnly === true)) throw folderExists(folder);
+  const startedAt = performance.now();
 
   const made = makeFolder(outputFolder);
   let staging: string | undefined;
@@ -129,7 +139,12 @@ async function renderInto(
       lineEnd: lineEndOf(answers),
       ifExists,
     });
-    const hooks = { templateFolder: request.templateFolder, projectFolder: folder, engine, variables };
+    request.onDetail?.(
+      `rendered ${fileCount} files for ${folder}: ${(performance.now() - startedAt).toFixed(1)} ms`,
+    );
+    const { templateFolder, python, signal, onDetail } = request;
+    const hooks = { templateFolder, projectFolder: folder, engine, variables, python, signal, onDetail };
+    stopIfAborted(request);
     const place = async (): Promise<void> => {
       if (isNew) mkdirSync(folder, { recursive: true });
       if (request.runsHooks === true) await runHooks('pre_gen_project', hooks);
@@ -140,7 +155,7 @@ async function renderInto(
     if (isNew) await orNothing(folder, request.keepsProjectOnFailure === true, place);
     else
       await orAsItWas(folder, join(staging, 'before'), steps, request.keepsProjectOnFailure === true, place);
-    return { folder, answers, fileCount, askedPythonFor: engine.askedPythonFor };
+    return { folder, isNew, answers, fileCount, askedPythonFor: engine.askedPythonFor };
   } catch (thrown) {
     if (made !== undefined && request.keepsProjectOnFailure !== true)
       rmSync(made, { recursive: true, force: true });
