@@ -101,7 +101,11 @@ async function checkOut(request: CloneRequest, checkout: string, fresh: string):
     repository.kind === 'git' ? ['checkout', '--quiet', checkout, '--'] : ['checkout', '--', checkout];
   const done = await runFetching(repository.kind, args, { ...fetching(request), folder: fresh });
   if (done.status === 0) return;
-  if (/error: pathspec|unknown revision|invalid reference|reference is not a tree/.test(done.errorOutput))
+  if (
+    /error: pathspec|unknown revision|invalid reference|reference is not a tree|hg: parse error/.test(
+      done.errorOutput,
+    )
+  )
     throw refused;
   throw templateNotFetched(shown(repository), done.errorOutput);
 }

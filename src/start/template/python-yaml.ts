@@ -31,7 +31,7 @@ export function parsePythonYaml(text: string): Value {
     }
     if (isSeq(node)) return node.items.map((item) => follow(item, depth + 1));
     if (isMap(node)) return mapping(node.items, (child) => follow(child, depth + 1));
-    if (isScalar(node)) return scalar(node);
+    if (isScalar(node)) return scalar(node, text);
     throw new Error('it holds something unknown');
   };
   return follow(document.contents, 0);
@@ -50,7 +50,8 @@ function mapping(pairs: readonly Pair<unknown, unknown>[], follow: (node: unknow
       }
       continue;
     }
-    own.set(follow(key), follow(value));
+    const isValueKey = isScalar(key) && key.type === 'PLAIN' && key.value === '=';
+    own.set(isValueKey ? '=' : follow(key), follow(value));
   }
   // of several the first counts, and what stands here goes before them all
   const all = new Map<Value, Value>();
@@ -61,8 +62,11 @@ function mapping(pairs: readonly Pair<unknown, unknown>[], follow: (node: unknow
 
 const core = 'tag:yaml.org,2002:';
 
-function scalar(node: Scalar): Value {
-  const text = typeof node.value === 'string' ? node.value : '';
+function scalar(node: Scalar, source: string): Value {
+  const value = typeof node.value === 'string' ? node.value : '';
+  // PyYAML adds no line end to a block that the end of the file cuts off
+  const isCutOff = node.type?.startsWith('BLOCK') === true && !source.endsWith('\n');
+  const text = isCutOff && (node.range?.[1] ?? 0) >= source.length ? value.replace(/\n$/, '') : value;
   const isPlain = node.type === 'PLAIN' || node.type === undefined;
   const tag = node.tag?.startsWith(core) === true ? node.tag.slice(core.length) : undefined;
   if (node.tag !== undefined && tag === undefined)
@@ -86,9 +90,12 @@ function scalar(node: Scalar): Value {
   }
 }
 
-type Kind = 'str' | 'null' | 'bool' | 'int' | 'float' | 'timestamp';
+// the last two have a meaning as keys only
+type Kind = 'merge' | 'value' | 'str' | 'null' | 'bool' | 'int' | 'float' | 'timestamp';
 
 const kinds: readonly (readonly [Kind, RegExp])[] = [
+  ['merge', /^<<$/],
+  ['value', /^=$/],
   ['bool', /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/],
   [
     'float',

@@ -1,5 +1,29 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import assert from 'node:assert/strict';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+
+const python = process.env['TILTH_TEST_PYTHON'];
+
+export const needsCookiecutter = {
+  skip: python === undefined && process.env['CI'] === undefined ? 'needs TILTH_TEST_PYTHON' : false,
+};
+
+export function testPython(): string {
+  assert.ok(python !== undefined, 'TILTH_TEST_PYTHON must name a Python with cookiecutter');
+  return python;
+}
+
+/** What a script prints as JSON when it is given `input` as JSON. */
+export function askPython(script: string, input: unknown, environment: NodeJS.ProcessEnv = {}): unknown {
+  const run = spawnSync(testPython(), ['-c', script], {
+    input: JSON.stringify(input),
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    env: { ...process.env, ...environment },
+  });
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout);
+}
 
 /** One call of the real `cookiecutter` command. */
 export interface CookiecutterCall {
@@ -59,11 +83,11 @@ for line in sys.stdin:
 `;
 
 /** The real cookiecutter of a Python, called as often as a test wants. */
-export function realCookiecutter(python: string): {
+export function realCookiecutter(): {
   run(call: CookiecutterCall): Promise<CookiecutterAnswer>;
   close(): void;
 } {
-  const child: ChildProcess = spawn(python, ['-c', driver], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child: ChildProcess = spawn(testPython(), ['-c', driver], { stdio: ['pipe', 'pipe', 'inherit'] });
   const answers: string[] = [];
   const waiting: ((line: string) => void)[] = [];
   if (child.stdout !== null)
