@@ -96,6 +96,23 @@ test('a failed installation shows the last lines and leaves no mark of success',
   await assert.rejects(installEnvironment(request), fails('ENVIRONMENT_NOT_INSTALLED'));
 });
 
+test('packages that only optional groups ask for are not counted as installed', async () => {
+  const project = lockedProject();
+  const groups = [undefined, '"main"', '"dev", "docs"', '"docs"', '"docs", "dvc"'];
+  const lock = groups.map(
+    (names, at) => `[[package]]\nname = "p${at}"\n${names === undefined ? '' : `groups = [${names}]\n`}`,
+  );
+  writeFileSync(join(project, 'poetry.lock'), lock.join('\n'));
+  const optional = ['docs', 'dvc'].map((name) => `[tool.poetry.group.${name}]\noptional = true\n`);
+  writeFileSync(
+    join(project, 'pyproject.toml'),
+    `[tool.poetry.group.dev.dependencies]\n${optional.join('')}`,
+  );
+  process.env['TILTH_POETRY'] = standIn('2.5.1');
+  const made = await installEnvironment({ folder: project, home: folder, mayInstallPoetry: false });
+  assert.equal(made.outcome === 'installed' && made.packageCount, 3);
+});
+
 test('a project without a lock has no environment to install', async () => {
   const made = await installEnvironment({ folder, home: folder, mayInstallPoetry: false });
   assert.equal(made.outcome, 'no-lock');

@@ -38,7 +38,7 @@ export async function installEnvironment(request: EnvironmentRequest): Promise<E
   const lockFile = join(folder, 'poetry.lock');
   if (!existsSync(lockFile)) return { outcome: 'no-lock', reason: `${folder} has no poetry.lock` };
   const startedAt = performance.now();
-  const packageCount = readFileSync(lockFile, 'utf8').match(/^\[\[package\]\]$/gm)?.length ?? 0;
+  const packageCount = countInstalled(folder);
   const python = pythonOf(folder);
   const finished = (outcome: 'installed' | 'in-step'): Environment => ({
     outcome,
@@ -69,6 +69,19 @@ export async function installEnvironment(request: EnvironmentRequest): Promise<E
   }
   writeFileSync(marker, wanted);
   return finished('installed');
+}
+
+/** Packages of the lock without those that only optional groups ask for. */
+function countInstalled(folder: string): number {
+  const asked = readFileSync(join(folder, 'pyproject.toml'), 'utf8');
+  const optional = new Set(
+    [...asked.matchAll(/^\[tool\.poetry\.group\.([\w-]+)\]\s+optional = true$/gm)].map(([, group]) => group),
+  );
+  const [, ...packages] = readFileSync(join(folder, 'poetry.lock'), 'utf8').split(/^\[\[package\]\]$/m);
+  return packages.filter((text) => {
+    const groups = /^groups = \[(.*)\]$/m.exec(text)?.[1]?.match(/[\w-]+/g) ?? ['main'];
+    return groups.some((group) => !optional.has(group));
+  }).length;
 }
 
 const lockHash = (folder: string): string => {

@@ -1,5 +1,6 @@
 """Writes the flights of a period to data/raw, one Parquet file a month.
 
+python -m {{ cookiecutter.package }}.ingest                                        # the period of params.yaml
 python -m {{ cookiecutter.package }}.ingest --from 2013-01-01 --to 2013-03-01
 """
 

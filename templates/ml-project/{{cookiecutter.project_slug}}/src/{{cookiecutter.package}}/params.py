@@ -1,10 +1,12 @@
-"""params.yaml, the one place for every number that a person may want to change."""
+"""params.yaml: every number that the pipeline and the app read. It is composed from conf/, see configure.py."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+PARAMS = Path("params.yaml")
 
-def load_params(path: Path = Path("params.yaml")) -> dict[str, Any]:
+
+def load_params(path: Path = PARAMS) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -5,6 +5,8 @@ from datetime import datetime
 
 import pandas as pd
 
+from .params import load_params
+
 
 def day(text: str) -> pd.Timestamp:
     """2013-03-01 as the instant at which that day begins."""
@@ -15,6 +17,7 @@ def day(text: str) -> pd.Timestamp:
 
 
 def add_period(parser: argparse.ArgumentParser) -> None:
-    """Adds --from and --to, read as `start` and `end`."""
-    parser.add_argument("--from", dest="start", type=day, required=True, metavar="DAY")
-    parser.add_argument("--to", dest="end", type=day, required=True, metavar="DAY", help="not included")
+    """Adds --from and --to, read as `start` and `end`; what is not given comes from params.yaml."""
+    data = load_params()["data"]
+    parser.add_argument("--from", dest="start", type=day, default=data["start"], metavar="DAY")
+    parser.add_argument("--to", dest="end", type=day, default=data["end"], metavar="DAY", help="not included")

@@ -4,7 +4,8 @@ python -m {{ cookiecutter.package }}.train --candidate baseline boosting
 python -m {{ cookiecutter.package }}.train --candidate all
 
 Prints one line of JSON per run, the best by AUC on the hold-out last. Where runs go is told by
-MLFLOW_TRACKING_URI (and MLFLOW_TRACKING_TOKEN); without it they go to the folder mlruns.
+MLFLOW_TRACKING_URI (and MLFLOW_TRACKING_TOKEN); without it they go to the folder mlruns. The best model
+is models/model.pkl, and models/tracked.json says which run it came from.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from .evaluate import MODEL_FILE, measure
 from .flights import FEATURES, TARGET
 from .params import load_params
 from .prepare import PREPARED
+from .tracked import note
 
 # Beyond what skops trusts by itself; all of them come with numpy and scikit-learn.
 TRUSTED_TYPES = [
@@ -125,6 +127,7 @@ def main() -> None:
 
     MODEL_FILE.parent.mkdir(exist_ok=True)
     MODEL_FILE.write_bytes(pickle.dumps(results[-1][1]))
+    note([facts for facts, _ in results], mlflow.get_tracking_uri())
 
 
 if __name__ == "__main__":
