@@ -6,7 +6,17 @@ interface Group {
 
 const up: Group = { load: async () => (await import('./up-commands.ts')).addUpCommands };
 const start: Group = { load: async () => (await import('../start/start-commands.ts')).addStartCommands };
+const templateWorker: Group = { load: async () => (await import('../start/new-project/worker-commands.ts')).addWorkerCommands };
 const template: Group = { load: async () => (await import('../start/update/update-commands.ts')).addTemplateCommands };
+const doctor: Group = {
+  load: async () => {
+    const [{ doctorCommands }, { startChecks }] = await Promise.all([
+      import('../start/doctor/doctor-commands.ts'),
+      import('../start/doctor/start-checks.ts'),
+    ]);
+    return doctorCommands(startChecks);
+  },
+};
 const project: Group = { load: async () => (await import('../start/project/project-commands.ts')).addProjectCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
 const data: Group = { load: async () => (await import('../develop/data/data-commands.ts')).addDataCommands };
@@ -54,6 +64,7 @@ export const groups = {
   quickstart,
   start,
   template,
+  doctor,
   project,
   data,
   pipeline,
@@ -71,6 +82,7 @@ export const groups = {
   audit,
   offboard: handover,
   run,
+  'template-worker': templateWorker,
 } satisfies Record<string, Group>;
 
 export type GroupName = keyof typeof groups;

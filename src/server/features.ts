@@ -14,6 +14,7 @@ import { trackingRoutes } from '../develop/tracking/tracking-routes.ts';
 import { trackingMigrations } from '../develop/tracking/tracking-store.ts';
 import { auditRoutes } from '../maintain/audit/audit-routes.ts';
 import { cardRoutes } from '../maintain/cards/card-routes.ts';
+import { cleanupFeature } from '../maintain/cleanup/cleanup-feature.ts';
 import { handoverRoutes } from '../maintain/handover/handover-routes.ts';
 import { handoverMigrations } from '../maintain/handover/handover-store.ts';
 import { retrainingFeature } from '../maintain/retraining/retraining-feature.ts';
@@ -23,6 +24,7 @@ import { eventMigrations } from '../platform/events.ts';
 import type { Feature } from '../platform/feature.ts';
 import { jobRoutes } from '../platform/job-routes.ts';
 import { jobMigrations } from '../platform/jobs.ts';
+import { newProjectFeature } from '../start/new-project/new-project-feature.ts';
 import { projectRoutes } from '../start/project/project-routes.ts';
 import { projectMigrations } from '../start/project/project-store.ts';
 import { ownershipMigrations } from '../team/ownership.ts';
@@ -38,6 +40,7 @@ export const features: readonly Feature[] = [
   { name: 'people', migrations: { ...teamMigrations, ...ownershipMigrations }, routes: peopleRoutes },
   { name: 'glossary', routes: glossaryRoutes },
   { name: 'projects', migrations: projectMigrations, routes: projectRoutes },
+  newProjectFeature,
   { name: 'lineage', migrations: lineageMigrations, routes: lineageRoutes },
   { name: 'data', migrations: dataMigrations, routes: dataRoutes },
   { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
@@ -52,6 +55,7 @@ export const features: readonly Feature[] = [
   retrainingFeature,
   { name: 'cards', routes: cardRoutes },
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
+  cleanupFeature,
   { name: 'audit', routes: auditRoutes },
   { name: 'board', routes: boardRoutes },
   // last: answers what no table of MLflow calls knows

@@ -29,6 +29,12 @@ export const verbs = {
   read: ['viewer', 'contributor', 'maintainer', 'operator', 'admin', 'reviewer', 'system'],
   'prediction.read-raw': ['maintainer', 'operator', 'pii', 'system'],
   'project.register': ['contributor', 'maintainer', 'system'],
+  // a template is a stranger's: who may begin a project from it on the server can bring code there, by its pipeline at the latest
+  'template.fetch': ['maintainer', 'admin'],
+  'template.run-code': ['maintainer', 'admin'],
+  'project.start': ['maintainer', 'admin'],
+  'project.start-anywhere': ['admin'],
+  'project.update-template': ['maintainer', 'admin'],
   'run.log': ['contributor', 'maintainer', 'system'],
   'run.create': ['contributor', 'maintainer', 'system'],
   'run.finish': ['contributor', 'maintainer', 'system'],
@@ -66,6 +72,8 @@ export const verbs = {
   'retraining.advance': ['system'],
   'retraining.start': ['contributor', 'maintainer', 'operator', 'system'],
   'handover.carry-out': ['maintainer', 'admin'],
+  // what was deleted goes for good
+  'cleanup.remove': ['maintainer', 'admin'],
   'team.manage': ['admin'],
   'audit.read': ['maintainer', 'operator', 'admin', 'viewer', 'contributor', 'reviewer', 'system'],
 } as const satisfies Record<string, readonly Role[]>;

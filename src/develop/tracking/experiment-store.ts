@@ -40,17 +40,26 @@ export async function createExperiment(world: World, actor: Actor, wanted: NewEx
   if (wanted.artifactLocation !== undefined) checkArtifactLocation(wanted.artifactLocation);
   const now = world.clock.now();
   requireRight(actor, 'experiment.create');
-  // not `perform`: the event names the id, which only the insert knows
+  // not `perform`: the event names the id, which is only known inside
   return world.database.write(async (tx) => {
     const taken = await tx.selectFrom('experiment').select('lifecycle_stage').where('name', '=', wanted.name).executeTakeFirst();
     if (taken !== undefined) throw experimentExists(wanted.name, taken.lifecycle_stage);
     const { id } = await tx
-      .insertInto('experiment')
-      .values({ name: wanted.name, artifact_location: '', lifecycle_stage: 'active', created_at: now, updated_at: now })
-      .returning('id')
+      .updateTable('experiment_number')
+      .set((number) => ({ last: number('last', '+', 1) }))
+      .returning('last as id')
       .executeTakeFirstOrThrow();
-    const location = wanted.artifactLocation ?? `mlflow-artifacts:/${id}`;
-    await tx.updateTable('experiment').set({ artifact_location: location }).where('id', '=', id).execute();
+    await tx
+      .insertInto('experiment')
+      .values({
+        id,
+        name: wanted.name,
+        artifact_location: wanted.artifactLocation ?? `mlflow-artifacts:/${id}`,
+        lifecycle_stage: 'active',
+        created_at: now,
+        updated_at: now,
+      })
+      .execute();
     for (const tag of wanted.tags) await putTag(tx, id, tag);
     await recordEvent(world, tx, { actor, verb: 'experiment.create', kind: 'experiment', thing: String(id), data: { name: wanted.name } });
     return String(id);

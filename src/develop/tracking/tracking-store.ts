@@ -3,12 +3,17 @@ import type { Migrations } from '../../platform/database.ts';
 import type { LifecycleStage, ModelStatus, RunStatus } from './tracking.ts';
 
 interface ExperimentTable {
-  id: Generated<number>;
+  id: number;
   name: string;
   artifact_location: string;
   lifecycle_stage: LifecycleStage;
   created_at: number;
   updated_at: number;
+}
+
+/** One row: the highest number that an experiment ever had, since none is given twice. */
+interface ExperimentNumberTable {
+  last: number;
 }
 
 interface ExperimentTagTable {
@@ -118,6 +123,7 @@ interface LoggedModelMetricTable {
 declare module '../../platform/database.ts' {
   interface Tables {
     experiment: ExperimentTable;
+    experiment_number: ExperimentNumberTable;
     experiment_tag: ExperimentTagTable;
     run: RunTable;
     run_param: RunKeyValueTable;
@@ -190,6 +196,12 @@ export const trackingMigrations: Migrations = {
         `INSERT INTO experiment VALUES (0, 'Default', 'mlflow-artifacts:/0', 'active', unixepoch() * 1000, unixepoch() * 1000)`,
       ];
       for (const statement of statements) await sql.raw(statement).execute(db);
+    },
+  },
+  'tracking-002-experiment-numbers': {
+    async up(db) {
+      await sql`CREATE TABLE experiment_number (last integer NOT NULL)`.execute(db);
+      await sql`INSERT INTO experiment_number SELECT max(id) FROM experiment`.execute(db);
     },
   },
 };
