@@ -38,6 +38,8 @@ export interface StartRequest {
   readonly onDetail?: ((line: string) => void) | undefined;
   /** stops before the project is complete and leaves nothing of it */
   readonly signal?: AbortSignal | undefined;
+  /** each folder that is about to be made, for who must remove it when this process is killed */
+  readonly onFolder?: ((folder: string) => void) | undefined;
   /** the project's files are there; what follows can be done again at any time */
   readonly onRendered?: (() => void) | undefined;
 }
@@ -151,6 +153,7 @@ async function render(chosen: ChosenTemplate, request: StartRequest): Promise<Re
     keepsProjectOnFailure: request.keepsProjectOnFailure,
     engine: request.engine,
     signal: request.signal,
+    onFolder: request.onFolder,
     onDetail,
     onAnswers: (answers, defaults) => {
       request.ask?.rest?.();

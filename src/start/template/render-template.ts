@@ -39,6 +39,8 @@ export interface RenderRequest {
   readonly onAnswers?: (answers: Context, defaults: Context) => void;
   /** ends a hook that runs, and leaves nothing of the project */
   readonly signal?: AbortSignal | undefined;
+  /** called with each folder that is about to be made, for who must remove it when this process is killed */
+  readonly onFolder?: ((folder: string) => void) | undefined;
   /** what was done, and how long it took */
   readonly onDetail?: ((line: string) => void) | undefined;
 }
@@ -127,6 +129,7 @@ async function renderInto(
   let staging: string | undefined;
   try {
     staging = mkdtempSync(join(outputFolder, '.tilth-start-'));
+    request.onFolder?.(staging);
     const staged = join(staging, 'project');
     mkdirSync(staged);
     const { steps, fileCount } = await renderFiles({
@@ -145,6 +148,7 @@ async function renderInto(
     const { templateFolder, python, signal, onDetail } = request;
     const hooks = { templateFolder, projectFolder: folder, engine, variables, python, signal, onDetail };
     stopIfAborted(request);
+    if (isNew) request.onFolder?.(folder);
     const place = async (): Promise<void> => {
       if (isNew) mkdirSync(folder, { recursive: true });
       if (request.runsHooks === true) await runHooks('pre_gen_project', hooks);
