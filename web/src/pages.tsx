@@ -63,6 +63,7 @@ const audit: Loader = () => import('./maintain/audit-page.tsx');
 const routes = [
   createRoute({ getParentRoute: () => root, path: '/', component: BoardPage }),
   lazy('/start', () => import('./start/start-page.tsx'), 'StartPage'),
+  lazy('/start/new', () => import('./start/new-project-page.tsx'), 'NewProjectPage'),
   to('/develop', '/develop/runs'),
   lazy('/develop/runs', runs, 'RunsPage'),
   lazy('/develop/runs/$id', run, 'RunPage'),

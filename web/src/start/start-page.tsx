@@ -2,112 +2,131 @@ import { Link } from '@tanstack/react-router';
 import type { Project } from '../../../src/start/project/project-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { many, plain } from '../platform/format.ts';
-import { Empty, Facts, Id, Panel, When } from '../parts/basics.tsx';
-import { ListPage } from '../parts/list-page.tsx';
+import { useUrlState } from '../platform/url.ts';
+import { Answer } from '../parts/answer.tsx';
+import { FilterBox, Page, Panel, When } from '../parts/basics.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { NewProject } from './new-project-page.tsx';
+import { TemplateState, UpdateBadge, useTemplateUpdate } from './template-state.tsx';
 
 export function StartPage() {
   const query = useApi<Project[]>('/api/v1/projects');
+  const [typed, setTyped] = useUrlState('filter');
+  const isEmpty = query.data?.length === 0;
   return (
-    <ListPage
+    <Page
       title="Start"
-      lead="Projects, the template each came from, and what was answered when it was made."
+      name="Start"
+      lead={
+        isEmpty
+          ? 'No project is known yet. Begin the first one here, or tell the server of one that you have: tilth project register'
+          : 'Projects, the template each came from, and what its newest version would change.'
+      }
       cli="tilth start TEMPLATE"
-      query={query}
-      filter="Filter projects"
-      wordsOf={(project) => `${project.name} ${project.template ?? ''}`}
-      isCards
-      empty={
-        <Empty title="No project is known yet" command="tilth start ml-project">
-          A project begins from any cookiecutter template: a folder, a git address, or one that comes with
-          tilth.
-        </Empty>
+      actions={
+        isEmpty ? null : (
+          <>
+            <FilterBox value={typed} onChange={setTyped} placeholder="Filter projects" />
+            <Link to="/start/new" className="button button-primary">
+              <Icon name="start" />
+              New project
+            </Link>
+          </>
+        )
       }
     >
-      {(projects) => projects.map((project) => <ProjectPanel key={project.name} project={project} />)}
-    </ListPage>
+      <Answer query={query} empty={<NewProject />}>
+        {(projects) => {
+          const wanted = typed.toLowerCase();
+          const found = projects.filter((project) =>
+            `${project.name} ${project.template ?? ''}`.toLowerCase().includes(wanted),
+          );
+          return found.length === 0 ? (
+            <p className="px-4 py-6 text-sm text-ink-2">Nothing here has “{typed}” in its name.</p>
+          ) : (
+            <div className="flex flex-col gap-5">
+              {found.map((project) => (
+                <ProjectPanel key={project.name} project={project} />
+              ))}
+            </div>
+          );
+        }}
+      </Answer>
+    </Page>
   );
 }
 
 function ProjectPanel({ project }: { project: Project }) {
+  const update = useTemplateUpdate(project.name);
+  return (
+    <Panel title={project.name} id={project.name} aside={<UpdateBadge update={update.data} />}>
+      <TemplateState project={project} />
+      <div className="mt-5 grid gap-x-8 gap-y-5 border-t border-line pt-4 lg:grid-cols-2">
+        <Declared project={project} />
+        <Answered project={project} />
+      </div>
+      <p className="mt-5 text-xs text-ink-3">
+        In <code className="break-all">{project.root}</code>; registered <When at={project.registeredAt} />,
+        its <code>tilth.yaml</code> read <When at={project.syncedAt} />.
+      </p>
+    </Panel>
+  );
+}
+
+function Declared({ project }: { project: Project }) {
   const { datasets, models } = project.declaration;
+  return (
+    <div>
+      <h3 className="mb-2">What tilth.yaml declares</h3>
+      <ul className="flex flex-col gap-1.5 text-sm">
+        {Object.entries(datasets).map(([name, dataset]) => (
+          <li key={name}>
+            <span className="text-ink-3">dataset</span>{' '}
+            <Link to={`/develop/data/${segment(name)}`} className="link">
+              {name}
+            </Link>
+            <span className="text-ink-2">
+              , {dataset.path}, owner {dataset.owner}, {dataset.classification}
+            </span>
+          </li>
+        ))}
+        {Object.entries(models).map(([name, model]) => (
+          <li key={name}>
+            <span className="text-ink-3">model</span>{' '}
+            <Link to={`/deploy/models/${segment(name)}`} className="link">
+              {name}
+            </Link>
+            <span className="text-ink-2">
+              , {many(model.gate.length, 'gate condition')}, endpoint {model.endpoint},{' '}
+              {many(model.monitoring.alerts.length, 'alert rule')}, owner {model.owner}
+            </span>
+          </li>
+        ))}
+        {Object.keys(datasets).length + Object.keys(models).length === 0 ? (
+          <li className="text-ink-2">Nothing yet.</li>
+        ) : null}
+      </ul>
+    </div>
+  );
+}
+
+function Answered({ project }: { project: Project }) {
   const answers = Object.entries(project.answers).filter(([key]) => !key.startsWith('_'));
   return (
-    <Panel
-      title={project.name}
-      id={project.name}
-      aside={
-        <>
-          read <When at={project.syncedAt} />
-        </>
-      }
-    >
-      <Facts
-        facts={[
-          { label: 'Folder', value: <code className="text-xs break-all">{project.root}</code> },
-          {
-            label: 'Template',
-            value:
-              project.template === null ? (
-                'not remembered'
-              ) : (
-                <span className="break-all">{project.template}</span>
-              ),
-          },
-          {
-            label: 'Template commit',
-            value: project.templateCommit === null ? '–' : <Id text={project.templateCommit} letters={10} />,
-          },
-          { label: 'Registered', value: <When at={project.registeredAt} /> },
-        ]}
-      />
-      <div className="mt-5 grid gap-x-8 gap-y-5 lg:grid-cols-2">
-        <div>
-          <h3 className="mb-2">What tilth.yaml declares</h3>
-          <ul className="flex flex-col gap-1.5 text-sm">
-            {Object.entries(datasets).map(([name, dataset]) => (
-              <li key={name}>
-                <span className="text-ink-3">dataset</span>{' '}
-                <Link to={`/develop/data/${segment(name)}`} className="link">
-                  {name}
-                </Link>
-                <span className="text-ink-2">
-                  , {dataset.path}, owner {dataset.owner}, {dataset.classification}
-                </span>
-              </li>
-            ))}
-            {Object.entries(models).map(([name, model]) => (
-              <li key={name}>
-                <span className="text-ink-3">model</span>{' '}
-                <Link to={`/deploy/models/${segment(name)}`} className="link">
-                  {name}
-                </Link>
-                <span className="text-ink-2">
-                  , {many(model.gate.length, 'gate condition')}, endpoint {model.endpoint},{' '}
-                  {many(model.monitoring.alerts.length, 'alert rule')}, owner {model.owner}
-                </span>
-              </li>
-            ))}
-            {Object.keys(datasets).length + Object.keys(models).length === 0 ? (
-              <li className="text-ink-2">Nothing yet.</li>
-            ) : null}
-          </ul>
-        </div>
-        <div>
-          <h3 className="mb-2">What was answered</h3>
-          {answers.length === 0 ? (
-            <p className="text-sm text-ink-2">The project does not remember its answers.</p>
-          ) : (
-            <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-1 text-sm">
-              {answers.map(([key, value]) => (
-                <div key={key} className="contents">
-                  <dt className="text-ink-3">{key}</dt>
-                  <dd className="break-words">{plain(value)}</dd>
-                </div>
-              ))}
-            </dl>
-          )}
-        </div>
-      </div>
-    </Panel>
+    <div>
+      <h3 className="mb-2">What was answered</h3>
+      {answers.length === 0 ? (
+        <p className="text-sm text-ink-2">The project does not remember its answers.</p>
+      ) : (
+        <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-1 text-sm">
+          {answers.map(([key, value]) => (
+            <div key={key} className="contents">
+              <dt className="text-ink-3">{key}</dt>
+              <dd className="min-w-0 break-words">{plain(value)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </div>
   );
 }

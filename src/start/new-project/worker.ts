@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join, normalize } from 'node:path';
+import { note } from '../../platform/terminal.ts';
+import { installEnvironment } from '../project/environment.ts';
+import { answersOf, describeTemplate, type TemplatePrompt } from '../template/describe-template.ts';
+import { openTemplate, type TemplateSource } from '../template/template-source.ts';
+import { readUserConfig, type UserConfig } from '../template/user-config.ts';
+import { startProject } from '../start-project.ts';
+import { commitUpdate } from '../update/apply-update.ts';
+import { planUpdate, prepareUpdate, type UpdateRequest } from '../update/plan-update.ts';
+import type { Question } from './new-project-api.ts';
+import type { WorkerMessage } from './template-worker.ts';
+import type { OpenedSource, WorkerAnswers, WorkerRequests } from './worker-requests.ts';
+
+type Work<A extends keyof WorkerRequests> = (request: WorkerRequests[A]) => Promise<WorkerAnswers[A]>;
+
+/** Fetches a template; what was fetched stays for the next worker. */
+export const open: Work<'open'> = async (request) => {
+  const config = await readUserConfig({ defaultConfig: true });
+  const source = await openTemplate({
+    template: request.template,
+    checkout: request.checkout,
+    directory: request.directory,
+    abbreviations: config.abbreviations,
+    cookiecuttersFolder: request.cloneFolder,
+    onLine: note,
+  });
+  const { folder, name, template, commit, repository } = source;
+  return { folder, name, template, commit, repository };
+};
+
+/** The questions with the answers so far; runs nothing of the template's own code that was not trusted before. */
+export const describe: Work<'describe'> = async ({ source, directory, answers, usesSettings }) => {
+  const description = await describeTemplate({
+    source: { template: source.template },
+    opened: asSource(source),
+    config: await settings(usesSettings),
+    answers,
+  });
+  return {
+    templates: description.templates.map(({ path, title, description: words }) => ({
+      directory: normalize(join(directory ?? '', path)).replace(/\/$/, ''),
+      title,
+      description: words === title ? null : words,
+    })),
+    questions: description.prompts.map((prompt) => questionOf(prompt, answers)),
+    problems: [...description.problems],
+    code: description.code.map(({ path, kind, text }) => ({ file: path, kind, text })),
+    isTrusted: description.isTrusted,
+    digest: digestOf(source, description.code),
+  };
+};
+
+/** The commit and the code: what a person saw when allowing it. */
+function digestOf(source: OpenedSource, code: readonly { path: string; text: string }[]): string {
+  const hash = createHash('sha256').update(JSON.stringify([source.template, source.commit]));
+  for (const { path, text } of code) hash.update(JSON.stringify([path, text]));
+  return hash.digest('hex');
+}
+
+const questionOf = (prompt: TemplatePrompt, given: Readonly<Record<string, unknown>>): Question => ({
+  name: prompt.name,
+  question: prompt.question,
+  kind: prompt.kind,
+  value: prompt.answer,
+  isGiven: given[prompt.name] !== undefined,
+  choices: prompt.kind === 'choice' ? [...prompt.choices] : [],
+});
+
+export const start: Work<'start'> = async (request) => {
+  const stopping = new AbortController();
+  // the server waits a moment for what leaves nothing behind; a template that never gives way is killed then
+  process.once('SIGTERM', () => stopping.abort());
+  const started = await startProject({
+    source: { template: request.source.template, checkout: request.checkout, directory: request.directory },
+    opened: asSource(request.source),
+    config: await settings(request.usesSettings),
+    outputFolder: request.outputFolder,
+    answers: new Map(),
+    ask: answersOf(request.answers),
+    ifExists: 'refuse',
+    hooks: request.runsCode ? 'yes' : 'no',
+    keepsProjectOnFailure: false,
+    usesGit: request.usesGit,
+    onLine: note,
+    onDetail: note,
+    signal: stopping.signal,
+    onFolder: (folder) => process.send?.({ folder } satisfies WorkerMessage),
+  });
+  return { folder: started.folder, fileCount: started.fileCount, commit: started.repository?.commit ?? null };
+};
+
+export const install: Work<'install'> = async ({ folder, home }) => {
+  const environment = await installEnvironment({ folder, home, mayInstallPoetry: true, onLine: note });
+  return {
+    outcome: environment.outcome,
+    packageCount: environment.outcome === 'no-lock' ? 0 : environment.packageCount,
+  };
+};
+
+/** Nothing of the template's own code runs for a look or a branch: who wants that has the command line. */
+const updateOf = async (request: {
+  readonly folder: string;
+  readonly usesSettings: boolean;
+}): Promise<UpdateRequest> => ({
+  folder: request.folder,
+  config: { ...(await settings(request.usesSettings)), cookiecuttersFolder: join(tmpdir(), 'clone') },
+  hooks: 'no',
+  target: 'branch',
+  onLine: note,
+});
+
+export const plan: Work<'plan'> = async (request) => planUpdate(await updateOf(request));
+
+export const update: Work<'update'> = async (request) => {
+  const prepared = await prepareUpdate(await updateOf(request));
+  try {
+    return await commitUpdate(prepared, request.branch, request.withConflicts);
+  } finally {
+    prepared.close();
+  }
+};
+
+/** Answers of others are not kept among those of the server's owner. */
+async function settings(usesSettings: boolean): Promise<UserConfig> {
+  const config = await readUserConfig({ defaultConfig: !usesSettings });
+  return usesSettings ? config : { ...config, replayFolder: join(tmpdir(), 'replay') };
+}
+
+const asSource = (source: OpenedSource): TemplateSource => ({ ...source, close: () => undefined });
