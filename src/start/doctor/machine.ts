@@ -1,0 +1,175 @@
+import { constants, existsSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { serverAddress } from '../../platform/client.ts';
+import { resolveHome } from '../../platform/home.ts';
+import type { CommonFlags } from '../../platform/terminal.ts';
+import { runProgram } from '../project/programs.ts';
+import { isWithin } from './python-versions.ts';
+
+/** One thing that a project needs of the machine it is on. */
+export interface MachineFact {
+  readonly name: string;
+  readonly state: 'good' | 'absent' | 'wrong';
+  readonly says: string;
+  /** what to do where it is not good */
+  readonly remedy?: string;
+  /** nothing works without it */
+  readonly isNeeded?: true;
+}
+
+/**
+ * What this machine has, asked at the same time; a program that does not answer within a second counts as absent.
+ *
+ * @param wantedPython the project's own range, where it says one
+ */
+export const examineMachine = (
+  flags: CommonFlags,
+  wantedPython: string | undefined,
+): Promise<MachineFact[]> =>
+  Promise.all([node(), git(), python(wantedPython), poetry(), docker(), server(flags), home(flags)]);
+
+const oneSecond = 1000;
+
+async function ask(
+  program: string,
+  ...args: string[]
+): Promise<{ readonly status: number; readonly output: string }> {
+  const answer = runProgram(program, args);
+  const late = new Promise<{ status: number; output: string }>((done) => {
+    setTimeout(() => done({ status: 124, output: '' }), oneSecond).unref();
+  });
+  const { status, output } = await Promise.race([answer, late]);
+  return { status, output: output.trim() };
+}
+
+const versionIn = (text: string): string => /\d+\.\d+(?:\.\d+)?/.exec(text)?.[0] ?? text;
+
+const node = (): Promise<MachineFact> =>
+  Promise.resolve({ name: 'node', state: 'good', says: process.versions.node });
+
+async function git(): Promise<MachineFact> {
+  const [version, name, email] = await Promise.all([
+    ask('git', '--version'),
+    ask('git', 'config', 'user.name'),
+    ask('git', 'config', 'user.email'),
+  ]);
+  if (version.status !== 0) {
+    return {
+      name: 'git',
+      state: 'absent',
+      says: 'not installed',
+      remedy: 'Install git: a project is a repository.',
+      isNeeded: true,
+    };
+  }
+  if (name.output === '' || email.output === '') {
+    return {
+      name: 'git',
+      state: 'wrong',
+      says: `${versionIn(version.output)}, and it knows no ${name.output === '' ? 'name' : 'e-mail'} for your commits`,
+      remedy: 'git config --global user.name "…" && git config --global user.email …',
+    };
+  }
+  return {
+    name: 'git',
+    state: 'good',
+    says: `${versionIn(version.output)}, commits as ${name.output} <${email.output}>`,
+  };
+}
+
+async function python(wanted: string | undefined): Promise<MachineFact> {
+  const programs = [
+    process.env['TILTH_PYTHON'],
+    'python3',
+    ...['3.10', '3.11', '3.12', '3.13', '3.14'].map((minor) => `python${minor}`),
+  ];
+  const answers = await Promise.all(
+    programs.map(async (program) => {
+      if (program === undefined || program === '') return '';
+      const { status, output } = await ask(program, '--version');
+      return status === 0 ? versionIn(output) : '';
+    }),
+  );
+  const found = [...new Set(answers.filter((version) => version !== ''))];
+  if (found.length === 0)
+    return { name: 'python', state: 'absent', says: 'not installed', remedy: 'Install Python 3.' };
+  const fits = wanted === undefined || found.some((version) => isWithin(version, wanted) !== false);
+  return fits
+    ? { name: 'python', state: 'good', says: found.join(', ') }
+    : {
+        name: 'python',
+        state: 'wrong',
+        says: `${found.join(', ')}; the project wants ${wanted}`,
+        remedy: 'Install one that fits, for example with pyenv or uv.',
+      };
+}
+
+async function poetry(): Promise<MachineFact> {
+  const { status, output } = await ask(process.env['TILTH_POETRY'] ?? 'poetry', '--version');
+  const version = versionIn(output);
+  if (status === 124) return { name: 'poetry', state: 'absent', says: 'does not answer' };
+  if (status !== 0) {
+    return {
+      name: 'poetry',
+      state: 'absent',
+      says: 'not installed',
+      remedy: 'tilth start --install-poetry keeps one of its own.',
+    };
+  }
+  return Number(version.split('.')[0]) >= 2
+    ? { name: 'poetry', state: 'good', says: version }
+    : {
+        name: 'poetry',
+        state: 'wrong',
+        says: `${version}; projects of today are written for Poetry 2`,
+        remedy: 'pipx upgrade poetry',
+      };
+}
+
+async function docker(): Promise<MachineFact> {
+  const { status, output } = await ask(
+    'docker',
+    'version',
+    '--format',
+    '{{.Client.Version}} {{.Server.Version}}',
+  );
+  if (status === 127) return { name: 'docker', state: 'absent', says: 'not installed' };
+  const [client = '', engine = ''] = output.split(' ');
+  return status === 0 && engine !== ''
+    ? { name: 'docker', state: 'good', says: engine }
+    : {
+        name: 'docker',
+        state: 'absent',
+        says: `${versionIn(client)}, and no engine answers`,
+        remedy: 'Start Docker where you build images.',
+      };
+}
+
+async function server(flags: CommonFlags): Promise<MachineFact> {
+  const address = serverAddress(flags);
+  try {
+    await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(oneSecond) });
+    return { name: 'server', state: 'good', says: address };
+  } catch {
+    return { name: 'server', state: 'absent', says: `none answers at ${address}`, remedy: 'tilth up' };
+  }
+}
+
+async function home(flags: CommonFlags): Promise<MachineFact> {
+  const { root } = resolveHome(flags.home);
+  let at = root;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  try {
+    await access(at, constants.W_OK);
+    return { name: 'home', state: 'good', says: root };
+  } catch {
+    return {
+      name: 'home',
+      state: 'wrong',
+      says: `${root} can't be written`,
+      remedy: 'Name another: TILTH_HOME=FOLDER',
+      isNeeded: true,
+    };
+  }
+}
