@@ -9,6 +9,8 @@ import { Float, str, type Value } from './jinja/values.ts';
  * @see https://yaml.org/type/
  */
 export function parsePythonYaml(text: string): Value {
+  const unprintable = /[^\t\n\r -~\u0085\u00A0-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u.exec(text);
+  if (unprintable !== null) throw new Error('special characters are not allowed');
   const documents = parseAllDocuments(text.replace(/^\uFEFF/, ''), {
     schema: 'failsafe',
     version: '1.1',

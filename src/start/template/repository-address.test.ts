@@ -20,60 +20,15 @@ const abbreviations = {
   whole: 'git@example.com:me/whole.git',
 };
 
-const addresses = [
-  ...[
-    'gh:a/b',
-    'gl:a/b/c',
-    'bb:a/b',
-    'mine:x',
-    'braces:y',
-    'whole',
-    'gh',
-    'whole:z',
-    'a:b',
-    'nope:a/b',
-    'gh:a:b',
-    'toString:x',
-  ],
-  ...[
-    'https://github.com/a/b',
-    'https://github.com/a/b.git/',
-    'git@github.com:a/b.git',
-    'git://host/a',
-    'ssh://git@host:22/a/b.git',
-  ],
-  ...[
-    'file:///srv/git/a',
-    'git+https://host/a',
-    'hg+https://host/a',
-    'hg+ssh://hg@host/a',
-    'git+git@host:a/b',
-    'svn+https://host/git',
-  ],
-  ...[
-    'http:a',
-    'https:/a',
-    'FILE:///a',
-    'ftp://host/a',
-    'user@host',
-    'ü@host:a',
-    'a-b@host:c',
-    './user@host',
-    '/abs/folder',
-    '~/x',
-    '',
-  ],
-  ...[
-    'ext::sh -c id',
-    'git+ext::sh -c id',
-    '--upload-pack=id',
-    'https://bitbucket.example.com/a',
-    'template.zip',
-    'https://host/T.ZIP',
-    'zip',
-    'C:\\a',
-  ],
-];
+const words = String.raw`
+gh:a/b gl:a/b/c bb:a/b mine:x braces:y whole gh whole:z a:b nope:a/b gh:a:b toString:x
+https://github.com/a/b https://github.com/a/b.git/ git@github.com:a/b.git git://host/a ssh://git@host:22/a/b.git
+file:///srv/git/a git+https://host/a hg+https://host/a hg+ssh://hg@host/a git+git@host:a/b svn+https://host/git
+http:a https:/a FILE:///a ftp://host/a user@host ü@host:a a-b@host:c ./user@host /abs/folder ~/x
+--upload-pack=id https://bitbucket.example.com/a template.zip https://host/T.ZIP zip C:\a
+`;
+
+const addresses = [...words.trim().split(/\s+/), '', 'ext::sh -c id', 'git+ext::sh -c id'];
 
 const script = `
 import json, sys
@@ -90,29 +45,7 @@ print(json.dumps([about(text, abbreviations) for text in texts]))
 
 test('an address is expanded and told from a folder as cookiecutter does it', needsCookiecutter, () => {
   const word = fc.string({
-    unit: fc.constantFrom(
-      'git',
-      'hg',
-      '+',
-      'ssh',
-      'http',
-      's',
-      'file',
-      ':',
-      '/',
-      '//',
-      '@',
-      'a',
-      'é',
-      '_',
-      '.',
-      '-',
-      'gh',
-      'gl',
-      'mine',
-      '.zip',
-      ' ',
-    ),
+    unit: fc.constantFrom(...'git hg + ssh http s file : / // @ a é _ . - gh gl mine .zip'.split(' '), ' '),
     minLength: 1,
     maxLength: 9,
   });

@@ -3,7 +3,8 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { TextDecoder } from 'node:util';
 import { messageOf } from '../../platform/errors.ts';
-import { parseJson, type Context } from './context.ts';
+import type { Context } from './context.ts';
+import { parseJson } from './read-json.ts';
 import { dumpJson, str, type Value } from './jinja/values.ts';
 import { configRefused, replayMissing } from './source-errors.ts';
 

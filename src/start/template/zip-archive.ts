@@ -35,7 +35,7 @@ export interface Archive {
 /** @throws ArchiveFault for a file that is no archive or has a name that leads out of it */
 export async function openArchive(file: string, limits = archiveLimits): Promise<Archive> {
   const { BlobReader, ZipReader, ERR_ENCRYPTED, ERR_INVALID_PASSWORD } =
-    await import('@zip.js/zip.js/lib/zip-core-reader.js');
+    await import('@zip.js/zip.js/lib/zip-core-native.js');
   let entries: Entry[];
   try {
     // Python reads names that aren't marked as UTF-8 in the code page of DOS
