@@ -21,8 +21,10 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TilthError } from '../../platform/errors.ts';
 import { cruftFile } from '../project/cruft-file.ts';
+import { placeOf } from './unfinished.ts';
 import { git, gitText, ownIndex, tryGit, type Entry, type ProjectRepository } from './git.ts';
-import { writeOriginBlob, type PreparedUpdate } from './plan-update.ts';
+import type { PreparedUpdate } from './plan-update.ts';
+import { writeOriginBlob } from './project-origin.ts';
 import type { UpdateResult } from './update-api.ts';
 import type { Step } from './update.ts';
 import {
@@ -60,7 +62,6 @@ const journal = z.object({
 });
 type Journal = z.infer<typeof journal>;
 
-const placeOf = (gitFolder: string): string => join(gitFolder, 'tilth-update');
 const journalOf = (gitFolder: string): string => join(placeOf(gitFolder), 'journal.json');
 
 /**
@@ -356,8 +357,6 @@ function cleanUp(made: Journal): void {
 
 /** What became of an update that was interrupted. */
 export type Recovery = 'none' | 'completed' | 'taken-back';
-
-export const isUnfinished = (gitFolder: string): boolean => existsSync(placeOf(gitFolder));
 
 /**
  * Ends an update that was interrupted: completes it, or takes it back.

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { TilthError } from '../../platform/errors.ts';
 import { gitFailed, notARepository, nothingCommitted } from './update-errors.ts';
 
 export interface GitResult {
@@ -148,6 +149,61 @@ export async function openProject(folder: string): Promise<ProjectRepository> {
     },
     close: () => rmSync(workspace, { recursive: true, force: true }),
   };
+}
+
+/** As `openProject`, for looking only: a folder that is no repository, or has no commit yet, will do. */
+export async function openFolder(folder: string): Promise<ProjectRepository> {
+  try {
+    return await openProject(folder);
+  } catch (thrown) {
+    if (
+      !(thrown instanceof TilthError) ||
+      !['TEMPLATE_UPDATE_NEEDS_GIT', 'TEMPLATE_UPDATE_NEEDS_COMMIT'].includes(thrown.code)
+    )
+      throw thrown;
+  }
+  const workspace = mkdtempSync(join(tmpdir(), 'tilth-update-'));
+  const gitFolder = join(workspace, 'git');
+  await git(workspace, ['init', '--quiet', '--bare', gitFolder]);
+  return {
+    folder,
+    top: folder,
+    prefix: '',
+    gitFolder,
+    objectFolder: join(gitFolder, 'objects'),
+    head: '',
+    workspace,
+    quarantine: { GIT_DIR: gitFolder, GIT_WORK_TREE: folder },
+    close: () => rmSync(workspace, { recursive: true, force: true }),
+  };
+}
+
+/** Files as they lie in the work tree, as git would keep them; those that aren't there are left out. */
+export async function readWorkTree(
+  project: ProjectRepository,
+  paths: Iterable<string>,
+): Promise<Map<string, Entry>> {
+  const there = [...paths].filter((path) => {
+    const stat = lstatSync(join(project.folder, path), { throwIfNoEntry: false });
+    return stat?.isFile() === true || stat?.isSymbolicLink() === true;
+  });
+  const environment = ownIndex(project);
+  await git(project.top, ['update-index', '--add', '-z', '--stdin'], {
+    environment,
+    input: there.map((path) => `${project.prefix}${path}\0`).join(''),
+  });
+  const listed = await git(project.top, ['ls-files', '--stage', '-z', '--full-name'], { environment });
+  return new Map([...parseStages(listed)].map(([path, entry]) => [path.slice(project.prefix.length), entry]));
+}
+
+/** What `ls-files --stage -z` lists. */
+export function parseStages(listed: Buffer): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  for (const line of listed.toString().split('\0')) {
+    const match = /^(\d+) ([\da-f]+) 0\t([^]*)$/.exec(line);
+    if (match !== null) entries.set(match[3] ?? '', { mode: match[1] ?? '', oid: match[2] ?? '' });
+  }
+  return entries;
 }
 
 /** In this list of folders a name with a colon must be in quotes. */

@@ -1,14 +1,14 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cruftFile } from '../project/cruft-file.ts';
 import { overwrite, readContext, type Ask, type Context } from '../template/context.ts';
-import { decideHooks } from '../template/hook-trust.ts';
-import { runPrePrompt } from '../template/hooks.ts';
+import { codeOf, runPrePrompt } from '../template/hooks.ts';
 import { str, type Value } from '../template/jinja/values.ts';
 import { renderTemplate } from '../template/render-template.ts';
 import type { TemplateSource } from '../template/template-source.ts';
 import { messageOf } from '../../platform/errors.ts';
-import { git, ownIndex, type Entry, type ProjectRepository, type Tree } from './git.ts';
+import { git, ownIndex, parseStages, type Entry, type ProjectRepository, type Tree } from './git.ts';
 import { answerGone } from './update-errors.ts';
 
 export interface RenderVersion {
@@ -21,11 +21,11 @@ export interface RenderVersion {
   readonly answers: ReadonlyMap<string, Value>;
   /** the user's own defaults */
   readonly defaults: ReadonlyMap<string, Value>;
-  readonly hooks: 'yes' | 'ask' | 'no';
+  readonly runsHooks: boolean;
+  /** for variables */
   readonly ask?: Ask | undefined;
   /** the same for all versions, so that a date in the files is no difference */
   readonly now: Date;
-  readonly onLine: (line: string) => void;
 }
 
 export interface RenderedVersion {
@@ -38,17 +38,11 @@ export interface RenderedVersion {
 /**
  * A template's files as a new project would have them now, hooks included, kept as objects of git.
  *
- * @throws what rendering throws; TEMPLATE_HOOKS_NOT_TRUSTED
+ * @throws what rendering throws
  */
 export async function renderVersion(request: RenderVersion): Promise<RenderedVersion> {
   const { project, templateFolder } = request;
-  const runsHooks = await decideHooks({
-    source: { template: request.source.template, commit: request.commit },
-    folder: templateFolder,
-    choice: request.hooks,
-    ask: request.ask,
-    onLine: request.onLine,
-  });
+  const { runsHooks } = request;
   const prepared = runsHooks ? await runPrePrompt(templateFolder) : templateFolder;
   // one path for all versions: it may be in the files
   const output = join(project.workspace, 'render');
@@ -62,6 +56,7 @@ export async function renderVersion(request: RenderVersion): Promise<RenderedVer
       outputFolder: output,
       defaults: request.defaults,
       answers: literally(request.answers, readContext(prepared)),
+      ask: request.ask,
       runsHooks,
       now: () => request.now,
     });
@@ -71,6 +66,17 @@ export async function renderVersion(request: RenderVersion): Promise<RenderedVer
   } finally {
     if (prepared !== templateFolder) rmSync(dirname(prepared), { recursive: true, force: true });
   }
+}
+
+/** A digest of what a template could run; the same for the same code. */
+export function codeDigest(templateFolder: string): string {
+  const digest = createHash('sha256');
+  for (const file of codeOf(templateFolder).files)
+    digest
+      .update(`${file}\0`)
+      .update(readFileSync(join(templateFolder, file)))
+      .update('\0');
+  return digest.digest('hex');
 }
 
 /** An answer that is kept is what it is, even where it looks like a template. */
@@ -120,10 +126,5 @@ async function addAll(project: ProjectRepository, folder: string): Promise<Map<s
     environment,
   });
   const listed = await git(folder, ['ls-files', '--stage', '-z'], { environment });
-  const tree = new Map<string, Entry>();
-  for (const line of listed.toString().split('\0')) {
-    const match = /^(\d+) ([\da-f]+) 0\t([^]*)$/.exec(line);
-    if (match !== null) tree.set(match[3] ?? '', { mode: match[1] ?? '', oid: match[2] ?? '' });
-  }
-  return tree;
+  return parseStages(listed);
 }

@@ -52,7 +52,8 @@ export async function openHistory(request: HistoryRequest): Promise<TemplateHist
       close: () => source.close(),
     };
   }
-  if (source.template.startsWith('tilth:')) openOwnTemplate(basename(source.template.slice('tilth:'.length))).keep();
+  if (source.template.startsWith('tilth:'))
+    openOwnTemplate(basename(source.template.slice('tilth:'.length))).keep();
   const top = realpathSync(repository);
   const inside =
     source.commit !== null && isBare(top)

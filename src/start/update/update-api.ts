@@ -94,3 +94,20 @@ export const templateCheck = z.object({
   commits: z.array(templateCommit),
 });
 export type TemplateCheck = z.infer<typeof templateCheck>;
+
+/** What a project changed in the files it has from its template. */
+export const templateDiff = z.object({
+  project: z.string(),
+  template: z.string(),
+  commit: z.string().nullable(),
+  files: z.array(
+    z.object({
+      path: z.string(),
+      from: z.string().optional(),
+      kind: z.enum(['changed', 'deleted', 'renamed']),
+      /** unified diff from the template's file to the project's */
+      diff: z.string(),
+    }),
+  ),
+});
+export type TemplateDiff = z.infer<typeof templateDiff>;

@@ -10,6 +10,11 @@ interface TemplateFlags extends CommonFlags {
   readonly defaultConfig?: boolean;
 }
 
+interface DiffFlags extends TemplateFlags {
+  readonly exitCode?: boolean;
+  readonly reverse?: boolean;
+}
+
 interface UpdateFlags extends TemplateFlags {
   readonly input: boolean;
   readonly dryRun?: boolean;
@@ -45,7 +50,94 @@ export const addTemplateCommands: AddCommands = (program) => {
     .option('--continue', 'complete an update that was interrupted')
     .option('--abort', 'take back an update that was interrupted')
     .action(update);
+
+  withTemplateFlags(template.command('diff [project]'))
+    .description('what the project changed in the files it has from its template')
+    .option('-e, --exit-code', 'exit with 1 when there is a difference')
+    .option('-R, --reverse', 'from the project to the template, as cruft shows it')
+    .action(diff);
+
+  withTemplateFlags(template.command('check [project]'))
+    .description('whether the project is at the newest commit of its template: exit code 0 yes, 1 no')
+    .action(check);
+
+  withCommonFlags(template.command('path'))
+    .description('where the templates that ship with tilth are kept as git repositories, for cruft')
+    .action(path);
 };
+
+async function diff(project: string | undefined, flags: DiffFlags): Promise<void> {
+  const [{ diffTemplate }, { readUserConfig }] = await Promise.all([
+    import('./template-diff.ts'),
+    import('../template/user-config.ts'),
+  ]);
+  const ask = await asker(true);
+  try {
+    const found = await diffTemplate({
+      folder: resolve(project ?? '.'),
+      checkout: flags.checkout,
+      config: await readUserConfig(flags),
+      hooks: hooksOf(flags),
+      ask,
+      onLine: note,
+      isReverse: flags.reverse === true,
+    });
+    if (flags.json === true) print(flags, found, () => '');
+    else process.stdout.write(found.files.map((file) => file.diff).join(''));
+    if (flags.exitCode === true && found.files.length > 0) process.exitCode = exitCodes.no;
+  } finally {
+    ask?.close();
+  }
+}
+
+async function check(project: string | undefined, flags: TemplateFlags): Promise<void> {
+  const [{ checkTemplate }, { readUserConfig }] = await Promise.all([
+    import('./template-check.ts'),
+    import('../template/user-config.ts'),
+  ]);
+  const found = await checkTemplate({
+    folder: resolve(project ?? '.'),
+    checkout: flags.checkout,
+    config: await readUserConfig(flags),
+    hooks: hooksOf(flags),
+    onLine: note,
+  });
+  print(flags, found, (answer) =>
+    answer.isUpToDate
+      ? `The project is up to date with ${answer.template} (${short(answer.commit)}).`
+      : [
+          `The template ${answer.template} went on from ${short(answer.commit)} to ${short(answer.newest)}: ${answer.changedCount} files change.`,
+          ...answer.commits.map((commit) => `  ${short(commit.commit)} ${commit.subject}`),
+          'See what would change: tilth template update --dry-run',
+        ],
+  );
+  if (!found.isUpToDate) process.exitCode = exitCodes.no;
+}
+
+async function path(flags: CommonFlags): Promise<void> {
+  const { openOwnTemplate, ownRepositories } = await import('../template/own-template.ts');
+  const own = openOwnTemplate('ml-project');
+  own.keep();
+  const folder = ownRepositories();
+  const setting = ['git', 'config', '--global', `url.${folder}/.insteadOf`, 'tilth:'];
+  print(
+    flags,
+    { folder, template: 'tilth:ml-project', repository: own.repository, commit: own.commit, setting },
+    () => [
+      folder,
+      `So that cruft finds tilth:ml-project there: ${setting.slice(0, 3).join(' ')} '${setting[3] ?? ''}' tilth:`,
+    ],
+  );
+}
+
+/** Someone to ask, where there is a terminal. */
+async function asker(
+  isWanted: boolean,
+): Promise<ReturnType<typeof import('../terminal-prompts.ts').terminalPrompts> | undefined> {
+  return isWanted && process.stdin.isTTY && process.stderr.isTTY
+    ? (await import('../terminal-prompts.ts')).terminalPrompts()
+    : undefined;
+}
 
 async function update(first: string | undefined, rest: readonly string[], flags: UpdateFlags): Promise<void> {
   const { folder, answers } = projectAndAnswers(first, rest);
@@ -72,10 +164,7 @@ async function update(first: string | undefined, rest: readonly string[], flags:
       return;
     }
   }
-  const ask =
-    flags.input && process.stdin.isTTY && process.stderr.isTTY
-      ? (await import('../terminal-prompts.ts')).terminalPrompts()
-      : undefined;
+  const ask = await asker(flags.input);
   try {
     const prepared = await prepareUpdate({
       folder,

@@ -125,7 +125,8 @@ export function changesOf(
     if (changes.has(path) || sources.has(path)) continue;
     const mine = versions.ours.get(path);
     if (!isSame(mine, merged.get(path))) continue;
-    if (mine === undefined && versions.theirs.get(path) === undefined) continue;
+    // it was moved by the project, and goes on at its new place
+    if (mine === undefined) continue;
     const isThere = isSame(mine, versions.theirs.get(path));
     changes.set(path, { path, kind: 'kept', kept: isThere ? 'already-there' : 'yours', diff: '' });
   }

@@ -1,0 +1,95 @@
+import { resolve } from 'node:path';
+import { cruftFile } from '../project/cruft-file.ts';
+import { decideHooks } from '../template/hook-trust.ts';
+import { compareTrees } from './compare-trees.ts';
+import { openFolder, readWorkTree, type Tree } from './git.ts';
+import type { UpdateRequest } from './plan-update.ts';
+import { firstRender, originOf, recordedAnswers, skipPatterns } from './project-origin.ts';
+import { renderVersion } from './render-version.ts';
+import { isSkipped } from './skip-patterns.ts';
+import { openHistory } from './template-history.ts';
+import { commitGone } from './update-errors.ts';
+import type { TemplateDiff } from './update-api.ts';
+
+/**
+ * What the project changed in the files it has from its template: the template's render against the work tree.
+ *
+ * @param request without `checkout` the recorded commit
+ * @throws TEMPLATE_ORIGIN_MISSING, TEMPLATE_COMMIT_GONE and what fetching and rendering throw
+ */
+export async function diffTemplate(
+  request: Pick<UpdateRequest, 'folder' | 'checkout' | 'config' | 'hooks' | 'ask' | 'onLine'> & {
+    /** from the project to the template */
+    readonly isReverse?: boolean;
+  },
+): Promise<TemplateDiff> {
+  const project = await openFolder(resolve(request.folder));
+  try {
+    const origin = await originOf(project, 'work-tree');
+    const history = await openHistory({
+      origin,
+      checkout: request.checkout,
+      abbreviations: request.config.abbreviations,
+      workspace: project.workspace,
+      onLine: request.onLine,
+    });
+    try {
+      const recorded = origin.commit === null ? undefined : await history.find(origin.commit);
+      const commit = request.checkout === undefined ? recorded : (history.newest ?? undefined);
+      let rendered: Tree;
+      if (commit === undefined) {
+        if (project.head === '') throw commitGone(origin.template, origin.commit ?? '(none)');
+        rendered = await firstRender(project, origin);
+      } else {
+        const templateFolder = await history.at(commit);
+        const runsHooks = await decideHooks({
+          source: { template: origin.template, commit },
+          folder: templateFolder,
+          choice: request.hooks,
+          ask: request.ask,
+          onLine: request.onLine,
+        });
+        const version = await renderVersion({
+          project,
+          source: history.source,
+          templateFolder,
+          commit,
+          checkout: origin.checkout,
+          answers: recordedAnswers(origin),
+          defaults: request.config.defaults,
+          runsHooks,
+          now: new Date(),
+        });
+        rendered = version.tree;
+      }
+      const patterns = await skipPatterns(project.folder, origin);
+      const theirs = new Map(
+        [...rendered].filter(([path]) => path !== cruftFile && !isSkipped(path, patterns)),
+      );
+      const ours = await readWorkTree(project, theirs.keys());
+      const differences = await (request.isReverse === true
+        ? compareTrees(project, ours, theirs)
+        : compareTrees(project, theirs, ours));
+      return {
+        project: project.folder,
+        template: origin.template,
+        commit: commit ?? origin.commit,
+        files: differences.map(({ path, from, status, diff }) => ({
+          path,
+          ...(from === undefined ? {} : { from }),
+          kind:
+            status === 'D' || status === 'A'
+              ? ('deleted' as const)
+              : status === 'R'
+                ? ('renamed' as const)
+                : ('changed' as const),
+          diff,
+        })),
+      };
+    } finally {
+      history.close();
+    }
+  } finally {
+    project.close();
+  }
+}
