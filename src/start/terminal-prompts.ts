@@ -2,9 +2,10 @@ import { createInterface, type Interface } from 'node:readline';
 import { Writable } from 'node:stream';
 import pc from 'picocolors';
 import { TilthError } from '../platform/errors.ts';
-import { GoBack, parseJson, yesOrNo, type Ask, type Asked } from './template/context.ts';
+import { GoBack, yesOrNo, type Ask, type Asked } from './template/context.ts';
+import { parseJson } from './template/read-json.ts';
 import { strip } from './template/jinja/methods.ts';
-import { dumpJson, equal, type Value } from './template/jinja/values.ts';
+import { OrderedDict, dumpJson, equal, type Value } from './template/jinja/values.ts';
 
 /** Sent by an answer that doesn't fit; its message tells what would. */
 class Unfit extends Error {}
@@ -33,6 +34,7 @@ export function terminalPrompts(signal?: AbortSignal): Ask & { close(): void } {
     isStopped = true;
     wake();
   };
+  if (signal?.aborted === true) stop();
   signal?.addEventListener('abort', stop, { once: true });
   const open = (): Interface => {
     const made = createInterface({ input: process.stdin, output: screen, terminal: true, historySize: 0 });
@@ -152,7 +154,7 @@ function dictionaryOf(typed: string): Value {
   const example = 'such as {"key": "value"}';
   let value: Value;
   try {
-    value = parseJson(typed);
+    value = parseJson(typed, OrderedDict);
   } catch (cause) {
     throw new Unfit(`This is not JSON: type an object ${example}.`, { cause });
   }

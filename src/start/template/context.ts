@@ -4,7 +4,8 @@ import { messageOf } from '../../platform/errors.ts';
 import type { TemplateEngine } from './engine.ts';
 import type { Variables } from './engine-options.ts';
 import { UndefinedUsed } from './jinja/faults.ts';
-import { OrderedDict, equal, fromJson, repr, str, Float, type Value } from './jinja/values.ts';
+import { OrderedDict, equal, repr, str, Float, type Value } from './jinja/values.ts';
+import { parseJson } from './read-json.ts';
 import { answerRefused, templateInvalid, templateUndefined } from './template-errors.ts';
 
 /** The variables of a template in the order of its cookiecutter.json. */
@@ -45,34 +46,12 @@ export const contextFile = 'cookiecutter.json';
 export function readContext(templateFolder: string): Context {
   const file = join(templateFolder, contextFile);
   try {
-    const value = parseJson(readFileSync(file, 'utf8'));
+    const value = parseJson(readFileSync(file, 'utf8'), OrderedDict);
     if (!(value instanceof Map)) throw new Error('it is not an object');
     return new Map([...value].map(([key, item]) => [str(key), item]));
   } catch (cause) {
-    throw templateInvalid(file, messageOf(cause), cause);
+    throw templateInvalid(`JSON decoding error while loading '${file}'`, messageOf(cause), cause);
   }
-}
-
-/** JSON that tells 1 from 1.0, as Python does. */
-export function parseJson(text: string): Value {
-  const withSource = (_key: string, value: unknown, context?: { source?: string }): unknown =>
-    typeof value === 'number' && /[.eE]/.test(context?.source ?? '') ? new FloatMark(value) : value;
-  return unmark(JSON.parse(text, withSource));
-}
-
-class FloatMark {
-  readonly value: number;
-  constructor(value: number) {
-    this.value = value;
-  }
-}
-
-function unmark(json: unknown): Value {
-  if (json instanceof FloatMark) return new Float(json.value);
-  if (Array.isArray(json)) return json.map(unmark);
-  if (typeof json === 'object' && json !== null)
-    return new Map(Object.entries(json).map(([key, item]) => [key, unmark(item)]));
-  return fromJson(json);
 }
 
 /**
@@ -98,7 +77,7 @@ function overwritten(name: string, known: Value, value: Value, isInside: boolean
     throw answerRefused(`${name} can't be ${plain(value)}; the choices are ${known.map(plain).join(', ')}.`);
   }
   if (known instanceof Map && value instanceof Map) {
-    const merged = new Map(known);
+    const merged = known instanceof OrderedDict ? new OrderedDict(known) : new Map(known);
     for (const [key, item] of value) {
       const before = merged.get(key);
       merged.set(key, before === undefined ? item : overwritten(str(key), before, item, true));

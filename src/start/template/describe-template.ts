@@ -1,16 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { TilthError } from '../../platform/errors.ts';
-import {
-  answerAll,
-  overwrite,
-  parseJson,
-  readContext,
-  toJson,
-  yesOrNo,
-  type Ask,
-  type Asked,
-} from './context.ts';
+import { answerAll, overwrite, readContext, toJson, yesOrNo, type Ask, type Asked } from './context.ts';
+import { parseJson } from './read-json.ts';
 import { createEngine, type TemplateEngine } from './engine.ts';
 import { isTrusted } from './hook-trust.ts';
 import { codeOf, runPrePrompt } from './hooks.ts';

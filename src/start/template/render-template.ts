@@ -102,7 +102,9 @@ async function renderInto(
   if (root === undefined) {
     throw templateInvalid(request.templateFolder, 'there is no folder whose name holds {{ cookiecutter… }}');
   }
-  const defaults: Context = new Map([...context].filter(([name]) => !name.startsWith('_')));
+  const defaults: Context = new Map(
+    [...(request.replay ?? context)].filter(([name]) => !name.startsWith('_')),
+  );
   const open =
     request.replay === undefined
       ? context
