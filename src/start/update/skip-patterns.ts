@@ -9,7 +9,7 @@ export function isSkipped(path: string, patterns: readonly string[]): boolean {
     if (!pattern.includes('*')) return plain === '.' || path === plain || path.startsWith(`${plain}/`);
     const wanted = plain.split('/').filter((step) => step !== '' && step !== '.');
     // a folder that matches takes all in it along
-    return steps.some((_step, at) => matches(steps.slice(0, at + 1), wanted, at === steps.length - 1));
+    return ['', ...steps].some((_step, at) => matches(steps.slice(0, at), wanted, at === steps.length));
   });
 }
 
