@@ -16,11 +16,14 @@ export const settings: Readonly<Record<string, Setting>> = {
   TILTH_POETRY: { means: 'The Poetry that installs projects’ environments.', standard: '`poetry` on the path, else one in the home' },
   XDG_DATA_HOME: { means: 'Where the user’s data folder is.', standard: '`~/.local/share`' },
   POETRY_PYPI_MIRROR_URL: { means: 'The package index for Poetry; when it is set, tilth leaves it as it is.', standard: 'what pip is configured with' },
-  REQUESTS_CA_BUNDLE: { means: 'The certificates for Poetry; when it is set, tilth leaves it as it is.', standard: 'what pip is configured with' },
+  REQUESTS_CA_BUNDLE: { means: 'The certificates for Poetry and for templates that are downloaded as an archive; when it is set, tilth leaves it as it is.', standard: 'what pip is configured with' },
+  CURL_CA_BUNDLE: { means: 'Stands in for `REQUESTS_CA_BUNDLE` where that is not set.', standard: 'none' },
   MLFLOW_TRACKING_URI: { means: 'Where the MLflow client logs to; stages and runs started by tilth get the server’s address where it is not set.', standard: 'the server' },
   MLFLOW_TRACKING_TOKEN: { means: 'The token for the MLflow client; stages and runs started by tilth get `TILTH_TOKEN` where it is not set.', standard: '`TILTH_TOKEN`' },
   MLFLOW_RUN_CONTEXT: { means: 'Tags, as JSON, that the MLflow client puts on the runs it creates; `tilth run -- COMMAND` adds its own to them.', standard: 'none' },
   COOKIECUTTER_CONFIG: { means: 'cookiecutter’s settings file, read as cookiecutter reads it. `--config-file` goes first.', standard: '`~/.cookiecutterrc`' },
+  COOKIECUTTER_REPO_PASSWORD: { means: 'Password of a template archive that is protected by one.', standard: 'asked for in a terminal' },
+  NETRC: { means: 'Names and passwords for the hosts that template archives are downloaded from.', standard: '`~/.netrc`' },
 };
 
 /** What a program finds that tilth starts. */

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { TilthError } from '../../platform/errors.ts';
 import { runProgram, type ProgramResult } from '../project/programs.ts';
 import type { Ask } from './context.ts';
 import { besidePrefix, makeFolder, mayReplace } from './cookiecutters-folder.ts';
 import { runFetching, type FetchOptions } from './fetch-program.ts';
+import { isFolder } from './file-kind.ts';
 import { readHead } from './git-head.ts';
 import { withoutSecret, type RepositoryAddress } from './repository-address.ts';
 import { checkoutNotFound, repositoryNotFound, templateNotFetched } from './source-errors.ts';
@@ -36,8 +37,9 @@ const inUse = new Map<string, number>();
  * @throws TEMPLATE_REPOSITORY_NOT_FOUND, TEMPLATE_CHECKOUT_NOT_FOUND, TEMPLATE_NOT_FETCHED, STOPPED
  */
 export async function openClone(request: CloneRequest): Promise<Clone> {
-  const { repository, cookiecuttersFolder, checkout } = request;
-  const kept = resolve(cookiecuttersFolder, repository.name);
+  const { repository, checkout } = request;
+  const cookiecuttersFolder = resolve(request.cookiecuttersFolder);
+  const kept = join(cookiecuttersFolder, repository.name);
   makeFolder(cookiecuttersFolder);
   if (isFolder(kept)) {
     if (!(await mayReplace(kept, request))) return clonedTo(kept, await commitIn(kept, repository));
@@ -123,10 +125,10 @@ function notCloned(request: CloneRequest, kept: string, output: string): TilthEr
 
 const shown = (repository: RepositoryAddress): string => withoutSecret(repository.address);
 
-const fetching = ({ ask, onLine, silenceMs }: CloneRequest): FetchOptions => ({
+const fetching = ({ repository, ask, onLine, silenceMs }: CloneRequest): FetchOptions => ({
   onLine,
-  // whoever sits at a terminal may be typing a passphrase
-  silenceMs: silenceMs ?? (ask === undefined ? 120_000 : 600_000),
+  // whoever sits at a terminal may be typing a passphrase; Mercurial says nothing while it works
+  silenceMs: silenceMs ?? (ask === undefined && repository.kind === 'git' ? 300_000 : 1_800_000),
 });
 
 /** The commit of a clone in which a fresh one would differ in nothing; undefined where it would, or might. */
@@ -243,5 +245,3 @@ function clonedTo(folder: string, commit: string | null, temporary?: string): Cl
     },
   };
 }
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -33,7 +33,7 @@ export async function runFetching(
     signal: silence.signal,
     onLine: (line) => {
       timer.refresh();
-      if (!progress.test(line) || Date.now() - lastShownAt < progressEveryMs) return;
+      if (!progress.test(line) || !line.includes('%') || Date.now() - lastShownAt < progressEveryMs) return;
       lastShownAt = Date.now();
       onLine?.(line.trim());
     },

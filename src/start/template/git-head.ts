@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { runProgram } from '../project/programs.ts';
+import { isFolder } from './file-kind.ts';
 
 /** The git work tree a folder lies in, and the commit that is checked out there. */
 export interface GitHead {
@@ -31,9 +32,7 @@ export async function readHead(folder: string): Promise<GitHead | undefined> {
 /** `.git` is a folder, or a file that names one: in linked work trees and submodules. */
 function gitFolderOf(workTree: string): string | undefined {
   const git = join(workTree, '.git');
-  const found = statSync(git, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
-  const folder = found.isDirectory() ? git : readText(git)?.match(/^gitdir: (.+)$/m)?.[1];
+  const folder = isFolder(git) ? git : readText(git)?.match(/^gitdir: (.+)$/m)?.[1];
   const path = folder === undefined ? undefined : resolve(workTree, folder);
   return path !== undefined && existsSync(join(path, 'HEAD')) ? path : undefined;
 }

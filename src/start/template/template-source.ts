@@ -1,9 +1,9 @@
-import { statSync } from 'node:fs';
 import { basename, isAbsolute, join, resolve, sep } from 'node:path';
 import { homedir } from 'node:os';
 import { packagePath } from '../../platform/package-root.ts';
 import { runProgram } from '../project/programs.ts';
 import { contextFile, type Ask } from './context.ts';
+import { isFile } from './file-kind.ts';
 import { readHead } from './git-head.ts';
 import { openOwnTemplate } from './own-template.ts';
 import {
@@ -57,6 +57,8 @@ export const ownTemplate = 'tilth:ml-project';
  */
 export async function openTemplate(request: SourceRequest): Promise<TemplateSource> {
   const template = expandAbbreviation(request.template, request.abbreviations);
+  const { checkout = '', directory = '' } = request;
+  if (`${template}${checkout}${directory}`.includes('\0')) throw templateNotFound(template, [template]);
   if (template.startsWith('tilth:')) return openOwn(request, template);
   if (isZipName(template)) return openZipped(request, template);
   if (isRepositoryAddress(template)) return openCloned(request, template);
@@ -116,7 +118,9 @@ async function openFolder(request: SourceRequest, template: string): Promise<Tem
   const kept = joined(keptIn(request), template);
   const { found, root } = search(request, template, [template, kept], false);
   const head = await readHead(found);
-  const isKept = resolve(root) === resolve(kept) && head?.workTree === resolve(kept);
+  // a folder that was named as such is itself the origin, whatever it was cloned from
+  const isNamed = isAbsolute(template) || resolve(template) === resolve(root);
+  const isKept = !isNamed && resolve(root) === resolve(kept) && head?.workTree === resolve(kept);
   return {
     ...named(found),
     template: (isKept ? await originOf(kept) : undefined) ?? resolve(root),
@@ -150,8 +154,8 @@ function search(
     const folder = directory === undefined || directory === '' ? root : joined(root, directory);
     looked.push(folder);
     const isInside = `${resolve(folder)}${sep}`.startsWith(`${resolve(root)}${sep}`);
-    const isTemplate = statSync(join(folder, contextFile), { throwIfNoEntry: false })?.isFile() === true;
-    if (isTemplate && (isInside || !staysInside)) return { found: resolve(folder), root };
+    if (isFile(join(folder, contextFile)) && (isInside || !staysInside))
+      return { found: resolve(folder), root };
   }
   close();
   throw templateNotFound(withoutSecret(template), looked);
