@@ -40,6 +40,8 @@ export async function openClone(request: CloneRequest): Promise<Clone> {
   const { repository, checkout } = request;
   const cookiecuttersFolder = resolve(request.cookiecuttersFolder);
   const kept = join(cookiecuttersFolder, repository.name);
+  if (checkout === '' || (repository.kind === 'git' && checkout?.startsWith('-') === true))
+    throw checkoutNotFound(shown(repository), checkout);
   makeFolder(cookiecuttersFolder);
   if (isFolder(kept)) {
     if (!(await mayReplace(kept, request))) return clonedTo(kept, await commitIn(kept, repository));
@@ -97,8 +99,6 @@ const isUnreachable = (output: string): boolean =>
 
 async function checkOut(request: CloneRequest, checkout: string, fresh: string): Promise<void> {
   const { repository } = request;
-  const refused = checkoutNotFound(shown(repository), checkout);
-  if (checkout === '' || (repository.kind === 'git' && checkout.startsWith('-'))) throw refused;
   const args =
     repository.kind === 'git' ? ['checkout', '--quiet', checkout, '--'] : ['checkout', '--', checkout];
   const done = await runFetching(repository.kind, args, { ...fetching(request), folder: fresh });
@@ -108,7 +108,7 @@ async function checkOut(request: CloneRequest, checkout: string, fresh: string):
       done.errorOutput,
     )
   )
-    throw refused;
+    throw checkoutNotFound(shown(repository), checkout);
   throw templateNotFetched(shown(repository), done.errorOutput);
 }
 

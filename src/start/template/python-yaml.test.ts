@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Float, reprFloat, type Value } from './jinja/values.ts';
+import { Float, repr, type Value } from './jinja/values.ts';
 import { parsePythonYaml } from './python-yaml.ts';
 import { askPython, needsCookiecutter } from './test-cookiecutter.ts';
 
@@ -66,7 +66,7 @@ print(json.dumps([load(text) for text in json.load(sys.stdin)]))
 
 function plain(value: Value): unknown {
   if (typeof value === 'number') return { int: String(value) };
-  if (value instanceof Float) return { float: reprFloat(value.value) };
+  if (value instanceof Float) return { float: repr(value) };
   if (value instanceof Map) return { map: [...value].map(([key, item]) => [plain(key), plain(item)]) };
   return Array.isArray(value) ? value.map(plain) : value;
 }
