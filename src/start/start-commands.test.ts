@@ -110,15 +110,15 @@ _, status = os.waitpid(child, 0)
 print(json.dumps({'status': os.waitstatus_to_exitcode(status), 'output': output.decode()}))
 `;
 
-/** `tilth start` in a terminal in which these lines are typed. */
-function tilthAtTerminal(
+/** A program in a terminal in which these lines are typed. */
+function atTerminal(
   args: readonly string[],
   typed: readonly string[],
-  after = '',
+  after: string,
 ): { status: number; output: string } {
   const call = {
     folder: join(folder, 'ours'),
-    args: [process.execPath, programEntry, 'start', '--no-git', '--no-install', ...args],
+    args,
     environment: environment({ TERM: 'xterm' }),
     typed: typed.map((line) => `${line}\n`).join(''),
     await: after,
@@ -127,6 +127,13 @@ function tilthAtTerminal(
   assert.equal(run.status, 0, run.stderr);
   return JSON.parse(run.stdout) as { status: number; output: string };
 }
+
+const tilthAtTerminal = (
+  args: readonly string[],
+  typed: readonly string[],
+  after = '',
+): { status: number; output: string } =>
+  atTerminal([process.execPath, programEntry, 'start', '--no-git', '--no-install', ...args], typed, after);
 
 /** The same call by both: equal trees, and both succeed or both fail. */
 async function bothMake(
@@ -571,4 +578,37 @@ test('help and the list of installed templates need no template', needsCookiecut
   assert.ok(cookiecutter !== undefined);
   const reference = await cookiecutter.run({ args: ['-l'], folder, home: join(folder, 'home') });
   assert.equal(stdout.replace(/ +$/gm, ''), reference.output.replace(/ +$/gm, ''));
+});
+
+test(
+  'a template without hooks can not run code through Python either, unless it is trusted',
+  needsCookiecutter,
+  async () => {
+    const root = template({
+      '{{cookiecutter.name}}/a.txt': "{{ lipsum.__globals__['os'].path.join('a', 'b') }} {{ ''.__class__ }}",
+    });
+    const run = tilth(['--no-input', root]);
+    assert.equal(run.status, 1);
+    assert.match(run.stderr, /TEMPLATE_REACHES_PYTHON/);
+    assert.deepEqual(readdirSync(join(folder, 'ours')), []);
+    await bothMake(['--no-input', root]);
+  },
+);
+
+test('a password is not shown while it is typed', needsCookiecutter, () => {
+  const script = `
+    import { terminalPrompts } from ${JSON.stringify(join(import.meta.dirname, 'terminal-prompts.ts'))};
+    const ask = terminalPrompts();
+    const password = await ask.secret('Password');
+    const name = await ask.text('Name', null);
+    ask.close();
+    console.log(password.length, name);`;
+  const { status, output } = atTerminal(
+    [process.execPath, '--input-type=module', '--eval', script],
+    ['s3cret', 'Ana'],
+    'Password: ',
+  );
+  assert.equal(status, 0, output);
+  assert.match(output, /6 Ana/);
+  assert.doesNotMatch(output, /s3cret/);
 });

@@ -150,6 +150,7 @@ async function render(chosen: ChosenTemplate, request: StartRequest): Promise<Re
     ifExists: request.ifExists,
     isNewOnly: request.isNewOnly,
     runsHooks: chosen.runsHooks,
+    mayRunCode: request.hooks === 'yes',
     keepsProjectOnFailure: request.keepsProjectOnFailure,
     engine: request.engine,
     signal: request.signal,

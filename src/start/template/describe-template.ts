@@ -137,6 +137,7 @@ async function ask(
     environment: new Map(
       environment instanceof Map ? [...environment].map(([name, value]) => [str(name), value]) : [],
     ),
+    mayRunCode: trusts,
     python: trusts ? undefined : noPython,
   });
   try {

@@ -12,6 +12,8 @@ export interface EngineOptions {
   readonly environment: ReadonlyMap<string, Value>;
   /** `python`: everything is rendered by Jinja2 itself, in the user's Python */
   readonly engine?: 'own' | 'python' | undefined;
+  /** the user trusts the template's own code: then it may reach all of Python; otherwise only values */
+  readonly mayRunCode?: boolean | undefined;
   readonly now?: (() => Date) | undefined;
   /** the Python to ask where our engine isn't sure; TILTH_PYTHON, else python3 */
   readonly python?: string | undefined;

@@ -4,7 +4,7 @@ import type { TilthError } from '../../platform/errors.ts';
 import type { EngineOptions, Variables } from './engine-options.ts';
 import { TemplateFault, UndefinedUsed } from './jinja/faults.ts';
 import { OrderedDict, dumpJson, type Value } from './jinja/values.ts';
-import { templateNeedsPython } from './template-errors.ts';
+import { reachesPython, templateNeedsPython } from './template-errors.ts';
 
 /** The real Jinja2, in a Python of the user's, asked line by line. */
 export interface PythonEngine {
@@ -19,11 +19,14 @@ interface Answer {
   readonly error?: string;
   /** this Python lacks something */
   readonly missing?: string;
+  /** it would reach what templates don't need */
+  readonly unsafe?: string;
 }
 
 /**
  * What runs there: cookiecutter's own environment. A template that stands alone has no loader and is rendered where
  * the user is; one of the template's folder is rendered in that folder, which extensions look at.
+ * From any value a template can climb to all of Python: one that may run no code of its own is kept in Jinja2's sandbox.
  */
 const worker = String.raw`
 import json, os, sys
@@ -49,12 +52,17 @@ try:
     from cookiecutter.environment import StrictEnvironment
     from cookiecutter.exceptions import UnknownExtension
     from jinja2 import FileSystemLoader, UndefinedError
+    from jinja2.sandbox import SandboxedEnvironment, SecurityError
 except ImportError as fault:
     answer(missing=f"{type(fault).__name__}: {fault}")
     sys.exit(1)
+class Sandbox(StrictEnvironment, SandboxedEnvironment):
+    pass
+
+Environment = StrictEnvironment if setup["mayRunCode"] else Sandbox
 try:
     extensions = {"cookiecutter": {"_extensions": setup["extensions"]}}
-    made = StrictEnvironment(context=extensions, keep_trailing_newline=True, **setup["environment"])
+    made = Environment(context=extensions, keep_trailing_newline=True, **setup["environment"])
 except UnknownExtension as fault:
     answer(missing=str(fault))
     sys.exit(1)
@@ -74,6 +82,8 @@ for line in iter(lines.readline, ""):
         answer(ok=made.from_string(request["template"]).render(**request["variables"]))
     except UndefinedError as fault:
         answer(undefined=str(fault))
+    except SecurityError as fault:
+        answer(unsafe=str(fault))
     except Exception as fault:
         answer(error=f"{type(fault).__name__}: {fault}")
 `;
@@ -115,6 +125,7 @@ export async function startPythonEngine(options: EngineOptions, reason: string):
   const ready = await ask(
     asLine([
       ['folder', options.templateFolder],
+      ['mayRunCode', options.mayRunCode === true],
       ['extensions', [...options.extensions]],
       ['environment', new Map<Value, Value>(options.environment)],
     ]),
@@ -134,6 +145,7 @@ export async function startPythonEngine(options: EngineOptions, reason: string):
       );
       if (answer.ok !== undefined) return answer.ok;
       if (answer.undefined !== undefined) throw new UndefinedUsed(answer.undefined);
+      if (answer.unsafe !== undefined) throw reachesPython(answer.unsafe);
       if (answer.error !== undefined) throw new TemplateFault(answer.error);
       throw needs(answer.missing);
     },

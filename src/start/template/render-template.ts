@@ -31,6 +31,8 @@ export interface RenderRequest {
   /** refuses a folder that is there, whatever `ifExists` says of the files that a hook has made before us */
   readonly isNewOnly?: boolean | undefined;
   readonly runsHooks?: boolean;
+  /** the user trusts the template's code, also where there are no hooks to run */
+  readonly mayRunCode?: boolean | undefined;
   readonly keepsProjectOnFailure?: boolean;
   readonly engine?: 'own' | 'python' | undefined;
   readonly now?: (() => Date) | undefined;
@@ -80,6 +82,7 @@ export async function renderTemplate(request: RenderRequest): Promise<RenderedPr
     extensions: listOf(context.get('_extensions')),
     environment: namesOf(context.get('_jinja2_env_vars')),
     engine: request.engine,
+    mayRunCode: request.mayRunCode === true || request.runsHooks === true,
     now: request.now,
     python: request.python,
   });

@@ -100,6 +100,14 @@ export const hooksNotTrusted = (
     { details: { files } },
   );
 
+export const reachesPython = (reason: string): TilthError =>
+  new TilthError(
+    'TEMPLATE_REACHES_PYTHON',
+    400,
+    `The template reaches for Python itself, which is as much as code of its own: ${reason}`,
+    'Read the template, then add --accept-hooks yes',
+  );
+
 export const hookFailed = (hook: string, reason: string): TilthError =>
   new TilthError(
     'TEMPLATE_HOOK_FAILED',
