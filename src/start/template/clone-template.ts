@@ -115,9 +115,12 @@ async function checkOut(request: CloneRequest, checkout: string, fresh: string):
 function notCloned(request: CloneRequest, kept: string, output: string): TilthError {
   const { repository } = request;
   const said = output.replaceAll(repository.address, shown(repository));
+  const mayBeMercurial = repository.kind === 'git' && !repository.address.includes('git');
   const hint = isFolder(kept)
     ? `The clone from before is as it was, at ${kept}. Use it: tilth start ${repository.name}`
-    : undefined;
+    : mayBeMercurial
+      ? `If it is a Mercurial repository, say so: hg+${shown(repository)}`
+      : undefined;
   return said.toLowerCase().includes('not found')
     ? repositoryNotFound(shown(repository), hint)
     : templateNotFetched(shown(repository), said, hint);

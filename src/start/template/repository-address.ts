@@ -1,4 +1,4 @@
-import { addressRefused, configRefused, repositoryKindUnknown } from './source-errors.ts';
+import { addressRefused, configRefused } from './source-errors.ts';
 
 /** A repository as its address tells it. */
 export interface RepositoryAddress {
@@ -44,7 +44,7 @@ export function expandAbbreviation(
 /**
  * Git or Mercurial: by a `git+` or `hg+` before the address, else by the words in it.
  *
- * @throws TEMPLATE_REPOSITORY_KIND_UNKNOWN, TEMPLATE_ADDRESS_REFUSED
+ * @throws TEMPLATE_ADDRESS_REFUSED
  */
 export function repositoryOf(template: string): RepositoryAddress {
   const [, prefix, bare = template] = /^(git|hg)\+(.*)$/s.exec(template) ?? [];
@@ -59,11 +59,10 @@ export function repositoryOf(template: string): RepositoryAddress {
 }
 
 function kindOf(address: string): 'git' | 'hg' {
-  if (address.includes('git')) return 'git';
   // cookiecutter takes bitbucket for Mercurial, which bitbucket.org has not served since 2020
-  if (/^(?:https?:\/\/|ssh:\/\/)?(?:[^/@]*@)?bitbucket\.org[/:]/.test(address)) return 'git';
-  if (address.includes('bitbucket')) return 'hg';
-  throw repositoryKindUnknown(withoutSecret(address));
+  const isOfBitbucket = /^(?:https?:\/\/|ssh:\/\/)?(?:[^/@]*@)?bitbucket\.org[/:]/.test(address);
+  // where cookiecutter gives up, nothing speaks against git
+  return !isOfBitbucket && !address.includes('git') && address.includes('bitbucket') ? 'hg' : 'git';
 }
 
 /** The address without the user and password in it, to be shown and written down. */

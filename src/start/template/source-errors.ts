@@ -27,14 +27,6 @@ export const checkoutNotFound = (address: string, checkout: string): TilthError 
     'Give a branch, a tag or a commit of it to --checkout; without --checkout you get its default branch.',
   );
 
-export const repositoryKindUnknown = (address: string): TilthError =>
-  new TilthError(
-    'TEMPLATE_REPOSITORY_KIND_UNKNOWN',
-    400,
-    `${address} may be a git repository or a Mercurial one; nothing in the address tells.`,
-    `Say which: git+${address} or hg+${address}`,
-  );
-
 export const addressRefused = (address: string, reason: string): TilthError =>
   new TilthError(
     'TEMPLATE_ADDRESS_REFUSED',
