@@ -1,4 +1,5 @@
-import { sql, type RawBuilder } from 'kysely';
+import assert from 'node:assert/strict';
+import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
@@ -7,8 +8,8 @@ import { requireRight } from '../../team/can.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { checkArtifactLocation } from './artifact-keys.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
-import { parseFilter, parseOrder, type Comparison, type SearchGrammar, conditionsOf } from './search-filter.ts';
-import { all, comparisonSql } from './search-sql.ts';
+import { parseFilter, parseOrder, type SearchGrammar } from './search-filter.ts';
+import { comparisonSql, filterSql, outcomeSql, type Condition, type Leaf } from './search-sql.ts';
 import { experimentExists, experimentNotFound, notActive, tagNotFound } from './tracking-errors.ts';
 import { groupedByIds } from './tracking-store.ts';
 import { stagesOf, type Experiment, type KeyValue, type ViewType } from './tracking.ts';
@@ -167,7 +168,7 @@ export const experimentGrammar: SearchGrammar = {
     creation_time: { name: 'created_at', type: 'number' },
     last_update_time: { name: 'updated_at', type: 'number' },
   },
-  allowsNull: true,
+  hasLogic: true,
 };
 
 export interface ExperimentSearch {
@@ -180,7 +181,7 @@ export interface ExperimentSearch {
 
 /** Experiments that match, newest first unless ordered otherwise, and where the next page starts. */
 export async function searchExperiments(read: Reader, search: ExperimentSearch): Promise<{ experiments: Experiment[]; next?: Position }> {
-  const conditions = conditionsOf(parseFilter(search.filter, experimentGrammar)).map(conditionSql);
+  const isWanted = filterSql(parseFilter(search.filter, experimentGrammar), conditionSql);
   const columns: SortColumn[] = search.orderBy.map((source) => {
     const order = parseOrder(source, experimentGrammar);
     return { sql: sql.ref(`experiment.${order.key}`), isAscending: order.isAscending };
@@ -190,7 +191,7 @@ export async function searchExperiments(read: Reader, search: ExperimentSearch):
   const stages = sql`lifecycle_stage IN (${sql.join(stagesOf(search.view))})`;
   const { rows } = await sql<{ id: number } & Record<string, unknown>>`
     SELECT id, ${sortSelection(columns)} FROM experiment
-    WHERE ${stages} AND ${all(conditions)} AND ${afterPosition(columns, search.after)}
+    WHERE ${stages} AND ${isWanted} AND ${afterPosition(columns, search.after)}
     ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
   const page = rows.slice(0, search.limit);
   const ids = page.map((row) => row.id);
@@ -201,14 +202,17 @@ export async function searchExperiments(read: Reader, search: ExperimentSearch):
   return rows.length > search.limit && last !== undefined ? { experiments, next: positionOf(last, columns) } : { experiments };
 }
 
-function conditionSql(comparison: Comparison): RawBuilder<boolean> {
-  if (comparison.family === 'tag') {
-    const isMissing = comparison.operator === 'IS NULL';
-    const test = comparison.operator === 'IS NULL' || comparison.operator === 'IS NOT NULL' ? sql`1` : comparisonSql(sql.ref('value'), comparison);
-    const ids = sql`(SELECT experiment_id FROM experiment_tag WHERE key = ${comparison.key} AND ${test})`;
-    return isMissing ? sql`id NOT IN ${ids}` : sql`id IN ${ids}`;
+function conditionSql(leaf: Leaf, outcome: boolean): Condition {
+  assert(leaf.kind === 'compare');
+  const { compare } = leaf;
+  if (compare.family === 'attribute') {
+    const column = compare.key === 'id' ? sql`CAST(experiment.id AS text)` : sql.ref(`experiment.${compare.key}`);
+    return outcomeSql(comparisonSql(column, compare), outcome);
   }
-  return comparisonSql(comparison.key === 'id' ? sql`CAST(id AS text)` : sql.ref(comparison.key), comparison);
+  const tagged = sql`SELECT experiment_id FROM experiment_tag WHERE key = ${compare.key}`;
+  if (compare.operator === 'IS NULL') return outcome ? sql`id NOT IN (${tagged})` : sql`id IN (${tagged})`;
+  if (compare.operator === 'IS NOT NULL') return outcome ? sql`id IN (${tagged})` : sql`id NOT IN (${tagged})`;
+  return sql`id IN (${tagged} AND ${outcomeSql(comparisonSql(sql.ref('value'), compare), outcome)})`;
 }
 
 interface ExperimentRow {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { sql, type RawBuilder } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
@@ -8,8 +9,8 @@ import { perform } from '../../team/command.ts';
 import { experimentNumbers, requireActiveExperiment } from './experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
 import { pointOf, stored } from './metric-store.ts';
-import { conditionsOf, parseFilter, parseOrder, type Comparison, type SearchGrammar } from './search-filter.ts';
-import { all, comparisonSql } from './search-sql.ts';
+import { parseFilter, parseOrder, type Comparison, type Filter, type SearchGrammar } from './search-filter.ts';
+import { all, comparisonSql, filterSql, outcomeSql, type Condition, type Leaf } from './search-sql.ts';
 import { modelNotFound, tagNotFound } from './tracking-errors.ts';
 import { groupedByIds } from './tracking-store.ts';
 import { makeName, type KeyValue, type LoggedModel, type Metric, type ModelMetric, type ModelStatus } from './tracking.ts';
@@ -204,6 +205,7 @@ export const loggedModelGrammar: SearchGrammar = {
     last_updated_timestamp_ms: number('updated_at'),
     last_updated_time: number('updated_at'),
   },
+  hasLogic: true,
 };
 
 export interface DatasetFilter {
@@ -223,9 +225,9 @@ export interface LoggedModelSearch {
 
 /** Logged models that match, newest first unless ordered otherwise. */
 export async function searchLoggedModels(read: Reader, search: LoggedModelSearch): Promise<{ models: LoggedModel[]; next?: Position }> {
-  const conditions = conditionsOf(parseFilter(search.filter, loggedModelGrammar));
-  const tests = conditions.map((comparison) => conditionSql(comparison, search.datasets));
-  if (search.datasets.length > 0 && !conditions.some((comparison) => comparison.family === 'metric')) {
+  const filter = parseFilter(search.filter, loggedModelGrammar);
+  const tests = [filterSql(filter, (leaf, outcome) => conditionSql(leaf, outcome, search.datasets))];
+  if (search.datasets.length > 0 && !namesMetric(filter)) {
     tests.push(sql`logged_model.id IN (SELECT model_id FROM logged_model_metric WHERE ${onDatasets(search.datasets)})`);
   }
   const columns = search.orderBy.flatMap(({ field, isAscending, dataset }): SortColumn[] => {
@@ -251,23 +253,35 @@ export async function searchLoggedModels(read: Reader, search: LoggedModelSearch
   return rows.length > search.limit && last !== undefined ? { models, next: positionOf(last, columns) } : { models };
 }
 
-function conditionSql(comparison: Comparison, datasets: readonly DatasetFilter[]): RawBuilder<boolean> {
-  const value = sql.ref('value');
-  switch (comparison.family) {
-    case 'metric':
-      return sql`logged_model.id IN (SELECT model_id FROM logged_model_metric
-        WHERE key = ${comparison.key} AND is_nan = 0 AND ${comparisonSql(value, comparison)} AND ${onDatasets(datasets)})`;
-    case 'param':
-    case 'tag': {
-      const table = sql.table(comparison.family === 'param' ? 'logged_model_param' : 'logged_model_tag');
-      return sql`logged_model.id IN (SELECT model_id FROM ${table} WHERE key = ${comparison.key} AND ${comparisonSql(value, comparison)})`;
-    }
-    default:
-      if (comparison.key === 'status' && typeof comparison.value === 'string') {
-        return comparisonSql(sql.ref('status'), { ...comparison, value: statusName(comparison.value) } as Comparison);
-      }
-      return comparisonSql(comparison.key === 'experiment_id' ? sql`CAST(experiment_id AS text)` : sql.ref(comparison.key), comparison);
+function namesMetric(filter: Filter): boolean {
+  if (filter.kind === 'and' || filter.kind === 'or') return filter.parts.some(namesMetric);
+  if (filter.kind === 'not') return namesMetric(filter.part);
+  return filter.kind === 'compare' && filter.compare.family === 'metric';
+}
+
+/** A model has many values of one metric, from runs, steps and datasets: one that fits is enough, and NOT asks for none. */
+function conditionSql(leaf: Leaf, outcome: boolean, datasets: readonly DatasetFilter[]): Condition {
+  assert(leaf.kind === 'compare');
+  const { compare } = leaf;
+  if (compare.family === 'attribute') return outcomeSql(attributeSql(compare), outcome);
+  const logged =
+    compare.family === 'metric'
+      ? sql`SELECT model_id FROM logged_model_metric WHERE key = ${compare.key} AND ${onDatasets(datasets)}`
+      : sql`SELECT model_id FROM ${sql.table(compare.family === 'param' ? 'logged_model_param' : 'logged_model_tag')} WHERE key = ${compare.key}`;
+  if (compare.operator === 'IS NULL' || compare.operator === 'IS NOT NULL') {
+    return (compare.operator === 'IS NULL') === outcome ? sql`logged_model.id NOT IN (${logged})` : sql`logged_model.id IN (${logged})`;
   }
+  const isNumber = compare.family === 'metric' ? sql`is_nan = 0 AND ` : sql``;
+  const fitting = sql`${logged} AND ${isNumber}${comparisonSql(sql.ref('value'), compare)}`;
+  return outcome ? sql`logged_model.id IN (${fitting})` : sql`logged_model.id IN (${logged}) AND logged_model.id NOT IN (${fitting})`;
+}
+
+function attributeSql(compare: Comparison): Condition {
+  if (compare.key !== 'status') {
+    return comparisonSql(compare.key === 'experiment_id' ? sql`CAST(experiment_id AS text)` : sql.ref(`logged_model.${compare.key}`), compare);
+  }
+  const value = Array.isArray(compare.value) ? compare.value.map(statusName) : typeof compare.value === 'string' ? statusName(compare.value) : compare.value;
+  return comparisonSql(sql.ref('logged_model.status'), { ...compare, value } as Comparison);
 }
 
 /** `READY` stands for `LOGGED_MODEL_READY`. */

@@ -3,49 +3,11 @@ import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
+import { attributeSql, matchingSql, runFilterSql, runGrammar, tableOf, type Asking } from './run-filter.ts';
 import { getRuns } from './run-store.ts';
-import { conditionsOf, parseFilter, parseOrder, type Comparison, type Order, type SearchGrammar } from './search-filter.ts';
-import { all, comparisonSql } from './search-sql.ts';
+import { everything, parseFilter, parseOrder, type Filter, type Order } from './search-filter.ts';
+import { all, type Condition } from './search-sql.ts';
 import { stagesOf, type Run, type ViewType } from './tracking.ts';
-
-const startTime = { name: 'started_at', type: 'number' } as const;
-const runName = { name: 'name', type: 'text', takesList: true } as const;
-
-export const runGrammar: SearchGrammar = {
-  families: {
-    metric: 'metric',
-    metrics: 'metric',
-    parameter: 'param',
-    parameters: 'param',
-    param: 'param',
-    params: 'param',
-    tag: 'tag',
-    tags: 'tag',
-    attribute: 'attribute',
-    attributes: 'attribute',
-    attr: 'attribute',
-    run: 'attribute',
-    dataset: 'dataset',
-    datasets: 'dataset',
-  },
-  attributes: {
-    run_id: { name: 'id', type: 'text', takesList: true },
-    run_name: runName,
-    'run name': runName,
-    'Run name': runName,
-    'Run Name': runName,
-    status: { name: 'status', type: 'text', takesList: true },
-    user_id: { name: 'user_id', type: 'text', takesList: true },
-    artifact_uri: { name: 'artifact_uri', type: 'text', takesList: true },
-    experiment_id: { name: 'experiment_id', type: 'text', takesList: true },
-    start_time: startTime,
-    created: startTime,
-    Created: startTime,
-    end_time: { name: 'ended_at', type: 'number' },
-  },
-  datasetKeys: ['name', 'digest', 'context'],
-  allowsNull: true,
-};
 
 export interface RunSearch {
   readonly experimentIds: readonly string[];
@@ -66,67 +28,137 @@ export async function searchRuns(read: Reader, search: RunSearch): Promise<{ run
   return next === undefined ? { runs } : { runs, next };
 }
 
+type FoundRow = { id: string } & Record<string, unknown>;
+
+/** Runs that are looked at, in their order, before the whole search is asked. */
+const windowSize = 4_000;
+
 async function searchRunIds(read: Reader, search: RunSearch): Promise<{ ids: string[]; next?: Position }> {
-  const conditions = conditionsOf(parseFilter(search.filter, runGrammar)).map(conditionSql);
-  const order = orderOf(search.orderBy);
+  const filter = parseFilter(search.filter, runGrammar);
+  const orders = ordersOf(search.orderBy);
   const experiments = experimentNumbers(search.experimentIds);
   if (experiments.length === 0) return { ids: [] };
-  const { rows } = await sql<{ id: string } & Record<string, unknown>>`
-    SELECT run.id, ${sortSelection(order.columns)} FROM run ${order.joins}
-    WHERE run.experiment_id IN (${sql.join(experiments)}) AND run.lifecycle_stage IN (${sql.join(stagesOf(search.view))})
-      AND ${all(conditions)} AND ${afterPosition(order.columns, search.after)}
-    ORDER BY ${orderSql(order.columns)} LIMIT ${search.limit + 1}`.execute(read);
+  const columns = columnsOf(orders);
+  const rows = await found(read, { search, filter, orders, columns, experiments, wanted: search.limit + 1 });
   const page = rows.slice(0, search.limit);
   const last = page.at(-1);
   const ids = page.map((row) => row.id);
-  return rows.length > search.limit && last !== undefined ? { ids, next: positionOf(last, order.columns) } : { ids };
+  return rows.length > search.limit && last !== undefined ? { ids, next: positionOf(last, columns) } : { ids };
 }
 
-function conditionSql(comparison: Comparison): RawBuilder<boolean> {
-  const value = sql.ref('value');
-  switch (comparison.family) {
-    case 'attribute':
-      return comparisonSql(
-        comparison.key === 'experiment_id' ? sql`CAST(run.experiment_id AS text)` : sql.ref(`run.${comparison.key}`),
-        comparison,
-      );
-    case 'metric': {
-      // a NaN is unequal to every number, and neither above nor below one
-      const nan = comparison.operator === '!=' ? sql`(is_nan = 1 OR ${comparisonSql(value, comparison)})` : sql`is_nan = 0 AND ${comparisonSql(value, comparison)}`;
-      return sql`run.id IN (SELECT run_id FROM latest_metric WHERE key = ${comparison.key} AND ${nan})`;
+interface Plan {
+  readonly search: RunSearch;
+  readonly filter: Filter;
+  readonly orders: readonly Order[];
+  readonly columns: readonly SortColumn[];
+  readonly experiments: readonly number[];
+  readonly wanted: number;
+}
+
+/** Three ways to the same answer: through few candidates, along the order until enough fit, or over all runs. */
+async function found(read: Reader, plan: Plan): Promise<FoundRow[]> {
+  const few = await fewCandidates(read, plan.filter);
+  if (few !== undefined) return inWholeOrder(read, plan, { from: sql`(${few}) AS few CROSS JOIN run ON run.id = few.run_id`, asking: 'probe' });
+  const near = plan.wanted * 2 <= windowSize && isWalkable(plan.orders[0]) ? await firstInOrder(read, plan) : [];
+  return near.length === plan.wanted ? near : inWholeOrder(read, plan, { from: sql`run`, asking: 'set' });
+}
+
+/** All runs that match are sorted: the time grows with how many there are. */
+async function inWholeOrder(read: Reader, plan: Plan, { from, asking }: { from: RawBuilder<unknown>; asking: Asking }): Promise<FoundRow[]> {
+  const { search, filter, orders, columns, experiments, wanted } = plan;
+  const { rows } = await sql<FoundRow>`
+    SELECT run.id, ${sortSelection(columns)} FROM ${from} ${joinsOf(orders)}
+    WHERE ${isInScope(experiments, search.view)} AND ${runFilterSql(filter, asking)} AND ${afterPosition(columns, search.after)}
+    ORDER BY ${orderSql(columns)} LIMIT ${wanted}`.execute(read);
+  return rows;
+}
+
+/**
+ * A set of runs, small and read off an index, that has all that a filter finds; undefined where no condition is that rare.
+ *
+ * @returns a statement that selects `run_id`, each once
+ */
+async function fewCandidates(read: Reader, filter: Filter): Promise<RawBuilder<unknown> | undefined> {
+  if (filter.kind === 'and') {
+    for (const part of filter.parts) {
+      const few = await fewCandidates(read, part);
+      if (few !== undefined) return few;
     }
-    case 'dataset':
-      return sql`run.id IN (SELECT run_id FROM run_dataset JOIN logged_dataset ON logged_dataset.id = run_dataset.dataset_id
-        WHERE ${comparisonSql(sql.ref(comparison.key), comparison)})`;
-    default: {
-      const table = sql.table(comparison.family === 'param' ? 'run_param' : 'run_tag');
-      if (comparison.operator === 'IS NULL') return sql`run.id NOT IN (SELECT run_id FROM ${table} WHERE key = ${comparison.key})`;
-      if (comparison.operator === 'IS NOT NULL') return sql`run.id IN (SELECT run_id FROM ${table} WHERE key = ${comparison.key})`;
-      return sql`run.id IN (SELECT run_id FROM ${table} WHERE key = ${comparison.key} AND ${comparisonSql(value, comparison)})`;
-    }
+    return undefined;
   }
+  if (filter.kind === 'or') {
+    const sets: RawBuilder<unknown>[] = [];
+    for (const part of filter.parts) {
+      const few = await fewCandidates(read, part);
+      if (few === undefined) return undefined;
+      sets.push(sql`SELECT run_id FROM (${few})`);
+    }
+    return sql.join(sets, sql` UNION `);
+  }
+  const matching = filter.kind === 'compare' ? matchingSql(filter.compare) : undefined;
+  if (matching === undefined) return undefined;
+  const { rows } = await sql<{ count: number }>`SELECT count(*) AS count FROM (${matching} LIMIT ${windowSize})`.execute(read);
+  return (rows[0]?.count ?? 0) < windowSize ? matching : undefined;
 }
 
-function orderOf(sources: readonly string[]): { columns: SortColumn[]; joins: RawBuilder<unknown> } {
+/**
+ * The first runs in the order, walked along an index, and those of them that match: a page of a filter that many runs
+ * match is found after a few hundred, however many there are. Fewer than wanted say nothing about the rest.
+ */
+async function firstInOrder(read: Reader, { search, filter, orders, columns, experiments, wanted }: Plan): Promise<FoundRow[]> {
+  const [first, ...others] = orders;
+  const isLogged = first !== undefined && first.family !== 'attribute';
+  if (isLogged && (search.after?.[0] ?? 0) !== 0) return [];
+  const order = isLogged ? columns.slice(1) : columns;
+  const from = isLogged
+    ? // the values in their order first, then the runs that they belong to
+      sql`${tableOf(first.family)} AS o0 CROSS JOIN run ON run.id = o0.run_id ${joinsOf(others, 1)}`
+    : sql`run ${joinsOf(orders)}`;
+  const isStart = isLogged ? sql`o0.key = ${first.key}${first.family === 'metric' ? sql` AND o0.is_nan = 0` : sql``} AND ${notBefore(first, search.after?.[1])}` : sql`1 = 1`;
+  const isAll = filter === everything;
+  const { rows } = await sql<FoundRow>`
+    SELECT near.* FROM (
+      SELECT run.id, ${sortSelection(columns)} FROM ${from}
+      WHERE ${isStart} AND ${isInScope(experiments, search.view)} AND ${afterPosition(columns, search.after)}
+      ORDER BY ${orderSql(order)} LIMIT ${isAll ? wanted : windowSize}) AS near CROSS JOIN run ON run.id = near.id
+    WHERE ${runFilterSql(filter, 'probe')} LIMIT ${wanted}`.execute(read);
+  return rows;
+}
+
+/** Is there an index in this order? */
+const isWalkable = (first: Order | undefined): boolean => first === undefined || first.family !== 'attribute' || first.key === 'started_at';
+
+/** Lets the walk along the index begin near the position instead of at its start. */
+function notBefore({ isAscending }: Order, value: string | number | null | undefined): Condition {
+  if (value === undefined || value === null) return sql`1 = 1`;
+  return isAscending ? sql`o0.value >= ${value}` : sql`o0.value <= ${value}`;
+}
+
+const isInScope = (experiments: readonly number[], view: ViewType): Condition =>
+  all([sql`run.experiment_id IN (${sql.join(experiments)})`, sql`run.lifecycle_stage IN (${sql.join(stagesOf(view))})`]);
+
+function ordersOf(sources: readonly string[]): Order[] {
   const orders = sources.map((source) => parseOrder(source, runGrammar));
   const names = orders.map((order) => `${order.family}.${order.key}`);
   if (new Set(names).size < names.length) throw badRequest(`order_by contains duplicate fields: ${sources.join(', ')}`);
+  for (const order of orders) if (order.family === 'dataset') throw badRequest(`Runs can't be ordered by dataset.${order.key}.`);
+  return orders;
+}
+
+function columnsOf(orders: readonly Order[]): SortColumn[] {
   const columns = orders.flatMap(sortColumns);
-  if (!names.includes('attribute.started_at')) columns.push({ sql: sql.ref('run.started_at'), isAscending: false });
+  const isByStart = orders.some((order) => order.family === 'attribute' && order.key === 'started_at');
+  if (!isByStart) columns.push({ sql: sql.ref('run.started_at'), isAscending: false });
   columns.push({ sql: sql.ref('run.id'), isAscending: true });
-  const joins = orders.map(joinSql);
-  return { columns, joins: joins.length === 0 ? sql`` : sql.join(joins, sql` `) };
+  return columns;
 }
 
 /** A metric's value stands after 0, a NaN after 1, a missing one after 2, whatever the direction. */
 function sortColumns(order: Order, index: number): SortColumn[] {
   const { isAscending } = order;
   if (order.family === 'attribute') {
-    const column = sql.ref(`run.${order.key}`);
-    return [
-      { sql: sql`(${column} IS NULL)`, isAscending: true },
-      { sql: column, isAscending },
-    ];
+    const value = { sql: attributeSql('run', order.key), isAscending };
+    return order.key === 'ended_at' ? [{ sql: sql`(run.ended_at IS NULL)`, isAscending: true }, value] : [value];
   }
   const value = sql.ref(`o${index}.value`);
   const rank = order.family === 'metric' ? sql`coalesce(${sql.ref(`o${index}.is_nan`)}, 2)` : sql`(${value} IS NULL)`;
@@ -136,10 +168,12 @@ function sortColumns(order: Order, index: number): SortColumn[] {
   ];
 }
 
-function joinSql(order: Order, index: number): RawBuilder<unknown> {
-  if (order.family === 'attribute') return sql``;
-  if (order.family === 'dataset') throw badRequest(`Runs can't be ordered by dataset.${order.key}.`);
-  const table = sql.table({ metric: 'latest_metric', param: 'run_param', tag: 'run_tag' }[order.family]);
-  const alias = sql.table(`o${index}`);
-  return sql`LEFT JOIN ${table} AS ${alias} ON ${alias}.run_id = run.id AND ${alias}.key = ${order.key}`;
-}
+/** @param start of how many orders the tables are there already */
+const joinsOf = (orders: readonly Order[], start = 0): RawBuilder<unknown> => {
+  const joins = orders.map((order, index) => {
+    if (order.family === 'attribute') return sql``;
+    const alias = sql.table(`o${index + start}`);
+    return sql`LEFT JOIN ${tableOf(order.family)} AS ${alias} ON ${alias}.run_id = run.id AND ${alias}.key = ${order.key}`;
+  });
+  return joins.length === 0 ? sql`` : sql.join(joins, sql` `);
+};
