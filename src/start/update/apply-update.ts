@@ -4,7 +4,6 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -22,7 +21,7 @@ import { z } from 'zod';
 import { messageOf, TilthError } from '../../platform/errors.ts';
 import { cruftFile } from '../project/cruft-file.ts';
 import { placeOf } from './unfinished.ts';
-import { git, gitText, ownIndex, tryGit, type Entry, type ProjectRepository } from './git.ts';
+import { git, gitText, lookAt, ownIndex, tryGit, type Entry, type ProjectRepository } from './git.ts';
 import type { PreparedUpdate } from './plan-update.ts';
 import { writeOriginBlob } from './project-origin.ts';
 import type { UpdateResult } from './update-api.ts';
@@ -40,6 +39,10 @@ import {
   updateUnfinished,
 } from './update-errors.ts';
 
+/** Tells a file that was written since, or is another one. */
+const stamp = z.object({ size: z.number(), changedAt: z.number(), inode: z.number() }).nullable();
+type Stamp = z.infer<typeof stamp>;
+
 /** What an update has in hand while it writes; kept on the disk, so that a later one can go on or back. */
 const journal = z.object({
   processId: z.number(),
@@ -55,8 +58,9 @@ const journal = z.object({
     z.object({
       path: z.string(),
       /** as it was; null where nothing was */
-      before: z.object({ size: z.number(), changedAt: z.number(), inode: z.number() }).nullable(),
-      isDeleted: z.boolean(),
+      before: stamp,
+      /** as it is laid ready; null where it is deleted */
+      after: stamp,
     }),
   ),
 });
@@ -191,7 +195,7 @@ async function layReady(project: ProjectRepository, steps: readonly Step[]): Pro
   const indexFile = join(gitFolder, 'index');
   const indexBefore = stampOf(indexFile);
   const isOneDisk = statSync(gitFolder).dev === statSync(folder).dev;
-  const made: Journal = {
+  const made = {
     processId: process.pid,
     folder,
     gitFolder,
@@ -203,7 +207,7 @@ async function layReady(project: ProjectRepository, steps: readonly Step[]): Pro
       .map((step) => ({
         path: step.path,
         before: stampOf(join(folder, step.path)),
-        isDeleted: step.after === undefined,
+        after: null as Stamp,
       })),
   };
   try {
@@ -212,6 +216,7 @@ async function layReady(project: ProjectRepository, steps: readonly Step[]): Pro
     mkdirSync(join(made.place, 'new'), { recursive: true });
     mkdirSync(join(made.place, 'old'));
     await writeNewFiles(project, steps, join(made.place, 'new'));
+    for (const step of made.steps) step.after = stampOf(join(made.place, 'new', made.prefix, step.path));
     await writeNewIndex(project, steps, indexFile, join(home, 'index'));
     lock(made);
     if (!sameStamp(indexBefore, stampOf(indexFile))) throw filesMoved('the index of git');
@@ -298,13 +303,13 @@ function perform(made: Journal): void {
     const target = join(made.folder, step.path);
     const old = join(made.place, 'old', String(at));
     if (step.before === null || existsOrLink(old)) continue;
-    if (step.isDeleted) renameSync(target, old);
+    if (step.after === null) renameSync(target, old);
     else keepBeside(target, old);
   }
-  for (const step of made.steps) if (step.isDeleted) removeEmptyFolders(made.folder, dirname(step.path));
+  for (const step of made.steps) if (step.after === null) removeEmptyFolders(made.folder, dirname(step.path));
   for (const step of made.steps) {
     const laid = join(made.place, 'new', made.prefix, step.path);
-    if (step.isDeleted || !existsOrLink(laid)) continue;
+    if (step.after === null || !existsOrLink(laid)) continue;
     const target = join(made.folder, step.path);
     mkdirSync(dirname(target), { recursive: true });
     if (step.before === null && existsOrLink(target)) throw filesMoved(step.path);
@@ -331,17 +336,21 @@ function keepBeside(file: string, old: string): void {
 
 /** Back to what was, from wherever `perform` came to. */
 function undo(made: Journal): void {
-  for (const step of made.steps) {
+  for (const [at, step] of made.steps.entries()) {
     const target = join(made.folder, step.path);
-    const isPlaced = !step.isDeleted && !existsOrLink(join(made.place, 'new', made.prefix, step.path));
-    if (!isPlaced || !existsOrLink(target)) continue;
-    rmSync(target, { force: true });
-    removeEmptyFolders(made.folder, dirname(step.path));
+    const old = join(made.place, 'old', String(at));
+    const now = stampOf(target);
+    // what the user wrote since stays; the file from before is in git's last commit
+    if (now !== null && !sameStamp(now, step.after)) rmSync(old, { force: true });
+    else if (now !== null) {
+      rmSync(target, { force: true });
+      removeEmptyFolders(made.folder, dirname(step.path));
+    }
   }
   for (const [at, step] of made.steps.entries()) {
     const old = join(made.place, 'old', String(at));
-    if (!existsOrLink(old)) continue;
     const target = join(made.folder, step.path);
+    if (!existsOrLink(old) || existsOrLink(target)) continue;
     mkdirSync(dirname(target), { recursive: true });
     renameSync(old, target);
   }
@@ -390,7 +399,7 @@ export function recoverUpdate(gitFolder: string, direction: 'on' | 'back'): Reco
     return 'taken-back';
   }
   for (const [at, step] of made.steps.entries()) {
-    const isWaiting = step.isDeleted || existsOrLink(join(made.place, 'new', made.prefix, step.path));
+    const isWaiting = step.after === null || existsOrLink(join(made.place, 'new', made.prefix, step.path));
     if (!isWaiting) continue;
     const now = stampOf(join(made.folder, step.path));
     const isMoved = existsOrLink(join(made.place, 'old', String(at)));
@@ -413,9 +422,7 @@ function readJournal(gitFolder: string): Journal | undefined {
 /** Whether a lock holds an index that only waits to be renamed. */
 const isIndex = (file: string): boolean => readFileSync(file).subarray(0, 4).toString() === 'DIRC';
 
-type Stamp = Journal['steps'][number]['before'];
-
-const stampOf = (path: string): Stamp => toStamp(lstatSync(path, { throwIfNoEntry: false }));
+const stampOf = (path: string): Stamp => toStamp(lookAt(path));
 const toStamp = (stat: Stats | undefined): Stamp =>
   stat === undefined || stat.isDirectory()
     ? null
@@ -423,7 +430,7 @@ const toStamp = (stat: Stats | undefined): Stamp =>
 const sameStamp = (one: Stamp, other: Stamp): boolean =>
   one?.size === other?.size && one?.changedAt === other?.changedAt && one?.inode === other?.inode;
 
-const existsOrLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+const existsOrLink = (path: string): boolean => lookAt(path) !== undefined;
 
 function removeEmptyFolders(root: string, folder: string): void {
   for (let at = folder; at !== '.' && at !== ''; at = dirname(at)) {

@@ -35,10 +35,18 @@ const lines = (...changed: string[]): string =>
     .join('\n') + '\n';
 
 test('cruft checks, compares and updates a project that tilth started and updated', needsCruft, async () => {
-  publish(bench, { 'a.txt': lines(), 'b.txt': '{{ cookiecutter.title }}\n' }, { title: 'T {{ cookiecutter.slug }}', _hidden: ['x'], flag: true });
+  publish(
+    bench,
+    { 'a.txt': lines(), 'b.txt': '{{ cookiecutter.title }}\n' },
+    { title: 'T {{ cookiecutter.slug }}', _hidden: ['x'], flag: true },
+  );
   const project = await start(bench, { title: 'mine' });
   assert.match(cruft(project, 'check').output, /SUCCESS/);
-  publish(bench, { 'a.txt': lines('seven of theirs') }, { title: 'T', _hidden: ['x'], flag: true, more: 'm' });
+  publish(
+    bench,
+    { 'a.txt': lines('seven of theirs') },
+    { title: 'T', _hidden: ['x'], flag: true, more: 'm' },
+  );
   assert.equal(cruft(project, 'check').status, 1);
   commit(project, { 'a.txt': lines('one of mine') });
   assert.equal((await update(bench, project)).outcome, 'updated');
@@ -47,7 +55,11 @@ test('cruft checks, compares and updates a project that tilth started and update
   const compared = cruft(project, 'diff', '--exit-code');
   assert.equal(compared.status, 1);
   assert.match(compared.output, /^-one of mine\n\+one$/m);
-  publish(bench, { 'a.txt': lines('seven of theirs', 'four new') }, { title: 'T', _hidden: ['x'], flag: true, more: 'm' });
+  publish(
+    bench,
+    { 'a.txt': lines('seven of theirs', 'four new') },
+    { title: 'T', _hidden: ['x'], flag: true, more: 'm' },
+  );
   const updated = cruft(project, 'update', '--skip-apply-ask');
   assert.match(updated.output, /Good work/);
   assert.equal(read(project, 'a.txt'), lines('one of mine', 'seven of theirs', 'four new'));
@@ -55,47 +67,78 @@ test('cruft checks, compares and updates a project that tilth started and update
   assert.equal((await update(bench, project)).outcome, 'up-to-date', 'and tilth takes it from there');
 });
 
-test('tilth updates a project that cruft made, in a folder of the repository, and leaves it to cruft again', needsCruft, async () => {
-  const version = (text: string): Record<string, string> => ({ 'a.txt': text, 'commit.txt': '{{ cookiecutter.title }}\n', 'docs/x.md': text });
-  const publishNested = (text: string): string =>
-    commit(bench.template, {
-      'python/cookiecutter.json': JSON.stringify({ slug: 'plot', title: 'a {{ cookiecutter.slug }}', kind: ['lib', 'app'] }),
-      ...Object.fromEntries(Object.entries(inProject(version(text))).map(([name, spec]) => [`python/${name}`, spec])),
+test(
+  'tilth updates a project that cruft made, in a folder of the repository, and leaves it to cruft again',
+  needsCruft,
+  async () => {
+    const version = (text: string): Record<string, string> => ({
+      'a.txt': text,
+      'commit.txt': '{{ cookiecutter.title }}\n',
+      'docs/x.md': text,
     });
-  publishNested(lines());
-  const made = cruft(bench.folder, 'create', bench.template, '--directory', 'python', '--no-input', '--skip', 'docs', '--extra-context', '{"kind": "app"}');
-  assert.equal(made.status, 0, made.output);
-  const project = join(bench.folder, 'plot');
-  git(project, 'init', '--quiet');
-  commit(project, { 'a.txt': lines('one of mine') });
-  const to = publishNested(lines('seven of theirs'));
-  const result = await update(bench, project);
-  assert.deepEqual(kinds(result), { 'a.txt': 'changed', 'docs/x.md': 'kept skipped' });
-  const origin = JSON.parse(read(project, '.cruft.json')) as { context: { cookiecutter: Record<string, string> } };
-  assert.equal(origin.context.cookiecutter['kind'], 'app');
-  assert.equal(origin.context.cookiecutter['_commit'], to);
-  commit(project, {});
-  assert.match(cruft(project, 'check').output, /SUCCESS/);
-  assert.match(cruft(project, 'diff').output, /-one of mine/);
-});
+    const publishNested = (text: string): string =>
+      commit(bench.template, {
+        'python/cookiecutter.json': JSON.stringify({
+          slug: 'plot',
+          title: 'a {{ cookiecutter.slug }}',
+          kind: ['lib', 'app'],
+        }),
+        ...Object.fromEntries(
+          Object.entries(inProject(version(text))).map(([name, spec]) => [`python/${name}`, spec]),
+        ),
+      });
+    publishNested(lines());
+    const made = cruft(
+      bench.folder,
+      'create',
+      bench.template,
+      '--directory',
+      'python',
+      '--no-input',
+      '--skip',
+      'docs',
+      '--extra-context',
+      '{"kind": "app"}',
+    );
+    assert.equal(made.status, 0, made.output);
+    const project = join(bench.folder, 'plot');
+    git(project, 'init', '--quiet');
+    commit(project, { 'a.txt': lines('one of mine') });
+    const to = publishNested(lines('seven of theirs'));
+    const result = await update(bench, project);
+    assert.deepEqual(kinds(result), { 'a.txt': 'changed', 'docs/x.md': 'kept skipped' });
+    const origin = JSON.parse(read(project, '.cruft.json')) as {
+      context: { cookiecutter: Record<string, string> };
+    };
+    assert.equal(origin.context.cookiecutter['kind'], 'app');
+    assert.equal(origin.context.cookiecutter['_commit'], to);
+    commit(project, {});
+    assert.match(cruft(project, 'check').output, /SUCCESS/);
+    assert.match(cruft(project, 'diff').output, /-one of mine/);
+  },
+);
 
-test("cruft works on a project of tilth's own template, once git is told where the template is", needsCruft, async () => {
-  const started = await startProject({
-    source: { template: 'tilth:ml-project' },
-    config: bench.config,
-    outputFolder: bench.folder,
-    answers: new Map([['project_title', 'Plot']]),
-    ifExists: 'refuse',
-    hooks: 'ask',
-    keepsProjectOnFailure: false,
-    usesGit: true,
-    onLine: () => undefined,
-  });
-  git(bench.folder, 'config', '--global', `url.${ownRepositories()}/.insteadOf`, 'tilth:');
-  assert.match(cruft(started.folder, 'check').output, /SUCCESS/);
-  assert.deepEqual(cruft(started.folder, 'diff', '--exit-code'), { status: 0, output: '' });
-  assert.match(cruft(started.folder, 'update', '--skip-apply-ask').output, /already up to date/);
-});
+test(
+  "cruft works on a project of tilth's own template, once git is told where the template is",
+  needsCruft,
+  async () => {
+    const started = await startProject({
+      source: { template: 'tilth:ml-project' },
+      config: bench.config,
+      outputFolder: bench.folder,
+      answers: new Map([['project_title', 'Plot']]),
+      ifExists: 'refuse',
+      hooks: 'ask',
+      keepsProjectOnFailure: false,
+      usesGit: true,
+      onLine: () => undefined,
+    });
+    git(bench.folder, 'config', '--global', `url.${ownRepositories()}/.insteadOf`, 'tilth:');
+    assert.match(cruft(started.folder, 'check').output, /SUCCESS/);
+    assert.deepEqual(cruft(started.folder, 'diff', '--exit-code'), { status: 0, output: '' });
+    assert.match(cruft(started.folder, 'update', '--skip-apply-ask').output, /already up to date/);
+  },
+);
 
 test("our own template's commit is what git makes of the same files, and a new version is an update", async () => {
   const folder = join(bench.folder, 'templates', 'tiny');
@@ -124,8 +167,40 @@ test("our own template's commit is what git makes of the same files, and a new v
 });
 
 test('skip means what it means to cruft', needsCruft, () => {
-  const paths = ['a.md', '.hidden', 'docs/a.md', 'docs/deep/b.md', 'docs/deep/c.py', 'src/x.py', 'src/[y].py', 'src/deep/x.py', 'docs2/a.md'];
-  const patterns = ['a.md', 'docs', 'docs/', './docs/deep', 'docs/*', '*', '**', '*.md', 'docs/*.md', '**/*.py', 'docs/**', 'docs/**/*', 'd?cs*', 'src/[xz]*', 'src/[!x]*', '**/deep', 'src/**/x.py', '.*', 'none', 'docs*/a.md', 'src/[y].py'];
+  const paths = [
+    'a.md',
+    '.hidden',
+    'docs/a.md',
+    'docs/deep/b.md',
+    'docs/deep/c.py',
+    'src/x.py',
+    'src/[y].py',
+    'src/deep/x.py',
+    'docs2/a.md',
+  ];
+  const patterns = [
+    'a.md',
+    'docs',
+    'docs/',
+    './docs/deep',
+    'docs/*',
+    '*',
+    '**',
+    '*.md',
+    'docs/*.md',
+    '**/*.py',
+    'docs/**',
+    'docs/**/*',
+    'd?cs*',
+    'src/[xz]*',
+    'src/[!x]*',
+    '**/deep',
+    'src/**/x.py',
+    '.*',
+    'none',
+    'docs*/a.md',
+    'src/[y].py',
+  ];
   const script = `
 import json, sys, tempfile
 from pathlib import Path
@@ -143,11 +218,22 @@ for pattern in asked['patterns']:
 print(json.dumps(answers))`;
   const expected = askPython(script, { paths, patterns }) as string[][];
   for (const [at, pattern] of patterns.entries())
-    assert.deepEqual(paths.filter((path) => isSkipped(path, [pattern])), expected[at], pattern);
+    assert.deepEqual(
+      paths.filter((path) => isSkipped(path, [pattern])),
+      expected[at],
+      pattern,
+    );
 });
 
 test('check counts only commits that change what the project would get', async () => {
-  publish(bench, { 'a.txt': 'a {{ cookiecutter.slug }}\n', '{% if cookiecutter.kind == "app" %}app.txt{% endif %}': 'x\n' }, { kind: ['lib', 'app'] });
+  publish(
+    bench,
+    {
+      'a.txt': 'a {{ cookiecutter.slug }}\n',
+      '{% if cookiecutter.kind == "app" %}app.txt{% endif %}': 'x\n',
+    },
+    { kind: ['lib', 'app'] },
+  );
   const project = await start(bench);
   const check = (): ReturnType<typeof checkTemplate> => checkTemplate(requestFor(bench, project));
   assert.equal((await check()).isUpToDate, true);
@@ -171,7 +257,12 @@ test("diff shows the project's own changes, committed or not, and nothing else",
   const { files } = await diffTemplate(requestFor(bench, project));
   assert.deepEqual(
     files.map((file) => [file.path, file.kind]),
-    [['a.txt', 'changed'], ['b.txt', 'changed'], ['c.txt', 'deleted'], ['run.sh', 'changed']],
+    [
+      ['a.txt', 'changed'],
+      ['b.txt', 'changed'],
+      ['c.txt', 'deleted'],
+      ['run.sh', 'changed'],
+    ],
   );
   assert.match(files[0]?.diff ?? '', /^-one\n\+one of mine$/m);
   put(project, { '.git': null });

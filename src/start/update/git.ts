@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, rmSync, type Stats } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { TilthError } from '../../platform/errors.ts';
@@ -184,7 +184,7 @@ export async function readWorkTree(
   paths: Iterable<string>,
 ): Promise<Map<string, Entry>> {
   const there = [...paths].filter((path) => {
-    const stat = lstatSync(join(project.folder, path), { throwIfNoEntry: false });
+    const stat = lookAt(join(project.folder, path));
     return stat?.isFile() === true || stat?.isSymbolicLink() === true;
   });
   const environment = ownIndex(project);
@@ -208,6 +208,16 @@ export function parseStages(listed: Buffer): Map<string, Entry> {
 
 /** In this list of folders a name with a colon must be in quotes. */
 const quoted = (path: string): string => (/[:"\\]/.test(path) ? JSON.stringify(path) : path);
+
+/** What is at a path, links not followed; undefined where nothing is, or a file is in place of one of its folders. */
+export function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw thrown;
+  }
+}
 
 let indexCount = 0;
 

@@ -3,7 +3,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { commit, createBench, git, inProject, start, update, type Bench, type FileSpecs } from './test-template.ts';
+import {
+  commit,
+  createBench,
+  git,
+  inProject,
+  start,
+  update,
+  type Bench,
+  type FileSpecs,
+} from './test-template.ts';
 
 let bench: Bench;
 before(() => (bench = createBench()));
@@ -14,22 +23,43 @@ type Files = Readonly<Record<string, readonly string[]>>;
 const names = ['a.txt', 'b.txt', 'd/c.txt', 'd/e.txt', 'f.txt'] as const;
 const newNames = [...names, 'd/new.txt', 'n/a.txt'] as const;
 
-const startFiles = fc.dictionary(
-  fc.constantFrom(...names),
-  fc.integer({ min: 4, max: 9 }),
-  { minKeys: 1, maxKeys: 4 },
-).map((counts): Files => Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Array.from({ length: count }, (_none, at) => `${name} line ${at}`)])));
+const startFiles = fc
+  .dictionary(fc.constantFrom(...names), fc.integer({ min: 4, max: 9 }), { minKeys: 1, maxKeys: 4 })
+  .map((counts): Files =>
+    Object.fromEntries(
+      Object.entries(counts).map(([name, count]) => [
+        name,
+        Array.from({ length: count }, (_none, at) => `${name} line ${at}`),
+      ]),
+    ),
+  );
 
 const edit = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('replace' as const), file: fc.nat(9), line: fc.nat(9) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('insert' as const), file: fc.nat(9), line: fc.nat(9) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), file: fc.nat(9), line: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), file: fc.nat(9), line: fc.nat(9) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('replace' as const), file: fc.nat(9), line: fc.nat(9) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('insert' as const), file: fc.nat(9), line: fc.nat(9) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('remove' as const), file: fc.nat(9), line: fc.nat(9) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('delete' as const), file: fc.nat(9), line: fc.nat(9) }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('move' as const), file: fc.nat(9), line: fc.nat(9) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('add' as const), file: fc.nat(9), line: fc.nat(9) }) },
 );
 
-function edited(files: Files, edits: readonly { do: string; file: number; line: number }[], who: string): Files {
+function edited(
+  files: Files,
+  edits: readonly { do: string; file: number; line: number }[],
+  who: string,
+): Files {
   const next = new Map(Object.entries(files).map(([name, text]) => [name, [...text]]));
   for (const [at, step] of edits.entries()) {
     const there = [...next.keys()];
@@ -43,8 +73,13 @@ function edited(files: Files, edits: readonly { do: string; file: number; line: 
     if (name === undefined || text === undefined) continue;
     if (step.do === 'delete') next.delete(name);
     else if (step.do === 'move') {
-      if (!next.has(other)) next.delete(name), next.set(other, text);
-    } else text.splice(step.line % (text.length + 1), step.do === 'insert' ? 0 : 1, ...(step.do === 'remove' ? [] : [`${who} ${at}`]));
+      if (!next.has(other)) (next.delete(name), next.set(other, text));
+    } else
+      text.splice(
+        step.line % (text.length + 1),
+        step.do === 'insert' ? 0 : 1,
+        ...(step.do === 'remove' ? [] : [`${who} ${at}`]),
+      );
   }
   return Object.fromEntries(next);
 }
@@ -63,7 +98,11 @@ const staged = (folder: string): string[] =>
     .filter((line) => !line.endsWith('.cruft.json'))
     .sort();
 
-const plain = (text: string): string => text.replaceAll(/([<>]{7}) (?:HEAD|project|theirs|template [\da-f]{9})/g, '$1 side').replaceAll(/~(?:HEAD|project)\b/g, '~ours').replaceAll(/~(?:theirs|template-[\da-f]{9})\b/g, '~theirs');
+const plain = (text: string): string =>
+  text
+    .replaceAll(/([<>]{7}) (?:HEAD|project|theirs|template [\da-f]{9})/g, '$1 side')
+    .replaceAll(/~(?:HEAD|project)\b/g, '~ours')
+    .replaceAll(/~(?:theirs|template-[\da-f]{9})\b/g, '~theirs');
 
 const workTree = (folder: string): Record<string, string> =>
   Object.fromEntries(
@@ -77,37 +116,55 @@ let count = 0;
 
 test("an update is what git merge makes of the same three versions, and no line of the user's is lost without a conflict", async () => {
   await fc.assert(
-    fc.asyncProperty(startFiles, fc.array(edit, { maxLength: 5 }), fc.array(edit, { maxLength: 5 }), async (base, mine, theirs) => {
-      count += 1;
-      const slug = `p${count}`;
-      const ours = edited(base, mine, 'mine');
-      const next = edited(base, theirs, 'theirs');
-      git(bench.template, 'rm', '-rq', '--cached', '--ignore-unmatch', '.');
-      git(bench.template, 'clean', '-xdfq');
-      commit(bench.template, { 'cookiecutter.json': '{"slug": "p"}', ...inProject({ 'keep.txt': 'k\n', ...specs({}, base) }) });
-      const project = await start(bench, { slug });
-      commit(project, specs(base, ours));
-      commit(bench.template, inProject(specs(base, next)));
+    fc.asyncProperty(
+      startFiles,
+      fc.array(edit, { maxLength: 5 }),
+      fc.array(edit, { maxLength: 5 }),
+      async (base, mine, theirs) => {
+        count += 1;
+        const slug = `p${count}`;
+        const ours = edited(base, mine, 'mine');
+        const next = edited(base, theirs, 'theirs');
+        git(bench.template, 'rm', '-rq', '--cached', '--ignore-unmatch', '.');
+        git(bench.template, 'clean', '-xdfq');
+        commit(bench.template, {
+          'cookiecutter.json': '{"slug": "p"}',
+          ...inProject({ 'keep.txt': 'k\n', ...specs({}, base) }),
+        });
+        const project = await start(bench, { slug });
+        commit(project, specs(base, ours));
+        commit(bench.template, inProject(specs(base, next)));
 
-      const oracle = join(bench.folder, `oracle ${slug}`);
-      git(bench.folder, 'clone', '--quiet', project, oracle);
-      git(oracle, 'checkout', '--quiet', '-b', 'theirs', 'HEAD~1');
-      commit(oracle, specs(base, next));
-      git(oracle, 'checkout', '--quiet', 'main');
-      try {
-        git(oracle, '-c', 'merge.directoryRenames=true', 'merge', '--quiet', '--no-commit', '--no-ff', 'theirs');
-      } catch {
-        // in conflict, as the index tells
-      }
-      const result = await update(bench, project);
-      assert.deepEqual(staged(project), staged(oracle));
-      assert.deepEqual(workTree(project), workTree(oracle));
-      assert.equal(result.outcome === 'conflicts', git(oracle, 'ls-files', '--unmerged') !== '');
-      if (result.outcome !== 'conflicts') {
-        const after = new Set(Object.values(workTree(project)).join('').split('\n'));
-        for (const line of Object.values(ours).flat()) if (line.startsWith('mine')) assert.ok(after.has(line), line);
-      }
-    }),
+        const oracle = join(bench.folder, `oracle ${slug}`);
+        git(bench.folder, 'clone', '--quiet', project, oracle);
+        git(oracle, 'checkout', '--quiet', '-b', 'theirs', 'HEAD~1');
+        commit(oracle, specs(base, next));
+        git(oracle, 'checkout', '--quiet', 'main');
+        try {
+          git(
+            oracle,
+            '-c',
+            'merge.directoryRenames=true',
+            'merge',
+            '--quiet',
+            '--no-commit',
+            '--no-ff',
+            'theirs',
+          );
+        } catch {
+          // in conflict, as the index tells
+        }
+        const result = await update(bench, project);
+        assert.deepEqual(staged(project), staged(oracle));
+        assert.deepEqual(workTree(project), workTree(oracle));
+        assert.equal(result.outcome === 'conflicts', git(oracle, 'ls-files', '--unmerged') !== '');
+        if (result.outcome !== 'conflicts') {
+          const after = new Set(Object.values(workTree(project)).join('').split('\n'));
+          for (const line of Object.values(ours).flat())
+            if (line.startsWith('mine')) assert.ok(after.has(line), line);
+        }
+      },
+    ),
     { numRuns: Number(process.env['TILTH_PROPERTY_RUNS'] ?? 8), endOnFailure: true },
   );
 });

@@ -4,6 +4,7 @@ import {
   git,
   gitText,
   isSame,
+  lookAt,
   ownIndex,
   tryGit,
   type Entry,
@@ -75,7 +76,7 @@ const isFolderOf = (tree: Tree, folder: string): boolean =>
 const readableBytes = 32 * 1024 * 1024;
 
 async function entryOf(project: ProjectRepository, path: string): Promise<Entry | undefined> {
-  const stat = lstatSync(join(project.folder, path), { throwIfNoEntry: false });
+  const stat = lookAt(join(project.folder, path));
   if (stat?.isFile() !== true || stat.size > readableBytes) return undefined;
   const oid = await gitText(project.folder, ['hash-object', '-w', '--', path], {
     environment: project.quarantine,
