@@ -612,3 +612,14 @@ test('a password is not shown while it is typed', needsCookiecutter, () => {
   assert.match(output, /6 Ana/);
   assert.doesNotMatch(output, /s3cret/);
 });
+
+test("the user's defaults hold up to the first that does not fit", needsCookiecutter, async () => {
+  const root = template({
+    'cookiecutter.json': '{"name": "box", "kind": ["a", "b"], "last": "x"}',
+    '{{cookiecutter.name}}/a.txt': '{{ cookiecutter.kind }} {{ cookiecutter.last }}',
+  });
+  const config = join(folder, 'config.yaml');
+  writeFileSync(config, 'default_context:\n  name: mine\n  kind: c\n  last: "y"\n');
+  const { tree } = await bothMake(['--no-input', '--config-file', config, root]);
+  assert.equal(tree['mine/a.txt'], '0 a x');
+});

@@ -1,8 +1,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join, relative } from 'node:path';
 import { cruftFile, writeOrigin } from './project/cruft-file.ts';
-import { installEnvironment, type Environment } from './project/environment.ts';
-import { gitMissing, initRepository, type Repository } from './project/git-repository.ts';
+import type { Environment } from './project/environment.ts';
+import type { Repository } from './project/git-repository.ts';
 import { toJson, type Ask, type Context } from './template/context.ts';
 import { codeOf, isProgram, requireHookPython, runPrePrompt } from './template/hooks.ts';
 import { str, type Value } from './template/jinja/values.ts';
@@ -60,7 +60,9 @@ export interface StartedProject {
  * @throws what opening and rendering a template throw; TEMPLATE_HOOKS_NOT_TRUSTED, GIT_MISSING, STOPPED
  */
 export async function startProject(request: StartRequest): Promise<StartedProject> {
-  if (request.usesGit && !isProgram('git')) throw gitMissing();
+  // loaded where it is used: a start without it is quicker
+  const git = request.usesGit ? await import('./project/git-repository.ts') : undefined;
+  if (git !== undefined && !isProgram('git')) throw git.gitMissing();
   const detail = request.onDetail ?? ((): void => undefined);
   const source =
     request.opened ??
@@ -95,8 +97,8 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
       });
     }
     const repository =
-      isHere && request.usesGit
-        ? await initRepository({
+      isHere && git !== undefined
+        ? await git.initRepository({
             folder: rendered.folder,
             author: authorOf(rendered.answers),
             message: `Start from ${source.template}`,
@@ -106,7 +108,9 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
     detail(`git: ${repository?.outcome ?? 'not asked for'}`);
     const environment =
       isHere && request.environment !== undefined
-        ? await installEnvironment({
+        ? await (
+            await import('./project/environment.ts')
+          ).installEnvironment({
             folder: rendered.folder,
             onLine: request.onLine,
             ...request.environment,
@@ -140,6 +144,7 @@ async function render(chosen: ChosenTemplate, request: StartRequest): Promise<Re
   const replayFile = join(config.replayFolder, basename(named ?? `${basename(chosen.folder)}.json`));
   const rendered = await renderTemplate({
     templateFolder: chosen.folder,
+    path: chosen.path,
     template: chosen.template,
     checkout: request.source.checkout,
     outputFolder: request.outputFolder,
@@ -173,6 +178,8 @@ async function render(chosen: ChosenTemplate, request: StartRequest): Promise<Re
 interface ChosenTemplate {
   /** where it is rendered from: the template, or a copy that its `pre_prompt` hook may have changed */
   readonly folder: string;
+  /** the user's words for it, where it is the template as given */
+  readonly path: string | undefined;
   /** the same folder in the template's source */
   readonly original: string;
   /** what files see as `_template`: the word the user gave, or the folder of a nested template */
@@ -196,7 +203,8 @@ async function chooseTemplate(
   const nested = await chooseNested(copy, request.ask);
   if (nested === copy) {
     const template = original === source.folder ? request.source.template : copy;
-    return { folder: copy, original, template, runsHooks };
+    const path = copy === source.folder ? source.path : undefined;
+    return { folder: copy, path, original, template, runsHooks };
   }
   request.onDetail?.(`chose ${nested} of the templates in ${copy}`);
   const inside = join(original, relative(copy, nested));

@@ -67,6 +67,19 @@ export function overwrite(context: Context, given: ReadonlyMap<string, Value>): 
   }
 }
 
+/** The user's own defaults: as with cookiecutter, one that doesn't fit is only warned of, and ends them. */
+export function overwriteDefaults(
+  context: Context,
+  defaults: ReadonlyMap<string, Value>,
+  onDetail?: (line: string) => void,
+): void {
+  try {
+    overwrite(context, defaults);
+  } catch (thrown) {
+    onDetail?.(`default_context is left off where it doesn't fit: ${messageOf(thrown)}`);
+  }
+}
+
 function overwritten(name: string, known: Value, value: Value, isInside: boolean): Value {
   if (Array.isArray(known) && !isInside) {
     if (Array.isArray(value)) {

@@ -1,7 +1,15 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { TilthError } from '../../platform/errors.ts';
-import { answerAll, overwrite, readContext, toJson, yesOrNo, type Ask, type Asked } from './context.ts';
+import {
+  answerAll,
+  overwriteDefaults,
+  readContext,
+  toJson,
+  yesOrNo,
+  type Ask,
+  type Asked,
+} from './context.ts';
 import { parseJson } from './read-json.ts';
 import { createEngine, type TemplateEngine } from './engine.ts';
 import { isTrusted } from './hook-trust.ts';
@@ -122,13 +130,7 @@ async function ask(
   recorded: Recorded,
 ): Promise<void> {
   const context = readContext(folder);
-  for (const [name, value] of request.config.defaults) {
-    try {
-      overwrite(context, new Map([[name, value]]));
-    } catch {
-      // a default of the user's that doesn't fit is ignored when the project is made, too
-    }
-  }
+  overwriteDefaults(context, request.config.defaults);
   const extensions = context.get('_extensions');
   const environment = context.get('_jinja2_env_vars');
   const engine = createEngine({

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -74,6 +74,20 @@ test('a yes is remembered for the repository at that commit, in a file of the us
   assert.equal(await decideHooks(at(root, 'c2', { choice: 'yes' })), true);
   assert.equal(await decideHooks(at(root, 'c2')), true);
   assert.equal(await decideHooks(at(root, 'c1')), true);
+});
+
+test('code can not hide from its reader, nor behind a link', async () => {
+  const root = template({
+    'hooks/post_gen_project.sh': '#!/bin/sh\nrm -r ~\r\u001b[1Aecho hello \u202e\n',
+    'elsewhere.py': 'print(1)',
+  });
+  symlinkSync('../elsewhere.py', join(root, 'hooks/pre_gen_project.py'));
+  const lines: string[] = [];
+  const ask = typing('s', 'y');
+  await decideHooks(at(root, null, { ask, onLine: (line) => void lines.push(line) }));
+  assert.match(lines.join('\n'), /rm -r ~\\u\{d\}\\u\{1b\}\[1Aecho hello \\u\{202e\}/);
+  template({ 'elsewhere.py': 'print(2)' });
+  await assert.rejects(decideHooks(at(root, null)), refused);
 });
 
 test('a no is asked again', async () => {

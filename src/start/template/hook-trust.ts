@@ -91,10 +91,14 @@ async function agrees(question: HookQuestion, ask: Ask, code: TemplateCode): Pro
     if (['n', 'no'].includes(word)) return false;
     if (['s', 'show'].includes(word)) {
       for (const file of files)
-        say(`── ${file}\n${readFileSync(join(question.folder, file), 'utf8').trimEnd()}`);
+        say(`── ${file}\n${visible(readFileSync(join(question.folder, file), 'utf8').trimEnd())}`);
     }
   }
 }
+
+/** Code can't hide from its reader behind signs that move the cursor or turn the direction of a line. */
+const visible = (text: string): string =>
+  text.replace(/[^\P{C}\n\t]/gu, (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`);
 
 /** What is different from the version trusted last, as a sentence; undefined when none was. */
 function changesSince(question: HookQuestion, code: TemplateCode): string | undefined {

@@ -4,7 +4,6 @@ import {
   chmodSync,
   constants,
   cpSync,
-  existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -28,7 +27,7 @@ const hookNames: readonly HookName[] = ['pre_prompt', 'pre_gen_project', 'post_g
 /** The scripts a template wants to run, with their paths. */
 export function hooksOf(templateFolder: string, name: HookName): string[] {
   const folder = join(templateFolder, 'hooks');
-  if (!existsSync(folder)) return [];
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
   return readdirSync(folder)
     .filter((file) => basename(file, extname(file)) === name && !file.endsWith('~'))
     .sort()
@@ -53,7 +52,7 @@ export function codeOf(templateFolder: string): TemplateCode {
     .map((file) => relative(resolve(templateFolder), file));
   const extensions = extensionFiles(templateFolder, context.get('_extensions'));
   const beside = hooks.length === 0 ? [] : filesUnder(templateFolder, 'hooks');
-  return { hooks, extensions, files: [...new Set([...beside, ...extensions])] };
+  return { hooks, extensions, files: [...new Set([...hooks, ...beside, ...extensions])] };
 }
 
 /** Python finds `name.Extension` in the template's folder as `name.py`, `name.so` or a folder `name`. */
@@ -68,10 +67,14 @@ function extensionFiles(templateFolder: string, extensions: Value | undefined): 
 
 const filesUnder = (folder: string, path: string): string[] => {
   if (!statSync(join(folder, path)).isDirectory()) return [path];
-  return readdirSync(join(folder, path), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('__pycache__'))
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
-    .sort();
+  return (
+    readdirSync(join(folder, path), { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.parentPath.endsWith('__pycache__'))
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      // what a link leads to runs as well as a file does
+      .filter((file) => statSync(join(folder, file), { throwIfNoEntry: false })?.isFile() === true)
+      .sort()
+  );
 };
 
 /** How the template's own scripts are run. */

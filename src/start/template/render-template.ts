@@ -1,6 +1,14 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { answerAll, overwrite, readContext, variablesOf, type Ask, type Context } from './context.ts';
+import {
+  answerAll,
+  overwrite,
+  overwriteDefaults,
+  readContext,
+  variablesOf,
+  type Ask,
+  type Context,
+} from './context.ts';
 import { createEngine, type TemplateEngine } from './engine.ts';
 import type { Variables } from './engine-options.ts';
 import { requireHookPython, runHooks, stopIfAborted } from './hooks.ts';
@@ -14,6 +22,8 @@ import { folderExists, pathRefused, templateInvalid } from './template-errors.ts
 export interface RenderRequest {
   /** folder that holds cookiecutter.json */
   readonly templateFolder: string;
+  /** what it sees as `_repo_dir`, where that isn't the folder */
+  readonly path?: string | undefined;
   /** the template as the user named it; becomes `_template` */
   readonly template: string;
   readonly checkout?: string | undefined;
@@ -69,13 +79,7 @@ export interface RenderedProject {
  */
 export async function renderTemplate(request: RenderRequest): Promise<RenderedProject> {
   const context = readContext(request.templateFolder);
-  for (const [name, value] of request.defaults ?? []) {
-    try {
-      overwrite(context, new Map([[name, value]]));
-    } catch {
-      // cookiecutter only warns of a default that doesn't fit
-    }
-  }
+  overwriteDefaults(context, request.defaults ?? new Map(), request.onDetail);
   overwrite(context, request.answers ?? new Map());
   const engine = createEngine({
     templateFolder: request.templateFolder,
@@ -119,7 +123,7 @@ async function renderInto(
     ...answers,
     ['_template', request.template],
     ['_output_dir', outputFolder],
-    ['_repo_dir', request.templateFolder],
+    ['_repo_dir', request.path ?? request.templateFolder],
     ['_checkout', request.checkout ?? null],
   ]);
   const variables = variablesOf(visible, defaults);
