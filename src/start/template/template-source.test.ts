@@ -468,6 +468,31 @@ test('a server that falls silent is given up', needsCookiecutter, async () => {
   }
 });
 
+test('templates see a folder in the words it was given with', needsCookiecutter, async () => {
+  const before = process.cwd();
+  process.chdir(base);
+  try {
+    for (const [template, directory] of [
+      ['git/tpl', undefined],
+      ['./git//tpl/', 'inside'],
+      [join(origins, 'tpl'), undefined],
+      ['tpl', 'inside'],
+    ] as const) {
+      const answer = await theirs({ template, ...(directory === undefined ? {} : { directory }) });
+      assert.equal(answer.status, 0, answer.output);
+      const name = directory ?? 'tpl';
+      const replay = JSON.parse(readFileSync(join(home, '.cookiecutter_replay', `${name}.json`), 'utf8')) as {
+        cookiecutter: { _repo_dir: string };
+      };
+      const source = await ours({ template, directory });
+      source.close();
+      assert.equal(source.path?.replace(ourFolder, theirFolder), replay.cookiecutter._repo_dir);
+    }
+  } finally {
+    process.chdir(before);
+  }
+});
+
 test('a template in use is not changed by another use of it', needsCookiecutter, async () => {
   const template = `file://${origins}/tpl`;
   const first = await ours({ template, checkout: 'light' });

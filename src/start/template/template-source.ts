@@ -19,6 +19,8 @@ import { templateNotFound } from './source-errors.ts';
 export interface TemplateSource {
   /** folder that holds cookiecutter.json */
   readonly folder: string;
+  /** the same folder in the user's words, which may be relative: what templates see as `_repo_dir` */
+  readonly path?: string | undefined;
   /** name for replay files */
   readonly name: string;
   /** what to write down as its origin, so that it can be fetched again */
@@ -116,13 +118,14 @@ async function openCloned(request: SourceRequest, template: string): Promise<Tem
 
 async function openFolder(request: SourceRequest, template: string): Promise<TemplateSource> {
   const kept = joined(keptIn(request), template);
-  const { found, root } = search(request, template, [template, kept], false);
+  const { found, root, path } = search(request, template, [template, kept], false);
   const head = await readHead(found);
   // a folder that was named as such is itself the origin, whatever it was cloned from
   const isNamed = isAbsolute(template) || resolve(template) === resolve(root);
   const isKept = !isNamed && resolve(root) === resolve(kept) && head?.workTree === resolve(kept);
   return {
     ...named(found),
+    path,
     template: (isKept ? await originOf(kept) : undefined) ?? resolve(root),
     commit: head?.commit ?? null,
     repository: head?.workTree,
@@ -148,14 +151,14 @@ function search(
   roots: readonly string[],
   staysInside: boolean,
   close: () => void = noClose,
-): { found: string; root: string } {
+): { found: string; root: string; path: string } {
   const looked: string[] = [];
   for (const root of roots) {
     const folder = directory === undefined || directory === '' ? root : joined(root, directory);
     looked.push(folder);
     const isInside = `${resolve(folder)}${sep}`.startsWith(`${resolve(root)}${sep}`);
     if (isFile(join(folder, contextFile)) && (isInside || !staysInside))
-      return { found: resolve(folder), root };
+      return { found: resolve(folder), root, path: folder };
   }
   close();
   throw templateNotFound(withoutSecret(template), looked);
