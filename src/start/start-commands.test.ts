@@ -623,3 +623,27 @@ test("the user's defaults hold up to the first that does not fit", needsCookiecu
   const { tree } = await bothMake(['--no-input', '--config-file', config, root]);
   assert.equal(tree['mine/a.txt'], '0 a x');
 });
+
+test(
+  'where both the hook and a file would fail, the hook does, which knows what is wrong',
+  needsCookiecutter,
+  async () => {
+    const root = template({
+      '{{cookiecutter.name}}/a.txt': 'a',
+      '{{cookiecutter.name}}/b.txt': '{{ cookiecutter.missing }}',
+      'hooks/pre_gen_project.sh':
+        '#!/bin/sh\necho made > hook.txt\necho "said by the hook"\nexit {{ cookiecutter.name|length }}\n',
+    });
+    const hookFails = await bothMake(['--no-input', root], { status: 1 });
+    for (const said of [hookFails.ours, hookFails.theirs])
+      assert.match(said, /said by the hook[^]*exit status:? 3/);
+    const hook = join(root, 'hooks/pre_gen_project.sh');
+    writeFileSync(hook, readFileSync(hook, 'utf8').replace(/exit.*/, 'exit 0'));
+    const fileFails = await bothMake(['--no-input', root], { status: 1 });
+    for (const said of [fileFails.ours, fileFails.theirs])
+      assert.match(said, /said by the hook[^]*Unable to create file 'b\.txt'/);
+    assert.deepEqual(fileFails.tree, {});
+    const kept = await bothMake(['--no-input', '--keep-project-on-failure', root], { status: 1 });
+    assert.deepEqual(Object.keys(kept.tree).toSorted(), ['box', 'box/a.txt', 'box/hook.txt']);
+  },
+);

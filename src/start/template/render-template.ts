@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { TilthError } from '../../platform/errors.ts';
 import {
   answerAll,
   overwrite,
@@ -72,7 +73,7 @@ export interface RenderedProject {
  * Renders a cookiecutter template into a new project folder.
  *
  * Everything is rendered beside its place first and moved there when it is complete, so a fault of the template
- * leaves no half project and runs no hook. A project that is rendered over is put back when a hook fails.
+ * leaves no half project. A project that is rendered over is put back when a hook fails.
  *
  * @throws PROJECT_FOLDER_EXISTS, TEMPLATE_VARIABLE_UNDEFINED, TEMPLATE_INVALID, TEMPLATE_PATH_REFUSED,
  *   TEMPLATE_NEEDS_PYTHON, TEMPLATE_HOOK_FAILED, TEMPLATE_ANSWER_REFUSED, PROJECT_NOT_WRITTEN, STOPPED
@@ -141,7 +142,7 @@ async function renderInto(
     request.onFolder?.(staging);
     const staged = join(staging, 'project');
     mkdirSync(staged);
-    const { steps, fileCount } = await renderFiles({
+    const rendered = await renderFiles({
       root,
       staged,
       existing: isNew ? undefined : folder,
@@ -150,7 +151,9 @@ async function renderInto(
       copyOnly: listOf(answers.get('_copy_without_render')),
       lineEnd: lineEndOf(answers),
       ifExists,
-    });
+    }).catch(faultOfTemplate);
+    const steps = 'fault' in rendered ? [] : rendered.steps;
+    const fileCount = 'fault' in rendered ? 0 : rendered.fileCount;
     request.onDetail?.(
       `rendered ${fileCount} files for ${folder}: ${(performance.now() - startedAt).toFixed(1)} ms`,
     );
@@ -161,6 +164,11 @@ async function renderInto(
     const place = async (): Promise<void> => {
       if (isNew) mkdirSync(folder, { recursive: true });
       if (request.runsHooks === true) await runHooks('pre_gen_project', hooks);
+      if ('fault' in rendered) {
+        if (isNew && request.keepsProjectOnFailure === true)
+          cpSync(staged, folder, { recursive: true, force: false });
+        throw rendered.fault;
+      }
       if (isNew && readdirSync(folder).length === 0) renameSync(staged, folder);
       else placeFiles(steps, staged, folder, ifExists);
       if (request.runsHooks === true) await runHooks('post_gen_project', hooks);
@@ -176,6 +184,17 @@ async function renderInto(
   } finally {
     if (staging !== undefined) rmSync(staging, { recursive: true, force: true });
   }
+}
+
+/**
+ * A template's own fault waits for its hook: that runs first, and may tell better what is wrong with the answers.
+ * What ails this machine is told at once.
+ */
+function faultOfTemplate(fault: unknown): { readonly fault: TilthError } {
+  const isOfTemplate =
+    fault instanceof TilthError && ['TEMPLATE_INVALID', 'TEMPLATE_VARIABLE_UNDEFINED'].includes(fault.code);
+  if (!isOfTemplate) throw fault;
+  return { fault };
 }
 
 async function projectFolder(
