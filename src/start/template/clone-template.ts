@@ -16,7 +16,7 @@ export interface CloneRequest {
   /** where clones are kept, under their names */
   readonly cookiecuttersFolder: string;
   /** without it an existing clone is brought up to date unasked */
-  readonly ask?: Pick<Ask, 'yesNo'> | undefined;
+  readonly ask?: Pick<Ask, 'yesNo' | 'rest'> | undefined;
   readonly onLine?: ((line: string) => void) | undefined;
   readonly silenceMs?: number | undefined;
 }
@@ -45,6 +45,8 @@ export async function openClone(request: CloneRequest): Promise<Clone> {
   makeFolder(cookiecuttersFolder);
   if (isFolder(kept)) {
     if (!(await mayReplace(kept, request))) return clonedTo(kept, await commitIn(kept, repository));
+    // git may ask for a password
+    request.ask?.rest?.();
     const commit = await commitIfFresh(kept, request);
     if (commit !== undefined) return clonedTo(kept, commit);
   } else if (existsSync(kept)) {

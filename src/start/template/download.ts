@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createGunzip, createInflate } from 'node:zlib';
 
 export interface DownloadLimits {
   readonly bytes: number;
@@ -46,11 +47,12 @@ export async function download(
       answer.destroy();
       throw new Error(`the server answers ${status} ${answer.statusMessage ?? ''}`.trim());
     }
-    await pipeline(
+    await pipeline([
       answer,
+      ...unpacking(headers['content-encoding']),
       counting(limits, Number(headers['content-length']), onLine),
       createWriteStream(file),
-    );
+    ]);
     return;
   }
   throw new Error(`it redirects more than ${mostRedirects} times`);
@@ -109,6 +111,12 @@ function counting(
       done(null, bytes);
     },
   });
+}
+
+/** We ask for none, and some servers pack all the same. */
+function unpacking(encoding: string | undefined): Transform[] {
+  if (encoding === 'gzip') return [createGunzip()];
+  return encoding === 'deflate' ? [createInflate()] : [];
 }
 
 const loginOf = ({ username, password }: URL): string | undefined =>

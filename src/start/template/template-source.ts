@@ -43,7 +43,7 @@ export interface SourceRequest {
   /** of a protected archive; COOKIECUTTER_REPO_PASSWORD unless given */
   readonly password?: string | undefined;
   /** without it, what was fetched before is brought up to date unasked */
-  readonly ask?: Pick<Ask, 'yesNo' | 'secret'> | undefined;
+  readonly ask?: Pick<Ask, 'yesNo' | 'secret' | 'rest'> | undefined;
   /** how far a long fetch is */
   readonly onLine?: ((line: string) => void) | undefined;
 }

@@ -18,6 +18,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from '@zip.js/zip.js';
 import { TilthError } from '../../platform/errors.ts';
 import { download } from './download.ts';
@@ -70,6 +71,8 @@ function answerWith(request: IncomingMessage, response: ServerResponse): void {
     setTimeout(() => response.destroy(), 20);
   } else if (path.startsWith('/private/') && request.headers.authorization === undefined)
     response.writeHead(401).end('who is there?');
+  else if (path.startsWith('/packed/'))
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(readFileSync(file)));
   else if (existsSync(file)) response.end(readFileSync(file));
   else response.writeHead(404).end('<html>nothing here</html>');
 }
@@ -342,7 +345,7 @@ test(
   'an archive at an address is kept under its name, and fetched anew the next time',
   needsCookiecutter,
   async () => {
-    for (const path of ['/good.zip', '/moved/good.zip']) {
+    for (const path of ['/good.zip', '/moved/good.zip', '/packed/good.zip']) {
       const source = await ours(address + path);
       assert.equal(source.template, address + path);
       source.close();
