@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, extname, join, relative } from 'node:path';
+import { refuseForeignGit } from './project/foreign-git.ts';
 import { cruftFile, writeOrigin } from './project/cruft-file.ts';
 import type { Environment } from './project/environment.ts';
 import type { Repository } from './project/git-repository.ts';
@@ -78,6 +79,7 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
   try {
     const chosen = await chooseTemplate(source, source.folder, source.folder, request, copies);
     const rendered = await render(chosen, request);
+    if (rendered.isNew && !chosen.runsHooks) refuseForeignGit(rendered.folder);
     request.onRendered?.();
     const answers = plainAnswers(rendered);
     // a hook may have moved the project elsewhere: then there is nothing here to look after

@@ -50,8 +50,8 @@ export type TemplateProblem = z.infer<typeof templateProblem>;
 export const templateCode = z.object({
   /** path in the template */
   file: z.string(),
-  /** a hook runs before or after rendering; an extension takes part in it */
-  kind: z.enum(['hook', 'extension']),
+  /** a hook runs before or after rendering; an extension takes part in it; hooks may use what lies beside them */
+  kind: z.enum(['hook', 'extension', 'beside']),
   text: z.string(),
 });
 

@@ -18,7 +18,7 @@ import type {
   StartPlace,
   TemplateDescription,
 } from './new-project-api.ts';
-import { installNotAllowed, templateChanged } from './new-project-errors.ts';
+import { installNotAllowed } from './new-project-errors.ts';
 import type { OpenedTemplate, OpenedTemplates, TemplateName } from './opened-templates.ts';
 import { placeFor, projectsFolder } from './project-place.ts';
 import { permitTemplate, type Asker } from './template-address.ts';
@@ -165,17 +165,13 @@ export async function workOnStart(
     await job.progress(
       `the template is ${source.template}${source.commit === null ? '' : ` at ${source.commit.slice(0, 9)}`}`,
     );
-    const { code, digest } = await described(world, opened, {}, asker, signal);
-    if (input.digest !== undefined && digest !== input.digest) throw templateChanged(template);
-    const leftOut = input.runsCode ? [] : code.map((each) => each.file);
-    if (leftOut.length > 0) log(`not run, because it was not allowed: ${leftOut.join(', ')}`);
     const made: string[] = [];
     try {
       const started = await render(world, input, job, opened, asker, made);
       const warnings = input.installs ? await install(world, job, opened, started.folder) : [];
       const registered = await register(world, actor, started.folder, warnings);
       log(`${started.folder} is there`);
-      const { folder, fileCount, commit } = started;
+      const { folder, fileCount, commit, leftOut } = started;
       return {
         folder,
         project: registered,
@@ -209,6 +205,7 @@ async function render(
     answers: input.answers,
     outputFolder: input.outputFolder,
     runsCode: input.runsCode,
+    digest: input.digest,
     usesGit: input.usesGit,
     usesSettings: asker.isLocalUser,
   };

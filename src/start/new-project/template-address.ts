@@ -93,6 +93,7 @@ export function gitEnvironment(permit: Permit, isLocalUser: boolean): Record<str
       ]),
     ),
     GIT_TERMINAL_PROMPT: '0',
+    ...(isLocalUser ? {} : { GIT_ALLOW_PROTOCOL: 'https' }),
     // large files of a repository come from an address of the repository's choice
     GIT_LFS_SKIP_SMUDGE: '1',
   };

@@ -4,6 +4,7 @@ import type { Actor } from '../../platform/actor.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { JobContext } from '../../platform/jobs.ts';
 import type { World } from '../../platform/world.ts';
+import { requireRight } from '../../team/can.ts';
 import { perform } from '../../team/command.ts';
 import { cruftFile } from '../project/cruft-file.ts';
 import { getProject } from '../project/project-store.ts';
@@ -66,10 +67,11 @@ export async function askForUpdate(
   name: string,
   branch?: BranchRequest,
 ): Promise<string> {
+  const verb = branch === undefined ? 'template.fetch' : 'project.update-template';
+  requireRight(actor, verb);
   const project = await getProject(world.database.read, name);
   await permitUpdate(world, actor, name, project.root);
   const input: UpdateJob = { project: name, actor, ...(branch === undefined ? {} : { branch }) };
-  const verb = branch === undefined ? 'template.fetch' : 'project.update-template';
   const data = { ...branch };
   return perform(world, { actor, verb, kind: 'project', thing: name, data }, (tx) =>
     world.jobs.enqueue(tx, {

@@ -24,6 +24,8 @@ export interface StartWork {
   readonly answers: Readonly<Record<string, unknown>>;
   readonly outputFolder: string;
   readonly runsCode: boolean;
+  /** of the code and the commit that were shown */
+  readonly digest: string | undefined;
   readonly usesGit: boolean;
   /** the settings of the server's owner give defaults too */
   readonly usesSettings: boolean;
@@ -33,6 +35,8 @@ export interface StartedWork {
   readonly folder: string;
   readonly fileCount: number;
   readonly commit: string | null;
+  /** code of the template that did not run */
+  readonly leftOut: string[];
 }
 
 /** What the worker can be asked; each in a process of its own. */

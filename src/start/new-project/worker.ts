@@ -1,15 +1,20 @@
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join, normalize } from 'node:path';
+import { readFileSync, realpathSync } from 'node:fs';
+import { join, normalize, sep } from 'node:path';
 import { note } from '../../platform/terminal.ts';
 import { installEnvironment } from '../project/environment.ts';
 import { answersOf, describeTemplate, type TemplatePrompt } from '../template/describe-template.ts';
+import { contextFile } from '../template/context.ts';
+import { codeOf } from '../template/hooks.ts';
+import { linkRefused } from '../template/template-errors.ts';
 import { openTemplate, type TemplateSource } from '../template/template-source.ts';
 import { readUserConfig, type UserConfig } from '../template/user-config.ts';
 import { startProject } from '../start-project.ts';
 import { commitUpdate } from '../update/apply-update.ts';
 import { planUpdate, prepareUpdate, type UpdateRequest } from '../update/plan-update.ts';
 import type { Question } from './new-project-api.ts';
+import { templateChanged } from './new-project-errors.ts';
 import type { WorkerMessage } from './template-worker.ts';
 import type { OpenedSource, WorkerAnswers, WorkerRequests } from './worker-requests.ts';
 
@@ -30,8 +35,27 @@ export const open: Work<'open'> = async (request) => {
   return { folder, name, template, commit, repository };
 };
 
+/**
+ * Refuses a template whose own files are links to elsewhere on this machine: it would show what they point to.
+ * The renderer looks after the files of the project.
+ *
+ * @throws TEMPLATE_PATH_REFUSED
+ */
+function requireInside({ folder, repository, template }: OpenedSource): void {
+  if (template.startsWith('tilth:')) return;
+  const root = realpathSync(repository ?? folder);
+  const check = (file: string): void => {
+    const target = realpathSync(join(folder, file));
+    if (target !== root && !target.startsWith(root + sep)) throw linkRefused(file, target);
+  };
+  check(contextFile);
+  for (const file of codeFiles(folder)) check(file);
+}
+
 /** The questions with the answers so far; runs nothing of the template's own code that was not trusted before. */
 export const describe: Work<'describe'> = async ({ source, directory, answers, usesSettings }) => {
+  requireInside(source);
+  const files = codeFiles(source.folder);
   const description = await describeTemplate({
     source: { template: source.template },
     opened: asSource(source),
@@ -46,16 +70,39 @@ export const describe: Work<'describe'> = async ({ source, directory, answers, u
     })),
     questions: description.prompts.map((prompt) => questionOf(prompt, answers)),
     problems: [...description.problems],
-    code: description.code.map(({ path, kind, text }) => ({ file: path, kind, text })),
+    code: [
+      ...description.code.map(({ path, kind, text }) => ({ file: path, kind, text })),
+      ...files
+        .filter((file) => !description.code.some(({ path }) => path === file))
+        .map((file) => ({ file, kind: 'beside' as const, text: textOf(join(source.folder, file)) })),
+    ],
     isTrusted: description.isTrusted,
-    digest: digestOf(source, description.code),
+    digest: digestOf(source, files),
   };
 };
 
+/** The code that would run, and what it may use. */
+function codeFiles(folder: string): string[] {
+  const { hooks, extensions, files } = codeOf(folder);
+  return [...new Set([...hooks, ...extensions, ...files])];
+}
+
+const longestText = 100_000;
+
+function textOf(file: string): string {
+  const content = readFileSync(file);
+  if (content.includes(0)) return `(${content.length} bytes that are not text)`;
+  const text = content.toString('utf8');
+  return text.length <= longestText ? text : `${text.slice(0, longestText)}\n(and more)`;
+}
+
 /** The commit and the code: what a person saw when allowing it. */
-function digestOf(source: OpenedSource, code: readonly { path: string; text: string }[]): string {
+function digestOf(source: OpenedSource, files: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify([source.template, source.commit]));
-  for (const { path, text } of code) hash.update(JSON.stringify([path, text]));
+  for (const file of files) {
+    const content = createHash('sha256').update(readFileSync(join(source.folder, file)));
+    hash.update(JSON.stringify([file, content.digest('hex')]));
+  }
   return hash.digest('hex');
 }
 
@@ -69,12 +116,19 @@ const questionOf = (prompt: TemplatePrompt, given: Readonly<Record<string, unkno
 });
 
 export const start: Work<'start'> = async (request) => {
+  const { source } = request;
+  requireInside(source);
+  const files = codeFiles(source.folder);
+  if (request.digest !== undefined && request.digest !== digestOf(source, files))
+    throw templateChanged(source.template);
+  const leftOut = request.runsCode ? [] : files;
+  if (leftOut.length > 0) note(`not run, because it was not allowed: ${leftOut.join(', ')}`);
   const stopping = new AbortController();
   // the server waits a moment for what leaves nothing behind; a template that never gives way is killed then
   process.once('SIGTERM', () => stopping.abort());
   const started = await startProject({
-    source: { template: request.source.template, checkout: request.checkout, directory: request.directory },
-    opened: asSource(request.source),
+    source: { template: source.template, checkout: request.checkout, directory: request.directory },
+    opened: asSource(source),
     config: await settings(request.usesSettings),
     outputFolder: request.outputFolder,
     answers: new Map(),
@@ -88,7 +142,8 @@ export const start: Work<'start'> = async (request) => {
     signal: stopping.signal,
     onFolder: (folder) => process.send?.({ folder } satisfies WorkerMessage),
   });
-  return { folder: started.folder, fileCount: started.fileCount, commit: started.repository?.commit ?? null };
+  const { folder, fileCount, repository } = started;
+  return { folder, fileCount, commit: repository?.commit ?? null, leftOut };
 };
 
 export const install: Work<'install'> = async ({ folder, home }) => {

@@ -1,9 +1,10 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type {
   JobStarted,
   StartPlace,
   TemplateDescription,
+  TemplateProblem,
 } from '../../../src/start/new-project/new-project-api.ts';
 import { ApiError, ask, useApi } from '../platform/api.ts';
 import { many } from '../platform/format.ts';
@@ -167,7 +168,10 @@ function TemplateForm({
   const [answers, setAnswers] = useState<Readonly<Record<string, unknown>>>({});
   const settled = useSettled(answers, restMs);
   const query = useDescription(wish, settled);
-  const description = query.data;
+  // answers that the template can't be asked with leave the form as it was
+  const last = useRef<TemplateDescription | undefined>(undefined);
+  last.current = query.data ?? last.current;
+  const description = last.current;
   if (description === undefined) {
     if (query.error !== null) {
       return <NotDescribed error={query.error} onDirectory={(directory) => onWish({ ...wish, directory })} />;
@@ -262,6 +266,21 @@ function NestedChoice({
   );
 }
 
+/**
+ * Templates refuse an answer by naming a variable that is not there, `port_must_be_a_number`: what follows the name of
+ * a question is said at its field.
+ */
+function problemIn(error: ApiError, { questions }: TemplateDescription): TemplateProblem | undefined {
+  const missing =
+    error.code === 'TEMPLATE_VARIABLE_UNDEFINED' ? /attribute '(\w+)'/.exec(error.message)?.[1] : undefined;
+  const name = questions
+    .map((question) => question.name)
+    .filter((each) => missing?.startsWith(`${each}_`))
+    .toSorted((one, other) => other.length - one.length)[0];
+  if (name === undefined || missing === undefined) return undefined;
+  return { name, message: `It ${missing.slice(name.length + 1).replaceAll('_', ' ')}.` };
+}
+
 function QuestionsForm(props: {
   wish: TemplateWish;
   description: TemplateDescription;
@@ -282,9 +301,9 @@ function QuestionsForm(props: {
   const [isSending, setSending] = useState(false);
   // what was allowed was this code; other code is not allowed by it
   useEffect(() => setRunsCode(false), [description.digest]);
-  const problems = useMemo(
-    () => new Map(description.problems.map((problem) => [problem.name, problem])),
-    [description.problems],
+  const found = props.error === null ? undefined : problemIn(props.error, description);
+  const problems = new Map(
+    (found === undefined ? description.problems : [found]).map((problem) => [problem.name, problem]),
   );
   const isOurs = wish.template.startsWith('tilth:');
   const mayInstall = isOurs || runsCode || (description.code.length === 0 && (place?.mayRunCode ?? false));
@@ -329,7 +348,7 @@ function QuestionsForm(props: {
           </>
         }
       >
-        {props.error === null ? null : (
+        {props.error === null || found !== undefined ? null : (
           <div className="mb-4">
             <Failure error={props.error} />
           </div>
@@ -420,7 +439,13 @@ function QuestionsForm(props: {
         <button
           type="submit"
           className="button button-primary"
-          disabled={isSending || props.isWorking || problems.size > 0 || place?.mayStart === false}
+          disabled={
+            isSending ||
+            props.isWorking ||
+            props.error !== null ||
+            problems.size > 0 ||
+            place?.mayStart === false
+          }
         >
           <Icon name="start" />
           Start the project

@@ -147,8 +147,7 @@ function Field(props: FieldShape): ReactNode {
   );
 }
 
-const plainText = (value: unknown): string =>
-  typeof value === 'string' ? value : JSON.stringify(value);
+const plainText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const same = (one: unknown, other: unknown): boolean =>
   one === other || JSON.stringify(one) === JSON.stringify(other);
 

@@ -33,15 +33,18 @@ const keptWords: Readonly<Record<NonNullable<FileChange['kept']>, string>> = {
 
 const order: readonly FileChange['kind'][] = ['conflict', 'deleted', 'renamed', 'changed', 'added', 'kept'];
 
-/** How many files of each kind, in words: `2 conflicts, 5 changed`. */
+/** How many files an update touches, in words: `40 files, 1 of them with a conflict`. */
 export function countsOf(changes: readonly FileChange[]): string {
-  const words = order
-    .filter((kind) => kind !== 'kept')
-    .map((kind) => ({ kind, size: changes.filter((change) => change.kind === kind).length }))
-    .filter(({ size }) => size > 0)
-    .map(({ kind, size }) => (kind === 'conflict' ? many(size, 'conflict') : `${size} ${kind}`));
-  return words.length === 0 ? 'no file' : words.join(', ');
+  const touched = changes.filter((change) => change.kind !== 'kept');
+  const conflictCount = touched.filter((change) => change.kind === 'conflict').length;
+  if (touched.length === 0) return 'no file';
+  if (conflictCount === 0) return many(touched.length, 'file');
+  return touched.length === 1
+    ? '1 file, with a conflict'
+    : `${many(touched.length, 'file')}, ${conflictCount} of them with a conflict`;
 }
+
+const shownFirst = 12;
 
 /** What an update would change: the template's commits, its new questions, and each file with its diff. */
 export function UpdatePlanView({ plan }: { plan: UpdatePlan }) {
@@ -55,6 +58,11 @@ export function UpdatePlanView({ plan }: { plan: UpdatePlan }) {
   const shown = changes.filter((change) => change.kind !== 'kept');
   const kept = changes.filter((change) => change.kind === 'kept');
   const [isAllOpen, setAllOpen] = useState(false);
+  const [isWhole, setWhole] = useState(false);
+  const listed = isWhole || shown.length <= shownFirst + 2 ? shown : shown.slice(0, shownFirst);
+  const kinds = order
+    .map((kind) => ({ kind, size: shown.filter((change) => change.kind === kind).length }))
+    .filter(({ size }) => size > 0);
   return (
     <div className="flex flex-col gap-5">
       <Variables plan={plan} />
@@ -65,16 +73,28 @@ export function UpdatePlanView({ plan }: { plan: UpdatePlan }) {
       ) : (
         <div>
           <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
-            <h3>Files: {countsOf(shown)}</h3>
+            <h3 className="flex flex-wrap items-center gap-2">
+              Files
+              {kinds.map(({ kind, size }) => (
+                <Badge key={kind} tone={tone[kind]}>
+                  {size} {kind === 'conflict' && size > 1 ? 'conflicts' : kind}
+                </Badge>
+              ))}
+            </h3>
             <button type="button" className="button button-quiet h-7" onClick={() => setAllOpen(!isAllOpen)}>
               {isAllOpen ? 'Fold all' : 'Unfold all'}
             </button>
           </div>
           <ul className="divide-y divide-line overflow-hidden rounded-md border border-line">
-            {shown.map((change) => (
+            {listed.map((change) => (
               <File key={`${change.path}/${isAllOpen}`} change={change} isFirstOpen={isAllOpen} />
             ))}
           </ul>
+          {listed.length === shown.length ? null : (
+            <button type="button" className="button mt-2" onClick={() => setWhole(true)}>
+              Show all {shown.length} files
+            </button>
+          )}
         </div>
       )}
       {kept.length === 0 ? null : (
