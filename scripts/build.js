@@ -14,11 +14,10 @@ const external = ['@duckdb/node-api', 'onnxruntime-node'];
 const builtIns = {
   name: 'built-ins',
   setup(building) {
-    building.onResolve({ filter: /^node:(child_process|crypto|events|fs|http|https|os|path|process|util)$/ }, ({ path }) => ({
-      path,
-      namespace: 'built-in',
-      sideEffects: false,
-    }));
+    building.onResolve({ filter: /^node:(child_process|crypto|events|fs|http|https|os|path|process|util)$/ }, ({ path, kind }) =>
+      // `require` gets the module as it is, and would here get every export at once
+      kind === 'import-statement' ? { path, namespace: 'built-in', sideEffects: false } : undefined,
+    );
     building.onLoad({ filter: /.*/, namespace: 'built-in' }, ({ path }) => {
       const exports = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
       // marked as pure so that what nobody imports is left out, and never asked for
