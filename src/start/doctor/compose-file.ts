@@ -10,10 +10,13 @@ export const composeFiles: Check = {
   title: 'Docker Compose',
   practice: 'start',
   find(files) {
-    return readComposeFiles(files).flatMap((compose) => [
+    const all = readComposeFiles(files);
+    // the paths of a file that is laid over another count from the folder of that other
+    const isBase = ({ path }: ComposeFile): boolean =>
+      baseNames.test(posix.basename(path)) || all.length === 1;
+    return all.flatMap((compose) => [
       ...obsoleteVersion(compose),
-      ...missingEnvironment(files, compose),
-      ...builds(files, compose),
+      ...(isBase(compose) ? [...missingEnvironment(files, compose), ...builds(files, compose)] : []),
       ...commands(compose),
     ]);
   },
@@ -27,6 +30,7 @@ interface ComposeFile {
   readonly services: readonly { readonly name: string; readonly node: Node }[];
 }
 
+const baseNames = /^(?:docker-)?compose\.ya?ml$/;
 const isComposeFile = (path: string): boolean =>
   /^(?:docker-)?compose[\w.-]*\.ya?ml$/.test(posix.basename(path));
 

@@ -110,17 +110,23 @@ function copies(
         contexts.every((context) => !isInContext(files, context, source)),
       );
       if (absent.length > 0) {
-        const isLock = absent.some((source) => source.endsWith('poetry.lock'));
+        const lock = absent.find((source) => /(?:^|\/)(?:poetry|uv|pdm)\.lock$/.test(source));
+        const isMade =
+          lock === undefined &&
+          absent.every((source) => contexts.some((context) => files.isIgnored(posix.join(context, source))));
+        const tool = /(\w+)\.lock$/.exec(lock ?? '')?.[1] ?? '';
         findings.push({
           id: 'docker/copy-source-missing',
-          severity: 'error',
+          severity: isMade ? 'info' : 'error',
           file: dockerfile.path,
           line: step.line,
-          message: `\`docker build\` stops: "${absent.map((source) => `/${source.replace(/^\.?\//, '')}`).join('", "')}": not found`,
-          why: `${absent.join(' and ')} ${absent.length === 1 ? 'is' : 'are'} copied into the image and not in the project.`,
-          remedy: isLock
-            ? 'Run `poetry lock` and commit poetry.lock.'
-            : 'Make the file, or take it out of the instruction.',
+          message: `\`docker build\` stops${isMade ? ' where it is not made first' : ''}: "${absent.map((source) => `/${source.replace(/^\.?\//, '')}`).join('", "')}": not found`,
+          why: `${absent.join(' and ')} ${absent.length === 1 ? 'is' : 'are'} copied into the image and not in the project${isMade ? ', since git ignores it' : ''}.`,
+          remedy: isMade
+            ? 'Make it before the image, also in CI.'
+            : lock !== undefined
+              ? `Run \`${tool} lock\` and commit ${lock}.`
+              : 'Make the file, or take it out of the instruction.',
         });
       }
       return findings;
@@ -342,8 +348,7 @@ function poetryRuns(files: ProjectFiles, dockerfile: Dockerfile, stage: Stage): 
       severity: 'error',
       file: path,
       line: step.line,
-      message:
-        '`poetry install` ends with an error in the image: the package of the project is not there yet',
+      message: `\`poetry install\` ends with an error in ${stage.name === undefined ? 'the image' : `the stage ${stage.name}`}: the package of the project is not there yet`,
       why: 'Without --no-root Poetry 2 installs the project too and fails when its code is not copied.',
       remedy:
         'Add --no-root here; install the project itself after its code is copied, where it is imported by name.',

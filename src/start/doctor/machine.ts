@@ -30,16 +30,18 @@ export const examineMachine = (
   Promise.all([node(), git(), python(wantedPython), poetry(), docker(), server(flags), home(flags)]);
 
 const oneSecond = 1000;
+/** As the status of a program that did not answer in time, the one that `timeout` gives. */
+const late = 124;
 
 async function ask(
   program: string,
   ...args: string[]
 ): Promise<{ readonly status: number; readonly output: string }> {
   const answer = runProgram(program, args);
-  const late = new Promise<{ status: number; output: string }>((done) => {
-    setTimeout(() => done({ status: 124, output: '' }), oneSecond).unref();
+  const tooLate = new Promise<{ status: number; output: string }>((done) => {
+    setTimeout(() => done({ status: late, output: '' }), oneSecond).unref();
   });
-  const { status, output } = await Promise.race([answer, late]);
+  const { status, output } = await Promise.race([answer, tooLate]);
   return { status, output: output.trim() };
 }
 
@@ -54,6 +56,7 @@ async function git(): Promise<MachineFact> {
     ask('git', 'config', 'user.name'),
     ask('git', 'config', 'user.email'),
   ]);
+  if (version.status === late) return { name: 'git', state: 'absent', says: 'does not answer' };
   if (version.status !== 0) {
     return {
       name: 'git',
@@ -63,11 +66,11 @@ async function git(): Promise<MachineFact> {
       isNeeded: true,
     };
   }
-  if (name.output === '' || email.output === '') {
+  if (name.status === 1 || email.status === 1) {
     return {
       name: 'git',
       state: 'wrong',
-      says: `${versionIn(version.output)}, and it knows no ${name.output === '' ? 'name' : 'e-mail'} for your commits`,
+      says: `${versionIn(version.output)}, and it knows no ${name.status === 1 ? 'name' : 'e-mail'} for your commits`,
       remedy: 'git config --global user.name "…" && git config --global user.email …',
     };
   }
@@ -108,7 +111,7 @@ async function python(wanted: string | undefined): Promise<MachineFact> {
 async function poetry(): Promise<MachineFact> {
   const { status, output } = await ask(process.env['TILTH_POETRY'] ?? 'poetry', '--version');
   const version = versionIn(output);
-  if (status === 124) return { name: 'poetry', state: 'absent', says: 'does not answer' };
+  if (status === late) return { name: 'poetry', state: 'absent', says: 'does not answer' };
   if (status !== 0) {
     return {
       name: 'poetry',

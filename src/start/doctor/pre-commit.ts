@@ -17,6 +17,7 @@ const moved: Readonly<Record<string, { readonly to: string; readonly isGone?: tr
 
 /** Versions before which a hook is known to stop or to warn, with what happens. */
 const tooOld: readonly {
+  /** end of its address */
   readonly repository: string;
   readonly before: string;
   readonly stops: boolean;
@@ -24,26 +25,26 @@ const tooOld: readonly {
   readonly rev?: string;
 }[] = [
   {
-    repository: 'ruff-pre-commit',
+    repository: '/ruff-pre-commit',
     before: '0.1.0',
     stops: false,
     why: 'It stops at the table [tool.ruff.lint], which every ruff since 0.1 asks for; editor and hook disagree.',
     rev: 'v0.17.6',
   },
   {
-    repository: 'isort',
+    repository: 'pycqa/isort',
     before: '5.11.5',
     stops: true,
     why: 'Its package does not build with poetry-core 1.5 or later ("The Poetry configuration is invalid").',
   },
   {
-    repository: 'pre-commit-hooks',
-    before: '4.6.0',
+    repository: 'pre-commit/pre-commit-hooks',
+    before: '5.0.0',
     stops: false,
     why: 'It names stages (commit, push) by names that pre-commit 4 warns of and will drop.',
   },
   {
-    repository: 'black',
+    repository: '/black',
     before: '22.3.0',
     stops: true,
     why: 'It imports _unicodefun of click, which click 8.1 no longer has.',
@@ -99,7 +100,9 @@ export const preCommit: Check = {
       const version = isScalar(rev) ? /^v?(\d+\.\d+(?:\.\d+)?)$/.exec(String(rev.value))?.[1] : undefined;
       const old = tooOld.find(
         ({ repository, before }) =>
-          name === repository && version !== undefined && compareVersions(version, before) < 0,
+          address.toLowerCase().endsWith(repository) &&
+          version !== undefined &&
+          compareVersions(version, before) < 0,
       );
       if (old !== undefined && isScalar(rev)) {
         const [revStart, revEnd] = rev.range ?? [0, 0];

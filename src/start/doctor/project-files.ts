@@ -88,6 +88,14 @@ export class ProjectFiles {
     return bytes.toString('utf8').replaceAll('\r\n', '\n');
   }
 
+  /** Whether git would leave it out, by the rules on disk. */
+  isIgnored(path: string): boolean {
+    if (!this.isRepository) return false;
+    return [tidy(path), `${tidy(path)}/`].some(
+      (each) => asksGit(this.root, 'check-ignore', '--quiet', '--', each) !== undefined,
+    );
+  }
+
   write(path: string, text: string): void {
     const isWindows = this.bytes(path)?.includes('\r\n') === true;
     this.#changed.set(tidy(path), Buffer.from(isWindows ? text.replaceAll('\n', '\r\n') : text));
@@ -138,15 +146,20 @@ function kindOf(path: string): 'file' | 'folder' | 'other' | 'absent' {
 const onDisk = (path: string): Buffer | undefined =>
   kindOf(path) === 'file' ? readFileSync(path) : undefined;
 
-function listedByGit(root: string, ...which: string[]): string[] | undefined {
+const listedByGit = (root: string, ...which: string[]): string[] | undefined =>
+  asksGit(root, 'ls-files', '-z', ...which)
+    ?.split('\0')
+    .filter((path) => path !== '');
+
+/** What git answers; undefined when it says no. */
+function asksGit(root: string, ...args: string[]): string | undefined {
   try {
-    const output = execFileSync('git', ['ls-files', '-z', ...which], {
+    return execFileSync('git', args, {
       cwd: root,
       encoding: 'utf8',
       maxBuffer: 1 << 28,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return output.split('\0').filter((path) => path !== '');
   } catch {
     return undefined;
   }

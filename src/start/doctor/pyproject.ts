@@ -66,6 +66,26 @@ export function lineOf({ document }: Pyproject, ...path: readonly string[]): num
   return best.line;
 }
 
+export type TomlTable = Extract<TomlDocument['cst'][number], { readonly key: { readonly item: unknown } }>;
+type Row = TomlTable['items'][number];
+
+/** The lines of a table: its keys and the comments between them, without those inside a list. */
+export function rowsOf(table: TomlTable): Row[] {
+  const isInside = (row: Row): boolean =>
+    row.type === 'Comment' &&
+    table.items.some(
+      (other) =>
+        other.type !== 'Comment' &&
+        other.loc.start.line < row.loc.start.line &&
+        row.loc.start.line <= other.loc.end.line,
+    );
+  return table.items.filter((row) => !isInside(row));
+}
+
+/** The last line of a table; from 1. */
+export const lastLineOf = (table: TomlTable): number =>
+  Math.max(table.loc.start.line, ...table.items.map(({ loc }) => loc.end.line));
+
 /** A dependency as the project asks for it. */
 export interface Dependency {
   /** normalised as PyPI does */

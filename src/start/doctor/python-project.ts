@@ -1,3 +1,4 @@
+import { isDockerfile } from './dockerfile.ts';
 import type { Check, Finding } from './doctor.ts';
 import type { ProjectFiles } from './project-files.ts';
 import {
@@ -5,6 +6,7 @@ import {
   dependenciesOf,
   isTable,
   isText,
+  lastLineOf,
   lineOf,
   pyprojectFile,
   pythonRange,
@@ -62,7 +64,9 @@ function metadata(files: ProjectFiles, read: Pyproject): Finding[] {
   const name = at(data, 'project', 'name') ?? poetry['name'];
   const findings: Finding[] = [];
   const nameKeys = isTable(data['project']) ? ['project', 'name'] : ['tool', 'poetry', 'name'];
-  const deprecated = isTable(data['project']) ? [] : movedKeys.filter((key) => poetry[key] !== undefined);
+  const deprecated = isTable(data['project'])
+    ? []
+    : [...movedKeys, 'urls', 'scripts'].filter((key) => poetry[key] !== undefined);
   const hasLock = files.has('poetry.lock');
   const moved =
     deprecated.length === 0
@@ -112,6 +116,44 @@ function metadata(files: ProjectFiles, read: Pyproject): Finding[] {
         remedy: 'Write your name and address.',
       });
     }
+  }
+  const devTable = /^\[tool\.poetry\.dev-dependencies\]/m.exec(read.text)?.[0];
+  if (poetry['dev-dependencies'] !== undefined) {
+    findings.push({
+      id: 'python/dev-dependencies',
+      severity: 'warning',
+      ...inPyproject,
+      line: lineOf(read, 'tool', 'poetry', 'dev-dependencies'),
+      message: '`poetry check` warns: [tool.poetry.dev-dependencies] is deprecated and will be removed',
+      why: 'Groups took its place; this is the group dev.',
+      remedy: `Call it [tool.poetry.group.dev.dependencies]${hasLock ? ', then run `poetry lock`' : ''}.`,
+      // the lock holds a hash of the table under its name
+      fix:
+        hasLock || devTable === undefined || at(poetry, 'group', 'dev') !== undefined
+          ? undefined
+          : (target) =>
+              target.write(
+                pyprojectFile,
+                read.text.replace(devTable, '[tool.poetry.group.dev.dependencies]'),
+              ),
+    });
+  }
+  const addresses = [
+    ...['homepage', 'repository', 'documentation'].map((key) => ['tool', 'poetry', key]),
+    ...Object.keys(tableAt(data, 'project', 'urls')).map((key) => ['project', 'urls', key]),
+  ];
+  for (const path of addresses) {
+    const address = at(data, ...path);
+    if (!usesPoetry(read) || !isText(address) || /^[a-z][a-z\d+.-]*:/i.test(address)) continue;
+    findings.push({
+      id: 'python/address',
+      severity: 'error',
+      ...inPyproject,
+      line: lineOf(read, ...path),
+      message: `every poetry command stops: ${path.join('.')} must be uri`,
+      why: `${JSON.stringify(address)} is not an address, and Poetry checks that it is one.`,
+      remedy: 'Write the whole address with https://, or take the key out.',
+    });
   }
   const readme = at(data, 'project', 'readme') ?? poetry['readme'];
   if (isText(readme) && !files.has(readme)) {
@@ -180,14 +222,11 @@ function packageThere(files: ProjectFiles): { readonly include: string; readonly
 
 function withPoetryLine(read: Pyproject, line: string): string {
   const lines = read.text.split('\n');
-  const table = read.document.cst.find(
-    (block) => block.type === 'Table' && block.key.item.value.join('.') === 'tool.poetry',
-  );
-  if (table !== undefined) lines.splice(table.loc.end.line, 0, line);
+  const tables = read.document.cst.filter((block) => block.type === 'Table');
+  const table = tables.find(({ key }) => key.item.value.join('.') === 'tool.poetry');
+  if (table !== undefined) lines.splice(lastLineOf(table), 0, line);
   else {
-    const before = read.document.cst.find(
-      (block) => block.type === 'Table' && block.key.item.value[0] !== 'project',
-    );
+    const before = tables.find(({ key }) => key.item.value[0] !== 'project');
     lines.splice((before?.loc.start.line ?? lines.length + 1) - 1, 0, '[tool.poetry]', line, '');
   }
   return lines.join('\n');
@@ -200,7 +239,8 @@ function lock(files: ProjectFiles, read: Pyproject): Finding[] {
     return [
       {
         id: 'python/no-lock',
-        severity: 'warning',
+        // a library is installed beside others and leaves the choice to them
+        severity: isApplication(files, read) ? 'warning' : 'info',
         ...inPyproject,
         line: lineOf(read, 'tool', 'poetry'),
         message: 'there is no poetry.lock: two people who install today and tomorrow get different versions',
@@ -328,6 +368,14 @@ function dependencies(files: ProjectFiles, read: Pyproject): Finding[] {
   }
   return findings;
 }
+
+/** Something that runs or is trained, and not only a library for others. */
+const isApplication = (files: ProjectFiles, read: Pyproject): boolean =>
+  files.has('.dvc/config') ||
+  files.paths.some(isDockerfile) ||
+  dependenciesOf(read).some(
+    ({ name, group }) => group === 'main' && (learners.has(name) || name === 'hydra-core'),
+  );
 
 /** Whether every version that the constraint lets in is older. */
 const isBefore = (constraint: string, version: string): boolean =>

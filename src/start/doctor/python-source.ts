@@ -28,9 +28,7 @@ const hasTest = (text: string): boolean =>
   /^[ \t]*(?:async[ \t]+)?def[ \t]+test|^class[ \t]+Test|\bTestCase\b|^[ \t]*>>>[ \t]/m.test(text);
 
 function tests(files: ProjectFiles, modules: readonly Module[]): Finding[] {
-  const candidates = modules.filter(({ path }) =>
-    /^(?:test_.*|.*_test|tests?)\.py$/.test(posix.basename(path)),
-  );
+  const candidates = modules.filter(({ path }) => /^(?:test_.*|.*_test)\.py$/.test(posix.basename(path)));
   const read = pyprojectOf(files);
   const wantsTests =
     candidates.length > 0 ||
@@ -54,7 +52,7 @@ function tests(files: ProjectFiles, modules: readonly Module[]): Finding[] {
     modules.some(({ path, text }) => /(?:^|\/)tests?\//.test(path) && hasTest(text));
   if (hasAny) {
     return empty
-      .filter(({ text, path }) => posix.basename(path) !== 'tests.py' && text.trim() !== '')
+      .filter(({ text }) => text.trim() !== '')
       .map(({ path }) => ({
         id: 'tests/empty-file',
         severity: 'warning',
@@ -86,7 +84,7 @@ function tests(files: ProjectFiles, modules: readonly Module[]): Finding[] {
 /** A docstring with a hole: a template put one text over another. */
 function longBlanks({ path, text }: Module): Finding[] {
   const lines = text.split('\n');
-  const index = lines.findIndex((line) => /\S[ \t]{40,}(?:\S|$)/.test(line));
+  const index = lines.findIndex((line) => /\S[ \t]{40,}(?:[^\s#]|$)/.test(line));
   if (index === -1 || !isInDocstring(text, lines, index)) return [];
   const line = lines[index] ?? '';
   const isTrailing = /[ \t]{40,}$/.test(line);

@@ -15,7 +15,7 @@ export const readme: Check = {
       .flatMap((path) => {
         const lines = (files.text(path) ?? '').split('\n');
         return [
-          ...placeholders(path, lines),
+          ...(/^README/i.test(path) ? placeholders(path, lines) : []),
           ...pythonNamed(files, path, lines),
           ...filesNamed(files, path, lines),
           ...commandsNamed(files, path, lines),
@@ -32,7 +32,9 @@ const placeholder = new RegExp(
 function placeholders(file: string, lines: readonly string[]): Finding[] {
   const found = lines.flatMap((line, index) => {
     const match = placeholder.exec(line);
-    return match === null ? [] : [{ line: index + 1, text: match[1] ?? '' }];
+    // in a command to copy the reader is meant to put in an own name
+    const isForReader = /\bgit\s+(?:clone|remote)\b|_here\b/i.test(line);
+    return match === null || isForReader ? [] : [{ line: index + 1, text: match[1] ?? '' }];
   });
   const [first] = found;
   if (first === undefined) return [];

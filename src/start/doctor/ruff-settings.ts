@@ -1,5 +1,5 @@
 import { TomlDocument } from '@decimalturn/toml-patch';
-import { isTable, tableAt, type Pyproject } from './pyproject.ts';
+import { isTable, lastLineOf, rowsOf, tableAt, type Pyproject } from './pyproject.ts';
 
 /** Settings that ruff moved from its own table to `lint`. */
 const linterKeys = new Set(
@@ -42,9 +42,9 @@ export function withRuffLintTable({
       lines[block.loc.start.line - 1] = header.replace(/(\[\s*tool\s*\.\s*ruff\s*\.)/, '$1lint.');
     }
     if (name.length !== 2) continue;
-    headEnd = block.loc.end.line;
+    headEnd = lastLineOf(block);
     comments = [];
-    for (const item of block.items) {
+    for (const item of rowsOf(block)) {
       const first = item.loc.start.line;
       const isOwnLine = (lines[first - 1] ?? '').trimStart().startsWith('#');
       if (item.type === 'Comment') {

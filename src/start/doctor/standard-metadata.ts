@@ -1,12 +1,25 @@
 import { TomlDocument } from '@decimalturn/toml-patch';
-import { at, isTable, isText, normalName, tableAt, type Pyproject, type Table } from './pyproject.ts';
+import {
+  at,
+  isTable,
+  isText,
+  lastLineOf,
+  normalName,
+  rowsOf,
+  tableAt,
+  type Pyproject,
+  type Table,
+  type TomlTable,
+} from './pyproject.ts';
 import { asPep440 } from './python-versions.ts';
 
 /** Keys of `[tool.poetry]` that `[project]` has under the same name. */
-const sameName = ['version', 'description', 'license', 'readme', 'keywords', 'classifiers'] as const;
+const sameName = ['version', 'description', 'license', 'readme', 'keywords'] as const;
 const people = ['authors', 'maintainers'] as const;
 const addresses = ['homepage', 'repository', 'documentation'] as const;
 export const movedKeys: readonly string[] = ['name', ...sameName, ...people, ...addresses];
+/** Poetry adds to them what it knows of Python and the licence, as long as they stay with it and are called dynamic. */
+const classifiers = 'classifiers';
 
 /** A name that pip, uv and PyPI take. */
 export const isDistributionName = (name: string): boolean => /^[a-z\d](?:[\w.-]*[a-z\d])?$/i.test(name);
@@ -34,7 +47,8 @@ export function withStandardMetadata(
     isText(name) &&
     distributionName(name) !== '' &&
     isText(poetry['version']) &&
-    ['extras', 'urls', 'plugins', 'scripts'].every((key) => poetry[key] === undefined) &&
+    ['extras', 'plugins'].every((key) => poetry[key] === undefined) &&
+    ['scripts', 'urls'].every((key) => Object.values(tableAt(poetry, key)).every(isText)) &&
     (poetry['readme'] === undefined || isText(poetry['readme'])) &&
     (poetry['license'] === undefined || (isText(poetry['license']) && /^[\w.+-]+$/.test(poetry['license'])));
   if (!canMove) return undefined;
@@ -49,7 +63,7 @@ export function withStandardMetadata(
   const left: string[] = [];
   const urls: string[] = [];
   let comments: string[] = [];
-  for (const item of head.items) {
+  for (const item of rowsOf(head)) {
     const source = lines.slice(item.loc.start.line - 1, item.loc.end.line);
     if (item.type === 'Comment') {
       const isTrailing = (lines[item.loc.start.line - 1] ?? '').trim() !== item.raw.trim();
@@ -68,22 +82,28 @@ export function withStandardMetadata(
     ? undefined
     : standardDependencies(poetry, tableNamed('tool', 'poetry', 'dependencies'), lines);
   if (!keepsDependencies && dependencies === undefined) return undefined;
-  project.push(...(dependencies?.project ?? dynamicLine(poetry)));
+  project.push(...(dependencies?.project ?? []), ...dynamicLine(poetry, keepsDependencies));
+  const [urlsTable, scriptsTable] = [
+    tableNamed('tool', 'poetry', 'urls'),
+    tableNamed('tool', 'poetry', 'scripts'),
+  ];
+  if ((poetry['urls'] !== undefined) !== (urlsTable !== undefined)) return undefined;
+  if ((poetry['scripts'] !== undefined) !== (scriptsTable !== undefined)) return undefined;
   const written = [
     '[project]',
     ...project,
-    ...(urls.length === 0 ? [] : ['', '[project.urls]', ...urls]),
+    ...(urls.length === 0 || urlsTable !== undefined ? [] : ['', '[project.urls]', ...urls]),
     ...(left.length === 0 ? comments : ['', '[tool.poetry]', ...left, ...comments]),
   ];
 
   const replaced = new Map<number, readonly string[]>([[head.loc.start.line, written]]);
+  if (urlsTable !== undefined) replaced.set(urlsTable.loc.start.line, ['[project.urls]', ...urls]);
+  if (scriptsTable !== undefined) replaced.set(scriptsTable.loc.start.line, ['[project.scripts]']);
   const dropped = new Set<number>();
-  const drop = (
-    block: { readonly loc: { readonly start: { line: number }; readonly end: { line: number } } },
-    keepsBlank: boolean,
-  ): void => {
-    for (let line = block.loc.start.line; line <= block.loc.end.line; line += 1) dropped.add(line);
-    if (!keepsBlank && (lines[block.loc.end.line] ?? '').trim() === '') dropped.add(block.loc.end.line + 1);
+  const drop = (table: TomlTable, keepsBlank: boolean): void => {
+    const last = lastLineOf(table);
+    for (let line = table.loc.start.line; line <= last; line += 1) dropped.add(line);
+    if (!keepsBlank && (lines[last] ?? '').trim() === '') dropped.add(last + 1);
   };
   drop(head, true);
   if (dependencies?.table !== undefined) drop(dependencies.table, false);
@@ -108,27 +128,25 @@ function standardLines(key: string, value: unknown, source: readonly string[]): 
   return oneLine.length <= 100 ? [oneLine] : [`${key} = [`, ...persons.map((person) => `  ${person},`), ']'];
 }
 
-const dynamicLine = (poetry: Table): string[] => {
-  const asked = tableAt(poetry, 'dependencies');
+function dynamicLine(poetry: Table, keepsDependencies: boolean): string[] {
   const names = [
-    ...('python' in asked ? ['requires-python'] : []),
-    ...('dependencies' in poetry ? ['dependencies'] : []),
+    ...(keepsDependencies && 'python' in tableAt(poetry, 'dependencies') ? ['requires-python'] : []),
+    ...(keepsDependencies && 'dependencies' in poetry ? ['dependencies'] : []),
+    ...(classifiers in poetry ? [classifiers] : []),
   ];
   return names.length === 0 ? [] : [`dynamic = [${names.map(quoted).join(', ')}]`];
-};
-
-type TableBlock = Extract<TomlDocument['cst'][number], { readonly key: { readonly item: unknown } }>;
+}
 
 function standardDependencies(
   poetry: Table,
-  table: TableBlock | undefined,
+  table: TomlTable | undefined,
   lines: readonly string[],
-): { readonly project: string[]; readonly table: TableBlock | undefined } | undefined {
+): { readonly project: string[]; readonly table: TomlTable | undefined } | undefined {
   const asked = tableAt(poetry, 'dependencies');
   if (table === undefined) return Object.keys(asked).length === 0 ? { project: [], table } : undefined;
   const list: string[] = [];
   const project: string[] = [];
-  for (const item of table.items) {
+  for (const item of rowsOf(table)) {
     if (item.type === 'Comment') {
       const isTrailing = (lines[item.loc.start.line - 1] ?? '').trim() !== item.raw.trim();
       if (isTrailing) list.push(`${list.pop() ?? ''} ${item.raw}`);
@@ -171,17 +189,30 @@ function requirement(name: string, extras: string, constraint: string): string |
 function buildSystemLine(
   data: Table,
   lines: readonly string[],
-  block: TableBlock | undefined,
+  block: TomlTable | undefined,
 ): { line: number; text: string } | undefined {
   const requires = at(data, 'build-system', 'requires');
   const row = block?.items.find((item) => item.type === 'KeyValue' && item.key.value[0] === 'requires');
   if (row === undefined || !Array.isArray(requires) || row.loc.start.line !== row.loc.end.line)
     return undefined;
+  if (requires.some((each) => isText(each) && /^poetry[-_]core\s*\(?\s*(?:>=|~=|==|\^|~)\s*[2-9]/.test(each)))
+    return undefined;
   const line = row.loc.start.line;
   const source = lines[line - 1] ?? '';
-  const text = source.replace(/(["'])(?:poetry-core|poetry)\b[^"']*\1/, '$1poetry-core>=2.0.0,<3.0.0$1');
+  const text = source.replace(/(["'])(?:poetry[-_]core|poetry)\b[^"']*\1/, '$1poetry-core>=2.0.0,<3.0.0$1');
   return text === source ? undefined : { line, text };
 }
+
+const sortedTable = (table: Table): [string, unknown][] =>
+  Object.entries(table).toSorted(([one], [other]) => (one < other ? -1 : 1));
+
+const urlsOf = (poetry: Table): [string, unknown][] =>
+  sortedTable({
+    ...tableAt(poetry, 'urls'),
+    ...Object.fromEntries(
+      addresses.flatMap((key) => (poetry[key] === undefined ? [] : [[key, poetry[key]]])),
+    ),
+  });
 
 /** What was edited as text must read as what was meant. */
 function saysTheSame(before: Table, text: string, keepsDependencies: boolean): boolean {
@@ -195,7 +226,11 @@ function saysTheSame(before: Table, text: string, keepsDependencies: boolean): b
   const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
   const asked = Object.entries(tableAt(poetry, 'dependencies')).filter(([name]) => name !== 'python');
   const kept = Object.keys(poetry).filter(
-    (key) => !movedKeys.includes(key) && (keepsDependencies || key !== 'dependencies'),
+    (key) =>
+      !movedKeys.includes(key) &&
+      key !== 'urls' &&
+      key !== 'scripts' &&
+      (keepsDependencies || key !== 'dependencies'),
   );
   const others = (data: unknown): Record<string, unknown> => {
     const { project: _project, tool, 'build-system': system, ...rest } = tableAt(data);
@@ -206,6 +241,8 @@ function saysTheSame(before: Table, text: string, keepsDependencies: boolean): b
     sameName.every((key) => same(poetry[key], at(after, 'project', key))) &&
     kept.every((key) => same(poetry[key], at(after, 'tool', 'poetry', key))) &&
     same(others(before), others(after)) &&
+    same(poetry['scripts'], at(after, 'project', 'scripts')) &&
+    same(urlsOf(poetry), sortedTable(tableAt(after, 'project', 'urls'))) &&
     (keepsDependencies ||
       same(
         asked.map(([name, value]) => standardRequirement(name, value)),
