@@ -202,6 +202,16 @@ export async function searchExperiments(read: Reader, search: ExperimentSearch):
   return rows.length > search.limit && last !== undefined ? { experiments, next: positionOf(last, columns) } : { experiments };
 }
 
+/** The ids that a user means by an id, a name, or nothing: all that are active. @throws EXPERIMENT_NOT_FOUND */
+export async function experimentsMeant(read: Reader, experiment: string | undefined): Promise<string[]> {
+  if (experiment === undefined) {
+    const { experiments } = await searchExperiments(read, { orderBy: [], view: 'ACTIVE_ONLY', limit: 50_000 });
+    return experiments.map(({ id }) => id);
+  }
+  const found = /^\d+$/.test(experiment) ? await getExperiment(read, experiment) : await getExperimentByName(read, experiment);
+  return [found.id];
+}
+
 function conditionSql(leaf: Leaf, outcome: boolean): Condition {
   assert(leaf.kind === 'compare');
   const { compare } = leaf;

@@ -5,14 +5,8 @@ import { withCommonFlags } from '../../platform/command.ts';
 import { call, serverAddress } from '../../platform/client.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { note, print, table, usage } from '../../platform/terminal.ts';
-import type { Comparison, RunDetail, RunPage, RunView } from './tracking-api.ts';
-
-interface ListFlags extends CommonFlags {
-  readonly experiment?: string;
-  readonly filter?: string;
-  readonly orderBy?: string;
-  readonly limit: string;
-}
+import { addRunListCommand, timeOf } from './run-list-command.ts';
+import type { Comparison, RunDetail } from './tracking-api.ts';
 
 export const addRunCommands: AddCommands = (program) => {
   const run = withCommonFlags(program.command('run'))
@@ -26,27 +20,7 @@ export const addRunCommands: AddCommands = (program) => {
       process.exitCode = await runTracked(command, flags);
     });
 
-  withCommonFlags(run.command('list').description('runs, newest first'))
-    .option('--experiment <id or name>')
-    .option('--filter <expression>', `for example "metrics.auc > 0.7 and params.depth = '3'"`)
-    .option('--order-by <fields>', 'for example "metrics.auc DESC"')
-    .option('--limit <n>', 'at most this many', '50')
-    .action(async (_: ListFlags, command: { optsWithGlobals(): ListFlags }) => {
-      const flags = command.optsWithGlobals();
-      const query = new URLSearchParams({ limit: flags.limit });
-      if (flags.experiment !== undefined) query.set('experiment', flags.experiment);
-      if (flags.filter !== undefined) query.set('filter', flags.filter);
-      if (flags.orderBy !== undefined) query.set('orderBy', flags.orderBy);
-      const page = await call<RunPage>(flags, 'GET', `/api/v1/runs?${query.toString()}`);
-      print(flags, page, ({ runs, nextCursor }) =>
-        runs.length === 0
-          ? 'No runs. Log one with: tilth run -- python train.py'
-          : [
-              table(['run', 'name', 'status', 'started', 'took', 'metrics'], runs.map(rowOf)),
-              ...(nextCursor === undefined ? [] : ['… there are more: raise --limit, or narrow with --filter']),
-            ],
-      );
-    });
+  addRunListCommand(run);
 
   withCommonFlags(run.command('show <id>').description('one run with params, metrics, inputs, outputs and artifacts')).action(
     async (id: string, _: CommonFlags, command: { optsWithGlobals(): CommonFlags }) => {
@@ -120,20 +94,6 @@ function gitContext(): Record<string, string> {
   if (commit === undefined) return {};
   return { 'mlflow.source.git.commit': commit, 'tilth.dirty': git('status', '--porcelain') === '' ? 'false' : 'true' };
 }
-
-const rowOf = (run: RunView): string[] => [
-  run.id,
-  run.name,
-  run.status.toLowerCase(),
-  timeOf(run.startedAt),
-  run.endedAt === null ? '' : `${((run.endedAt - run.startedAt) / 1000).toFixed(1)} s`,
-  Object.entries(run.metrics)
-    .slice(0, 4)
-    .map(([key, { value }]) => `${key} ${value === null ? 'not finite' : Number(value.toPrecision(5))}`)
-    .join('  '),
-];
-
-const timeOf = (at: number): string => new Date(at).toISOString().slice(0, 19).replace('T', ' ');
 
 function describe(run: RunDetail): string[] {
   const section = (title: string, rows: readonly (readonly string[])[]): string[] =>

@@ -1,47 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
-import { fieldsOf, type Comparison, type Filter, type Name, type NumberOperator, type SearchGrammar, type Term } from './search-filter.ts';
+import { fieldsOf, type Comparison, type Filter, type Name, type NumberOperator, type Term } from './search-filter.ts';
 import { comparisonSql, filterSql, numbersSql, outcomeSql, termSql, type Condition, type Leaf } from './search-sql.ts';
-
-const startTime = { name: 'started_at', type: 'number' } as const;
-const runName = { name: 'name', type: 'text', takesList: true } as const;
-
-/** What a filter and an order of runs may name. */
-export const runGrammar: SearchGrammar = {
-  families: {
-    metric: 'metric',
-    metrics: 'metric',
-    parameter: 'param',
-    parameters: 'param',
-    param: 'param',
-    params: 'param',
-    tag: 'tag',
-    tags: 'tag',
-    attribute: 'attribute',
-    attributes: 'attribute',
-    attr: 'attribute',
-    run: 'attribute',
-    dataset: 'dataset',
-    datasets: 'dataset',
-  },
-  attributes: {
-    run_id: { name: 'id', type: 'text', takesList: true },
-    run_name: runName,
-    'run name': runName,
-    'Run name': runName,
-    'Run Name': runName,
-    status: { name: 'status', type: 'text', takesList: true },
-    user_id: { name: 'user_id', type: 'text', takesList: true },
-    artifact_uri: { name: 'artifact_uri', type: 'text', takesList: true },
-    experiment_id: { name: 'experiment_id', type: 'text', takesList: true },
-    start_time: startTime,
-    created: startTime,
-    Created: startTime,
-    end_time: { name: 'ended_at', type: 'number' },
-  },
-  datasetKeys: ['name', 'digest', 'context'],
-  hasLogic: true,
-  hasArithmetic: true,
-};
 
 /**
  * How a condition on what a run logged is asked: as the `set` of all runs that fulfil it, made once from an index,
@@ -145,8 +104,7 @@ class Operands {
     return termSql(term, ({ field, isNumber }) => {
       if (field.family === 'attribute') return sql`CAST(${this.#attribute(field.key)} AS real)`;
       const index = this.#fields.findIndex((each) => each.field.family === field.family && each.field.key === field.key);
-      const value = sql.ref(`f${index}.value`);
-      return isNumber ? sql`CAST(${value} AS real)` : sql`CASE WHEN ${sql.ref(`f${index}.is_nan`)} = 0 THEN ${value} END`;
+      return loggedNumber(`f${index}`, isNumber);
     });
   }
 
@@ -157,6 +115,34 @@ class Operands {
   #attribute(key: string): RawBuilder<unknown> {
     return attributeSql(this.isOfRunAlone ? 'run' : 'owner', key);
   }
+}
+
+/** The number in a row of metrics, NULL for a NaN, or in a row of params or tags. */
+const loggedNumber = (alias: string, isText: boolean): RawBuilder<unknown> => {
+  const value = sql.ref(`${alias}.value`);
+  return isText ? sql`CAST(${value} AS real)` : sql`CASE WHEN ${sql.ref(`${alias}.is_nan`)} = 0 THEN ${value} END`;
+};
+
+/**
+ * Terms of each run as columns: NULL where a field of it is missing or no number.
+ *
+ * @returns the joins that they need after the table `run`, and one expression per term
+ */
+export function runTermsSql(terms: readonly Term[]): { joins: RawBuilder<unknown>; values: RawBuilder<unknown>[] } {
+  const fields = fieldsOf(...terms).filter(({ field }) => field.family !== 'attribute');
+  const joins = fields.map(({ field }, index) => {
+    const alias = sql.table(`t${index}`);
+    return sql`LEFT JOIN ${tableOf(field.family)} AS ${alias} ON ${alias}.run_id = run.id AND ${alias}.key = ${field.key}`;
+  });
+  const values = terms.map((term) =>
+    termSql(term, ({ field, isNumber }) => {
+      if (field.family === 'attribute') return sql`CAST(${attributeSql('run', field.key)} AS real)`;
+      const alias = `t${fields.findIndex((each) => each.field.family === field.family && each.field.key === field.key)}`;
+      const value = loggedNumber(alias, isNumber);
+      return isNumber ? sql`CASE WHEN ${isNumberText(sql.ref(`${alias}.value`))} THEN ${value} END` : value;
+    }),
+  );
+  return { joins: joins.length === 0 ? sql`` : sql.join(joins, sql` `), values };
 }
 
 /** Whether a text is written as a number: `3`, `-0.5`, `1e-05`, as Python and JSON write it. */

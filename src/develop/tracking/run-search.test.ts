@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { openDatabase, type Database } from '../../platform/database.ts';
 import { TilthError } from '../../platform/errors.ts';
-import { runGrammar } from './run-filter.ts';
+import { runGrammar } from './run-grammar.ts';
 import { searchRuns } from './run-search.ts';
 import { parseFilter } from './search-filter.ts';
 import type { SearchProblem } from './search-errors.ts';

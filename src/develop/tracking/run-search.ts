@@ -3,7 +3,8 @@ import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
-import { attributeSql, matchingSql, runFilterSql, runGrammar, tableOf, type Asking } from './run-filter.ts';
+import { attributeSql, matchingSql, runFilterSql, tableOf, type Asking } from './run-filter.ts';
+import { runGrammar } from './run-grammar.ts';
 import { getRuns } from './run-store.ts';
 import { everything, parseFilter, parseOrder, type Filter, type Order } from './search-filter.ts';
 import { all, type Condition } from './search-sql.ts';
@@ -134,10 +135,12 @@ function notBefore({ isAscending }: Order, value: string | number | null | undef
   return isAscending ? sql`o0.value >= ${value}` : sql`o0.value <= ${value}`;
 }
 
-const isInScope = (experiments: readonly number[], view: ViewType): Condition =>
+/** Runs of some experiments, kept or deleted. */
+export const isInScope = (experiments: readonly number[], view: ViewType): Condition =>
   all([sql`run.experiment_id IN (${sql.join(experiments)})`, sql`run.lifecycle_stage IN (${sql.join(stagesOf(view))})`]);
 
-function ordersOf(sources: readonly string[]): Order[] {
+/** @throws INVALID_PARAMETER_VALUE, BAD_REQUEST for a field named twice, and for datasets */
+export function ordersOf(sources: readonly string[]): Order[] {
   const orders = sources.map((source) => parseOrder(source, runGrammar));
   const names = orders.map((order) => `${order.family}.${order.key}`);
   if (new Set(names).size < names.length) throw badRequest(`order_by contains duplicate fields: ${sources.join(', ')}`);
@@ -145,7 +148,8 @@ function ordersOf(sources: readonly string[]): Order[] {
   return orders;
 }
 
-function columnsOf(orders: readonly Order[]): SortColumn[] {
+/** Sort columns down to the run's id, for a statement with the tables of `joinsOf`. */
+export function columnsOf(orders: readonly Order[]): SortColumn[] {
   const columns = orders.flatMap(sortColumns);
   const isByStart = orders.some((order) => order.family === 'attribute' && order.key === 'started_at');
   if (!isByStart) columns.push({ sql: sql.ref('run.started_at'), isAscending: false });
@@ -168,8 +172,8 @@ function sortColumns(order: Order, index: number): SortColumn[] {
   ];
 }
 
-/** @param start of how many orders the tables are there already */
-const joinsOf = (orders: readonly Order[], start = 0): RawBuilder<unknown> => {
+/** The tables o0, o1, … that the orders sort by. @param start of how many orders the tables are there already */
+export const joinsOf = (orders: readonly Order[], start = 0): RawBuilder<unknown> => {
   const joins = orders.map((order, index) => {
     if (order.family === 'attribute') return sql``;
     const alias = sql.table(`o${index + start}`);

@@ -49,6 +49,23 @@ function cut(source: string, at: number): Token {
   return { kind: 'stray', text: source.slice(at, at + 1), at };
 }
 
+/** The entries of a list whose commas may also stand in quotes or parentheses: ``metrics.`a,b`, max(params.x)``. */
+export function listOf(source: string): string[] {
+  const entries: string[] = [];
+  let depth = 0;
+  let start = 0;
+  for (const { kind, text, at } of tokensOf(source)) {
+    if (kind !== 'mark') continue;
+    if (text === '(') depth += 1;
+    if (text === ')') depth -= 1;
+    if (text !== ',' || depth > 0) continue;
+    entries.push(source.slice(start, at));
+    start = at + 1;
+  }
+  entries.push(source.slice(start));
+  return entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
+}
+
 /** Walks over the tokens of an expression, and remembers what would have fitted where it stands. */
 export class Reader {
   readonly source: string;

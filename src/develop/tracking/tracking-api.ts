@@ -94,3 +94,59 @@ export const comparedField = z.object({
 
 export const comparison = z.object({ runs: z.array(runView), fields: z.array(comparedField) });
 export type Comparison = z.infer<typeof comparison>;
+
+export const runGroupsRequest = z.object({
+  /** id or name; all without */
+  experiment: z.string().optional(),
+  filter: z.string().optional(),
+  /** params, tags and text attributes: `params.candidate`; one group of all runs without */
+  groupBy: z.array(z.string()).max(5).default([]),
+  /** `max(metrics.auc)`, `mean(metrics.auc - metrics.auc_train)`; also count, min, sum, median, std */
+  aggregates: z.array(z.string()).max(20).default([]),
+  /** groups by an aggregate or a field: `max(metrics.auc) DESC`; the largest first without */
+  orderBy: z.array(z.string()).max(5).default([]),
+  /** the first runs of each group in an order of runs */
+  top: z.object({ count: z.number().int().min(1).max(20), orderBy: z.array(z.string()).default([]) }).optional(),
+  limit: z.number().int().min(1).max(1_000).default(100),
+});
+export type RunGroupsRequest = z.input<typeof runGroupsRequest>;
+
+export const runGroup = z.object({
+  /** the value of each field of `groupBy`; null for runs without it */
+  keys: z.array(z.string().nullable()),
+  runCount: z.number(),
+  /** one per aggregate, over the runs that have a number there; null when none has */
+  values: z.array(number),
+  runs: z.array(runView).optional(),
+});
+export type RunGroup = z.infer<typeof runGroup>;
+
+export const runGroups = z.object({
+  groupBy: z.array(z.string()),
+  aggregates: z.array(z.string()),
+  groups: z.array(runGroup),
+  /** are there more groups than the limit? */
+  hasMore: z.boolean(),
+});
+export type RunGroups = z.infer<typeof runGroups>;
+
+export const completionOption = z.object({
+  /** what to put in the place of the word at the cursor */
+  text: z.string(),
+  kind: z.enum(['field', 'value', 'word']),
+  /** how many runs have it */
+  runCount: z.number().optional(),
+});
+export type CompletionOption = z.infer<typeof completionOption>;
+
+export const filterCompletion = z.object({
+  /** what the options replace, in characters of the filter */
+  from: z.number(),
+  to: z.number(),
+  options: z.array(completionOption),
+  /** what fits at the cursor, in words */
+  expected: z.array(z.string()),
+  /** why the whole filter is none yet, and where; null when it is one */
+  problem: z.object({ message: z.string(), hint: z.string().nullable(), at: z.number(), length: z.number() }).nullable(),
+});
+export type FilterCompletion = z.infer<typeof filterCompletion>;

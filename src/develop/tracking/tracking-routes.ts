@@ -5,7 +5,7 @@ import { answers, createApi, createRoute, z, type Api } from '../../platform/htt
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
 import { artifactKeyBelow, listArtifacts } from './artifacts.ts';
-import { getExperiment, getExperimentByName, searchExperiments } from './experiment-store.ts';
+import { experimentsMeant, getExperiment, searchExperiments } from './experiment-store.ts';
 import type { Position } from './keyset.ts';
 import { getLoggedModel } from './logged-model-store.ts';
 import { metricHistory } from './metric-store.ts';
@@ -13,6 +13,8 @@ import { sendArtifact } from './mlflow-artifact-routes.ts';
 import { pageToken, readPageToken } from './mlflow-wire.ts';
 import { searchRuns } from './run-search.ts';
 import { getRun, getRunInfo, getRuns } from './run-store.ts';
+import { addSearchRoutes } from './search-routes.ts';
+import { listOf } from './search-tokens.ts';
 import { artifactView, comparison, experimentView, metricHistoryView, runDetail, runPage, type ExperimentView } from './tracking-api.ts';
 import { runNotFound } from './tracking-errors.ts';
 import { compareRuns, pointView, recordOf, viewOf } from './tracking-views.ts';
@@ -55,7 +57,7 @@ export function trackingRoutes(world: World): Api {
     async (context) => {
       requireRight(context.var.actor, 'read');
       const query = context.req.valid('query');
-      const orderBy = (query.orderBy ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '');
+      const orderBy = listOf(query.orderBy ?? '');
       const same = [query.experiment, query.filter, orderBy, query.deleted];
       const { runs, next } = await searchRuns(read, {
         experimentIds: await experimentsMeant(read, query.experiment),
@@ -86,6 +88,8 @@ export function trackingRoutes(world: World): Api {
       return context.json({ runs: views, fields: compareRuns(views) }, 200);
     },
   );
+
+  addSearchRoutes(api, world);
 
   api.openapi(
     createRoute({
@@ -183,14 +187,4 @@ export async function listExperiments(read: Reader): Promise<ExperimentView[]> {
     lastRunAt: counts.get(id)?.last_run_at ?? null,
     tags: recordOf(tags),
   }));
-}
-
-/** An id, a name, or all that are active. */
-async function experimentsMeant(read: Reader, experiment: string | undefined): Promise<string[]> {
-  if (experiment === undefined) {
-    const { experiments } = await searchExperiments(read, { orderBy: [], view: 'ACTIVE_ONLY', limit: 50_000 });
-    return experiments.map(({ id }) => id);
-  }
-  const found = /^\d+$/.test(experiment) ? await getExperiment(read, experiment) : await getExperimentByName(read, experiment);
-  return [found.id];
 }
