@@ -73,7 +73,9 @@ function edited(
     if (name === undefined || text === undefined) continue;
     if (step.do === 'delete') next.delete(name);
     else if (step.do === 'move') {
-      if (!next.has(other)) (next.delete(name), next.set(other, text));
+      if (next.has(other)) continue;
+      next.delete(name);
+      next.set(other, text);
     } else
       text.splice(
         step.line % (text.length + 1),

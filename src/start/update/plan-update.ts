@@ -8,6 +8,7 @@ import { compareTrees } from './compare-trees.ts';
 import { openProject, type ProjectRepository, type Tree } from './git.ts';
 import {
   firstRender,
+  templateName,
   isAnswered,
   nextOrigin,
   originOf,
@@ -185,7 +186,8 @@ export async function renderBoth(
   const given = [...(request.answers ?? [])];
   const rendering = {
     project,
-    source: { template: origin.template },
+    template: templateName(origin),
+    mayRunCode: request.hooks === 'yes',
     checkout: origin.checkout,
     defaults: request.config.defaults,
     now: new Date(),

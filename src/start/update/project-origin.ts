@@ -102,6 +102,12 @@ async function skipOfPyproject(file: string, text: string): Promise<string[]> {
   }
 }
 
+/** What the template's files saw as its name when the project was made. */
+export function templateName(origin: Origin): string {
+  const seen = origin.context.cookiecutter['_template'];
+  return typeof seen === 'string' && seen !== '' ? seen : origin.template;
+}
+
 /** What the project remembers from now on. */
 export function nextOrigin(
   history: TemplateHistory,

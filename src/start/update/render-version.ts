@@ -6,14 +6,14 @@ import { overwrite, readContext, type Ask, type Context } from '../template/cont
 import { codeOf, runPrePrompt } from '../template/hooks.ts';
 import { str, type Value } from '../template/jinja/values.ts';
 import { renderTemplate } from '../template/render-template.ts';
-import type { TemplateSource } from '../template/template-source.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { git, ownIndex, parseStages, type Entry, type ProjectRepository, type Tree } from './git.ts';
 import { answerGone } from './update-errors.ts';
 
 export interface RenderVersion {
   readonly project: ProjectRepository;
-  readonly source: Pick<TemplateSource, 'template'>;
+  /** what its files see as `_template` */
+  readonly template: string;
   /** the template's folder as it was at `commit` */
   readonly templateFolder: string;
   readonly commit: string | null;
@@ -22,6 +22,8 @@ export interface RenderVersion {
   /** the user's own defaults */
   readonly defaults: ReadonlyMap<string, Value>;
   readonly runsHooks: boolean;
+  /** its extensions may, too */
+  readonly mayRunCode: boolean;
   /** for variables */
   readonly ask?: Ask | undefined;
   /** the same for all versions, so that a date in the files is no difference */
@@ -51,13 +53,14 @@ export async function renderVersion(request: RenderVersion): Promise<RenderedVer
   try {
     const rendered = await renderTemplate({
       templateFolder: prepared,
-      template: request.source.template,
+      template: request.template,
       checkout: request.checkout ?? undefined,
       outputFolder: output,
       defaults: request.defaults,
       answers: literally(request.answers, readContext(prepared)),
       ask: request.ask,
       runsHooks,
+      mayRunCode: request.mayRunCode,
       now: () => request.now,
     });
     removeRepositories(rendered.folder);

@@ -4,7 +4,7 @@ import { decideHooks } from '../template/hook-trust.ts';
 import { compareTrees } from './compare-trees.ts';
 import { openFolder, readWorkTree, type Tree } from './git.ts';
 import type { UpdateRequest } from './plan-update.ts';
-import { firstRender, originOf, recordedAnswers, skipPatterns } from './project-origin.ts';
+import { firstRender, originOf, recordedAnswers, skipPatterns, templateName } from './project-origin.ts';
 import { renderVersion } from './render-version.ts';
 import { isSkipped } from './skip-patterns.ts';
 import { openHistory } from './template-history.ts';
@@ -51,7 +51,8 @@ export async function diffTemplate(
         });
         const version = await renderVersion({
           project,
-          source: history.source,
+          template: templateName(origin),
+          mayRunCode: request.hooks === 'yes',
           templateFolder,
           commit,
           checkout: origin.checkout,

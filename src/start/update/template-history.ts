@@ -13,6 +13,8 @@ import type { TemplateCommit } from './update-api.ts';
 /** A template with all its commits. */
 export interface TemplateHistory {
   readonly source: TemplateSource;
+  /** the template's folder inside the repository */
+  readonly inside: string;
   /** what an update goes to; null for a template without history */
   readonly newest: string | null;
   /** the branch, tag or commit of that name it was found by; null for the default branch */
@@ -44,6 +46,7 @@ export async function openHistory(request: HistoryRequest): Promise<TemplateHist
   if (repository === undefined) {
     return {
       source,
+      inside: '',
       newest: source.commit,
       checkout: null,
       find: async () => undefined,
@@ -88,6 +91,7 @@ export async function openHistory(request: HistoryRequest): Promise<TemplateHist
     asked !== undefined ? (request.checkout ?? null) : recorded !== undefined ? origin.checkout : null;
   return {
     source,
+    inside,
     newest,
     checkout,
     find,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { exitCodes, note, print, usage } from '../../platform/terminal.ts';
+import type { Adoption } from './adopt-api.ts';
 import type { FileChange, UpdatePlan, UpdateResult } from './update-api.ts';
 
 interface TemplateFlags extends CommonFlags {
@@ -8,6 +9,13 @@ interface TemplateFlags extends CommonFlags {
   readonly acceptHooks: string;
   readonly configFile?: string;
   readonly defaultConfig?: boolean;
+}
+
+interface AdoptFlags extends TemplateFlags {
+  readonly directory?: string;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly seconds: string;
 }
 
 interface DiffFlags extends TemplateFlags {
@@ -61,6 +69,15 @@ export const addTemplateCommands: AddCommands = (program) => {
     .description('whether the project is at the newest commit of its template: exit code 0 yes, 1 no')
     .action(check);
 
+  withTemplateFlags(template.command('adopt <words...>'))
+    .description('find which version of a template a project came from, with which answers, and remember it')
+    .usage('[options] [PROJECT] TEMPLATE [key=value ...]')
+    .option('--directory <path>', 'folder inside the repository that holds cookiecutter.json')
+    .option('-y, --yes', 'write what was found without asking')
+    .option('-n, --dry-run', 'only say what was found')
+    .option('--seconds <count>', 'how long to look', '60')
+    .action(adopt);
+
   withCommonFlags(template.command('path'))
     .description('where the templates that ship with tilth are kept as git repositories, for cruft')
     .action(path);
@@ -112,6 +129,94 @@ async function check(project: string | undefined, flags: TemplateFlags): Promise
         ],
   );
   if (!found.isUpToDate) process.exitCode = exitCodes.no;
+}
+
+async function adopt(words: readonly string[], flags: AdoptFlags): Promise<void> {
+  const names = words.filter((word) => !isAnswer(word));
+  const [first = '', second] = names;
+  if (names.length === 0 || names.length > 2)
+    throw usage('Give the template, and the project before it when that is not this folder.');
+  const folder = resolve(second === undefined ? '.' : first);
+  const seconds = Number(flags.seconds);
+  if (!(seconds > 0)) throw usage(`--seconds takes a number of seconds, not ${flags.seconds}.`);
+  const [{ findOrigin, adoptOrigin }, { readUserConfig }] = await Promise.all([
+    import('./adopt.ts'),
+    import('../template/user-config.ts'),
+  ]);
+  const { adoption, origin } = await findOrigin({
+    folder,
+    template: second ?? first,
+    directory: flags.directory,
+    checkout: flags.checkout,
+    answers: answersOf(words.filter(isAnswer)),
+    config: await readUserConfig(flags),
+    hooks: hooksOf(flags),
+    limitMs: seconds * 1000,
+    onLine: note,
+  });
+  if (flags.dryRun === true)
+    return print(flags, { ...adoption, outcome: 'found' }, () => adoptionLines(adoption));
+  let isWanted = flags.yes === true;
+  if (!isWanted) {
+    const ask = await asker(true);
+    if (ask === undefined) {
+      print(flags, { ...adoption, outcome: 'found' }, () => adoptionLines(adoption));
+      throw usage(
+        'There is no terminal to ask you whether this is right, so nothing was written.',
+        'Add --yes to write .cruft.json, or correct an answer with key=value.',
+      );
+    }
+    try {
+      for (const line of adoptionLines(adoption)) note(line);
+      isWanted = await ask.yesNo('Write this to .cruft.json?', adoption.likeness > 0.5);
+    } finally {
+      ask.close();
+    }
+  }
+  if (isWanted) adoptOrigin(folder, origin);
+  const outcome = isWanted ? 'adopted' : 'declined';
+  print(flags, { ...adoption, outcome }, () => [
+    ...(flags.yes === true ? adoptionLines(adoption) : []),
+    isWanted
+      ? 'Wrote .cruft.json. Commit it, then see what is new: tilth template update --dry-run'
+      : 'Nothing was written.',
+  ]);
+  if (!isWanted) process.exitCode = exitCodes.no;
+}
+
+const howWords = {
+  found: 'from the files',
+  derived: 'worked out from another form of it',
+  tried: 'the choice whose files fit best',
+  given: 'as you said',
+  default: "the template's default; nothing in the project tells",
+  unused: "the template's default; no file has it",
+} as const;
+
+function adoptionLines(adoption: Adoption): string[] {
+  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+  const lines = [
+    `${adoption.template} at ${short(adoption.commit)}${adoption.subject === '' ? '' : ` (${new Date(adoption.committedAt).toISOString().slice(0, 10)}, ${adoption.subject})`}`,
+    `likeness: ${percent(adoption.likeness)} of the lines; ${adoption.sameFileCount} of ${adoption.fileCount} files are the same; compared ${adoption.searchedCount} of ${adoption.commitCount} commits`,
+  ];
+  if (adoption.missing.length > 0)
+    lines.push(
+      `not in the project: ${adoption.missing.slice(0, 8).join(', ')}${adoption.missing.length > 8 ? ` and ${adoption.missing.length - 8} more` : ''}`,
+    );
+  lines.push('answers:');
+  for (const answer of adoption.answers) {
+    const value = typeof answer.value === 'string' ? answer.value : JSON.stringify(answer.value);
+    const places = answer.evidence.map((each) => (each.line === 0 ? each.file : `${each.file}:${each.line}`));
+    lines.push(
+      `  ${answer.isSure ? ' ' : '?'} ${answer.name} = ${value}  (${howWords[answer.how]}${places.length === 0 ? '' : `: ${places.join(', ')}`})`,
+    );
+  }
+  const near = adoption.others.filter((other) => other.likeness > adoption.likeness - 0.01).slice(0, 3);
+  for (const other of near)
+    lines.push(`nearly as like: ${short(other.commit)} ${other.subject} (${percent(other.likeness)})`);
+  if (adoption.likeness < 0.5)
+    lines.push('That is little: it may be another template, or one that was left behind long ago.');
+  return lines;
 }
 
 async function path(flags: CommonFlags): Promise<void> {
@@ -209,11 +314,12 @@ function projectAndAnswers(
     throw usage(`${JSON.stringify(wrong)} is not an answer.`, 'Give answers as key=value, after the folder.');
   return {
     folder: resolve(hasFolder ? first : '.'),
-    answers: new Map(
-      words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
-    ),
+    answers: answersOf(words),
   };
 }
+
+const answersOf = (words: readonly string[]): Map<string, string> =>
+  new Map(words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
 
 function hooksOf(flags: TemplateFlags): 'yes' | 'ask' | 'no' {
   const { acceptHooks: hooks } = flags;

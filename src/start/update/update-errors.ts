@@ -149,6 +149,14 @@ export const gitFailed = (what: string, folder: string, said: string): TilthErro
     'Correct what git says, then run this again.',
   );
 
+export const templateUnlike = (folder: string, template: string, likeness: number): TilthError =>
+  new TilthError(
+    'TEMPLATE_UNLIKE',
+    404,
+    `${folder} looks like no version of ${template}: at most ${(likeness * 100).toFixed(1)} % of the lines are the same.`,
+    'Check the address; a template inside a repository of several is named with --directory.',
+  );
+
 export const copierTemplate = (template: string): TilthError =>
   new TilthError(
     'TEMPLATE_IS_COPIER',
