@@ -19,6 +19,7 @@ export interface CloneRequest {
   readonly ask?: Pick<Ask, 'yesNo' | 'rest'> | undefined;
   readonly onLine?: ((line: string) => void) | undefined;
   readonly silenceMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Clone {
@@ -130,8 +131,9 @@ function notCloned(request: CloneRequest, kept: string, output: string): TilthEr
 
 const shown = (repository: RepositoryAddress): string => withoutSecret(repository.address);
 
-const fetching = ({ repository, ask, onLine, silenceMs }: CloneRequest): FetchOptions => ({
+const fetching = ({ repository, ask, onLine, silenceMs, signal }: CloneRequest): FetchOptions => ({
   onLine,
+  signal,
   // whoever sits at a terminal may be typing a passphrase; Mercurial says nothing while it works
   silenceMs: silenceMs ?? (ask === undefined && repository.kind === 'git' ? 300_000 : 1_800_000),
 });

@@ -13,6 +13,12 @@ export interface DownloadLimits {
   readonly silenceMs: number;
 }
 
+export interface DownloadOptions {
+  /** told how far it is, from the second second on */
+  readonly onLine?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 const mostRedirects = 30;
 const progressEveryMs = 2000;
 
@@ -26,12 +32,12 @@ export async function download(
   address: string,
   file: string,
   limits: DownloadLimits,
-  onLine?: (line: string) => void,
+  { onLine, signal }: DownloadOptions = {},
 ): Promise<void> {
   let url = new URL(address);
   let login = loginOf(url);
   for (let count = 0; count <= mostRedirects; count += 1) {
-    const answer = await get(url, login ?? netrcLogin(url.hostname), limits.silenceMs);
+    const answer = await get(url, login ?? netrcLogin(url.hostname), limits.silenceMs, signal);
     const { statusCode: status = 0, headers } = answer;
     if ([301, 302, 303, 307, 308].includes(status) && headers.location !== undefined) {
       answer.destroy();
@@ -58,7 +64,12 @@ export async function download(
   throw new Error(`it redirects more than ${mostRedirects} times`);
 }
 
-function get(url: URL, login: string | undefined, silenceMs: number): Promise<IncomingMessage> {
+function get(
+  url: URL,
+  login: string | undefined,
+  silenceMs: number,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
   const isSecure = url.protocol === 'https:';
   const ca = process.env['REQUESTS_CA_BUNDLE'] ?? process.env['CURL_CA_BUNDLE'];
   const options = {
@@ -68,6 +79,7 @@ function get(url: URL, login: string | undefined, silenceMs: number): Promise<In
       ...(login === undefined ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
     },
     timeout: silenceMs,
+    ...(signal === undefined ? {} : { signal }),
     ...(isSecure && ca !== undefined && existsSync(ca) ? { ca: readFileSync(ca) } : {}),
   };
   const target = new URL(url);

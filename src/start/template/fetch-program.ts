@@ -1,5 +1,6 @@
 import { runProgram, type ProgramResult } from '../project/programs.ts';
 import { versionControlMissing } from './source-errors.ts';
+import { stopped } from './template-errors.ts';
 
 export interface FetchOptions {
   readonly folder?: string | undefined;
@@ -7,6 +8,7 @@ export interface FetchOptions {
   readonly onLine?: ((line: string) => void) | undefined;
   /** ms without a word after which it is given up */
   readonly silenceMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const progress =
@@ -22,7 +24,7 @@ const progressEveryMs = 2000;
 export async function runFetching(
   program: 'git' | 'hg',
   args: readonly string[],
-  { folder, onLine, silenceMs }: FetchOptions,
+  { folder, onLine, silenceMs, signal }: FetchOptions,
 ): Promise<ProgramResult> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), silenceMs);
@@ -30,7 +32,7 @@ export async function runFetching(
   const result = await runProgram(program, args, {
     ...(folder === undefined ? {} : { folder }),
     environment: fetchEnvironment(),
-    signal: silence.signal,
+    signal: signal === undefined ? silence.signal : AbortSignal.any([silence.signal, signal]),
     onLine: (line) => {
       timer.refresh();
       if (!progress.test(line) || !line.includes('%') || Date.now() - lastShownAt < progressEveryMs) return;
@@ -39,6 +41,7 @@ export async function runFetching(
     },
   });
   clearTimeout(timer);
+  if (signal?.aborted === true) throw stopped();
   if (silence.signal.aborted)
     return { ...result, status: 1, errorOutput: `no answer for ${silenceMs / 1000} s` };
   if (result.status === 127 && result.errorOutput.includes(`spawn ${program} ENOENT`))

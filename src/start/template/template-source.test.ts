@@ -53,7 +53,7 @@ const commit = 'git add -A; git -c user.name=a -c user.email=a@b commit -qm step
 
 before(() => {
   Object.assign(process.env, environment);
-  for (const folder of [origins, home, output]) mkdirSync(folder);
+  for (const folder of [origins, home, output, ourFolder]) mkdirSync(folder);
   if (python === undefined) return;
   real = realCookiecutter();
   shell(`
@@ -469,6 +469,7 @@ test('a server that falls silent is given up', needsCookiecutter, async () => {
 });
 
 test('templates see a folder in the words it was given with', needsCookiecutter, async () => {
+  await compare({ template: `file://${origins}/tpl` });
   const before = process.cwd();
   process.chdir(base);
   try {
@@ -491,6 +492,20 @@ test('templates see a folder in the words it was given with', needsCookiecutter,
   } finally {
     process.chdir(before);
   }
+});
+
+test('a fetch that is stopped leaves nothing behind', needsCookiecutter, async () => {
+  const silent: TcpServer = createTcpServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const before = readdirSync(ourFolder);
+  for (const template of [`git://127.0.0.1:${port}/tpl`, `http://127.0.0.1:${port}/tpl.zip`]) {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 100);
+    assert.equal((await refusal(ours({ template, signal: stop.signal }))).code, 'STOPPED');
+  }
+  silent.close();
+  assert.deepEqual(readdirSync(ourFolder), before);
 });
 
 test('a template in use is not changed by another use of it', needsCookiecutter, async () => {

@@ -46,6 +46,8 @@ export interface SourceRequest {
   readonly ask?: Pick<Ask, 'yesNo' | 'secret' | 'rest'> | undefined;
   /** how far a long fetch is */
   readonly onLine?: ((line: string) => void) | undefined;
+  /** ends a fetch with STOPPED; what was fetched before stays */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const ownTemplate = 'tilth:ml-project';

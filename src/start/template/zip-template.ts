@@ -7,6 +7,7 @@ import type { Ask } from './context.ts';
 import { download } from './download.ts';
 import { isRepositoryAddress, withoutSecret } from './repository-address.ts';
 import { addressRefused, archiveRefused, templateNotFetched } from './source-errors.ts';
+import { stopped } from './template-errors.ts';
 import { ArchiveFault, archiveLimits, openArchive, type Archive } from './zip-archive.ts';
 
 export interface ZipRequest {
@@ -17,6 +18,7 @@ export interface ZipRequest {
   readonly password?: string | undefined;
   readonly ask?: Pick<Ask, 'yesNo' | 'secret'> | undefined;
   readonly onLine?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface UnpackedTemplate {
@@ -94,8 +96,10 @@ async function fetchArchive(request: ZipRequest): Promise<Archive> {
 
 async function fetchInto(file: string, request: ZipRequest, kept: string | undefined): Promise<void> {
   try {
-    await download(request.template, file, { bytes: archiveLimits.bytes, silenceMs }, request.onLine);
+    const { onLine, signal } = request;
+    await download(request.template, file, { bytes: archiveLimits.bytes, silenceMs }, { onLine, signal });
   } catch (cause) {
+    if (request.signal?.aborted === true) throw stopped();
     const hint =
       kept === undefined
         ? 'Check the address, and that this machine reaches it.'
