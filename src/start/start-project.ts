@@ -4,8 +4,9 @@ import { refuseForeignGit } from './project/foreign-git.ts';
 import { cruftFile, writeOrigin } from './project/cruft-file.ts';
 import type { Environment } from './project/environment.ts';
 import type { Repository } from './project/git-repository.ts';
+import { findProgram } from './project/programs.ts';
 import { toJson, type Ask, type Context } from './template/context.ts';
-import { codeOf, isProgram, requireHookPython, runPrePrompt } from './template/hooks.ts';
+import { codeOf, requireHookPython, runPrePrompt } from './template/hooks.ts';
 import { str, type Value } from './template/jinja/values.ts';
 import { chooseNested } from './template/nested-templates.ts';
 import { renderTemplate, type RenderedProject } from './template/render-template.ts';
@@ -63,7 +64,7 @@ export interface StartedProject {
 export async function startProject(request: StartRequest): Promise<StartedProject> {
   // loaded where it is used: a start without it is quicker
   const git = request.usesGit ? await import('./project/git-repository.ts') : undefined;
-  if (git !== undefined && !isProgram('git')) throw git.gitMissing();
+  if (git !== undefined && findProgram('git') === undefined) throw git.gitMissing();
   const detail = request.onDetail ?? ((): void => undefined);
   const source =
     request.opened ??
@@ -73,6 +74,7 @@ export async function startProject(request: StartRequest): Promise<StartedProjec
       cookiecuttersFolder: request.config.cookiecuttersFolder,
       ask: request.ask,
       onLine: request.onLine,
+      signal: request.signal,
     }));
   detail(`opened ${source.template} ${source.commit ?? 'without a commit'} in ${source.folder}`);
   const copies: string[] = [];

@@ -15,6 +15,6 @@ export interface EngineOptions {
   /** the user trusts the template's own code: then it may reach all of Python; otherwise only values */
   readonly mayRunCode?: boolean | undefined;
   readonly now?: (() => Date) | undefined;
-  /** the Python to ask where our engine isn't sure; TILTH_PYTHON, else python3 */
+  /** the Python to ask where our engine isn't sure; instead of the user's */
   readonly python?: string | undefined;
 }

@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process';
 import {
-  accessSync,
   chmodSync,
-  constants,
   cpSync,
   mkdtempSync,
   readFileSync,
@@ -12,12 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, delimiter, extname, join, relative, resolve, sep } from 'node:path';
+import { basename, extname, join, relative, resolve } from 'node:path';
 import { readContext } from './context.ts';
+import { findProgram } from '../project/programs.ts';
 import type { TemplateEngine } from './engine.ts';
 import type { Variables } from './engine-options.ts';
 import { EngineCannot, TemplateFault, UndefinedUsed } from './jinja/faults.ts';
 import { str, type Value } from './jinja/values.ts';
+import { userPython } from './user-python.ts';
 import { hookFailed, hookNeedsPython, stopped } from './template-errors.ts';
 
 export type HookName = 'pre_prompt' | 'pre_gen_project' | 'post_gen_project';
@@ -79,7 +79,7 @@ const filesUnder = (folder: string, path: string): string[] => {
 
 /** How the template's own scripts are run. */
 export interface HookOptions {
-  /** the Python for `.py`; TILTH_PYTHON, else python3 */
+  /** the Python for `.py`, instead of the user's */
   readonly python?: string | undefined;
   /** ends a script that runs, and nothing more is begun */
   readonly signal?: AbortSignal | undefined;
@@ -103,25 +103,10 @@ export function requireHookPython(templateFolder: string, options: HookOptions, 
   const script = names.flatMap((name) => hooksOf(templateFolder, name)).find((file) => file.endsWith('.py'));
   if (script === undefined) return;
   const python = pythonOf(options);
-  if (!isProgram(python)) throw hookNeedsPython(basename(script), python);
+  if (findProgram(python) === undefined) throw hookNeedsPython(basename(script), python);
 }
 
-const pythonOf = (options: HookOptions): string => options.python ?? process.env['TILTH_PYTHON'] ?? 'python3';
-
-/** Whether a name is found on PATH, or a path is there, and may be run. */
-export function isProgram(name: string): boolean {
-  const places = name.includes(sep)
-    ? [name]
-    : (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name));
-  return places.some((place) => {
-    try {
-      accessSync(place, constants.X_OK);
-      return statSync(place).isFile();
-    } catch {
-      return false;
-    }
-  });
-}
+const pythonOf = (options: HookOptions): string => options.python ?? userPython();
 
 /**
  * Renders the hooks of that name and runs them in the project: `.py` by Python, others by themselves.
@@ -201,7 +186,8 @@ async function runScript(script: string, folder: string, options: HookOptions): 
   stopIfAborted(options);
   if ('error' in ended) throw hookFailed(name, ended.error.message);
   if ('signal' in ended) throw hookFailed(name, `ended by ${ended.signal}`);
-  if (ended.status !== 0) throw hookFailed(name, `exit status ${ended.status}`);
+  if (ended.status !== 0)
+    throw hookFailed(name, `exit status ${ended.status}`, isPython ? pythonOf(options) : undefined);
 }
 
 /** @throws STOPPED */

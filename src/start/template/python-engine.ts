@@ -4,6 +4,7 @@ import type { TilthError } from '../../platform/errors.ts';
 import type { EngineOptions, Variables } from './engine-options.ts';
 import { TemplateFault, UndefinedUsed } from './jinja/faults.ts';
 import { OrderedDict, dumpJson, type Value } from './jinja/values.ts';
+import { userPython } from './user-python.ts';
 import { reachesPython, templateNeedsPython } from './template-errors.ts';
 
 /** The real Jinja2, in a Python of the user's, asked line by line. */
@@ -95,7 +96,7 @@ for line in iter(lines.readline, ""):
  * @throws TEMPLATE_NEEDS_PYTHON
  */
 export async function startPythonEngine(options: EngineOptions, reason: string): Promise<PythonEngine> {
-  const python = options.python ?? process.env['TILTH_PYTHON'] ?? 'python3';
+  const python = options.python ?? userPython();
   const child = spawn(python, ['-c', worker], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, PYTHONIOENCODING: 'utf-8', PYTHONDONTWRITEBYTECODE: '1' },

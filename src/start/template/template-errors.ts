@@ -108,12 +108,14 @@ export const reachesPython = (reason: string): TilthError =>
     'Read the template, then add --accept-hooks yes',
   );
 
-export const hookFailed = (hook: string, reason: string): TilthError =>
+export const hookFailed = (hook: string, reason: string, python?: string): TilthError =>
   new TilthError(
     'TEMPLATE_HOOK_FAILED',
     400,
     `The template's hook script ${hook} failed (${reason}).`,
-    'What it printed is above; --keep-project-on-failure leaves the folder to be looked at.',
+    python === undefined
+      ? 'What it printed is above; --keep-project-on-failure leaves the folder to be looked at.'
+      : `What it printed is above; it ran with ${python} (TILTH_PYTHON names another). --keep-project-on-failure leaves the folder.`,
     { details: { hook, reason } },
   );
 
