@@ -46,33 +46,30 @@ export function NewProject() {
   const wish = useWish();
   const { job } = useSearch({ strict: false }) as Search;
   const navigate = useNavigate();
-  const go = (search: Record<string, string | undefined>, replace: boolean): void =>
-    void navigate({ to: '.', search: search as never, replace, resetScroll: job !== undefined });
-  const wished = {
-    template: wish.template === ownTemplate ? undefined : wish.template,
-    checkout: wish.checkout === '' ? undefined : wish.checkout,
-    directory: wish.directory === '' ? undefined : wish.directory,
-  };
+  const go = (next: TemplateWish, begun?: string): void =>
+    void navigate({
+      to: '.',
+      search: { ...inAddress(next), ...(begun === undefined ? {} : { job: begun }) } as never,
+    });
   return (
     <>
       {job === undefined ? null : (
-        <StartJob key={job} id={job} onAgain={() => go(wished, false)} onNew={() => go({}, false)} />
+        <StartJob key={job} id={job} onAgain={() => go(wish)} onNew={() => go(ours)} />
       )}
       <NewProjectForm
         isHidden={job !== undefined}
         wish={wish}
-        onWish={(next) =>
-          go(
-            {
-              template: next.template === ownTemplate ? undefined : next.template,
-              checkout: next.checkout === '' ? undefined : next.checkout,
-              directory: next.directory === '' ? undefined : next.directory,
-            },
-            false,
-          )
-        }
-        onStarted={(id) => go({ ...wished, job: id }, false)}
+        onWish={(next) => go(next)}
+        onStarted={(id) => go(wish, id)}
       />
     </>
   );
 }
+
+const ours: TemplateWish = { template: ownTemplate, checkout: '', directory: '' };
+
+/** What differs from our template as it is. */
+const inAddress = (wish: TemplateWish): Search =>
+  Object.fromEntries(
+    Object.entries(wish).filter(([key, value]) => value !== ours[key as keyof TemplateWish]),
+  );

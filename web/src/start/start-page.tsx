@@ -1,8 +1,8 @@
-import { Link } from '@tanstack/react-router';
+import { Link, useSearch } from '@tanstack/react-router';
 import type { Project } from '../../../src/start/project/project-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { many, plain } from '../platform/format.ts';
-import { useUrlState } from '../platform/url.ts';
+import { useUrlState, type Search } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { FilterBox, Page, Panel, When } from '../parts/basics.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -12,6 +12,7 @@ import { TemplateState, UpdateBadge, useTemplateUpdate } from './template-state.
 export function StartPage() {
   const query = useApi<Project[]>('/api/v1/projects');
   const [typed, setTyped] = useUrlState('filter');
+  const { job } = useSearch({ strict: false }) as Search;
   const isEmpty = query.data?.length === 0;
   return (
     <Page
@@ -35,7 +36,8 @@ export function StartPage() {
         )
       }
     >
-      <Answer query={query} empty={<NewProject />}>
+      {isEmpty || job !== undefined ? <NewProject /> : null}
+      <Answer query={query} empty={null}>
         {(projects) => {
           const wanted = typed.toLowerCase();
           const found = projects.filter((project) =>
