@@ -4,7 +4,7 @@ import type { TilthError } from '../../platform/errors.ts';
 import { runProgram, type ProgramResult } from '../project/programs.ts';
 import type { Ask } from './context.ts';
 import { besidePrefix, makeFolder, mayReplace } from './cookiecutters-folder.ts';
-import { runFetching, type FetchOptions } from './fetch-program.ts';
+import { gitEnvironment, runFetching, type FetchOptions } from './fetch-program.ts';
 import { isFolder } from './file-kind.ts';
 import { readHead } from './git-head.ts';
 import { withoutSecret, type RepositoryAddress } from './repository-address.ts';
@@ -145,14 +145,14 @@ async function commitIfFresh(kept: string, request: CloneRequest): Promise<strin
   if (repository.kind !== 'git' || !isFolder(gitFolder) || existsSync(join(gitFolder, 'shallow')))
     return undefined;
   const ask = (...args: string[]): Promise<ProgramResult> =>
-    runProgram('git', ['-C', kept, '--no-optional-locks', ...args]);
-  const [head, origin, status, references] = await Promise.all([
+    runProgram('git', ['-C', kept, '--no-optional-locks', ...args], { environment: gitEnvironment() });
+  const [head, config, status, references] = await Promise.all([
     readHead(kept),
-    ask('config', '--get', 'remote.origin.url'),
+    ask('config', '--local', '--list', '-z'),
     ask('status', '--porcelain', '--ignored', '--untracked-files=all'),
     ask('for-each-ref', '--format=%(objectname) %(refname)', 'refs/remotes/origin', 'refs/tags'),
   ]);
-  if (head?.commit === undefined || origin.output !== repository.address) return undefined;
+  if (head?.commit === undefined || !isPlainConfig(config.output, repository.address)) return undefined;
   if (status.status !== 0 || status.output !== '') return undefined;
   const listed = await runFetching(
     'git',
@@ -170,6 +170,21 @@ async function commitIfFresh(kept: string, request: CloneRequest): Promise<strin
     there.length === here.size &&
     there.every(([name, hash]) => here.get(name.replace(/^refs\/heads\//, 'refs/remotes/origin/')) === hash);
   return isSame && wantedCommit(remote, checkout) === head.commit ? head.commit : undefined;
+}
+
+/** Is this what `git clone` writes, so that nothing of the user's own decides how files are checked out? */
+function isPlainConfig(listed: string, address: string): boolean {
+  const settings = listed.split('\0').filter((entry) => entry !== '');
+  const usual =
+    /^(?:core\.(?:repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode)\n|branch\.)/;
+  const origin = new Set([
+    `remote.origin.url\n${address}`,
+    'remote.origin.fetch\n+refs/heads/*:refs/remotes/origin/*',
+  ]);
+  return (
+    settings.every((entry) => usual.test(entry) || origin.has(entry)) &&
+    settings.filter((entry) => origin.has(entry)).length === origin.size
+  );
 }
 
 interface RemoteReferences {

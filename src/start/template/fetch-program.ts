@@ -31,7 +31,7 @@ export async function runFetching(
   let lastShownAt = Date.now();
   const result = await runProgram(program, args, {
     ...(folder === undefined ? {} : { folder }),
-    environment: fetchEnvironment(),
+    environment: gitEnvironment(),
     signal: signal === undefined ? silence.signal : AbortSignal.any([silence.signal, signal]),
     onLine: (line) => {
       timer.refresh();
@@ -50,7 +50,8 @@ export async function runFetching(
   return { ...result, errorOutput: said.join('\n').trim() };
 }
 
-function fetchEnvironment(): NodeJS.ProcessEnv {
+/** Ours for git and hg: no repository but the one that is named, words that can be read, addresses that run nothing. */
+export function gitEnvironment(): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {
     // no helper programs that an address could name, as ext:: does
     GIT_ALLOW_PROTOCOL: 'https:http:ssh:git:file',

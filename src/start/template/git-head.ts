@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { runProgram } from '../project/programs.ts';
+import { gitEnvironment } from './fetch-program.ts';
 import { isFolder } from './file-kind.ts';
 
 /** The git work tree a folder lies in, and the commit that is checked out there. */
@@ -61,7 +62,9 @@ function readText(file: string): string | undefined {
 }
 
 async function askGit(folder: string): Promise<GitHead | undefined> {
-  const answer = await runProgram('git', ['-C', folder, 'rev-parse', '--show-toplevel', 'HEAD']);
+  const answer = await runProgram('git', ['-C', folder, 'rev-parse', '--show-toplevel', 'HEAD'], {
+    environment: gitEnvironment(),
+  });
   const [workTree, commit] = answer.status === 0 ? answer.output.split('\n') : [];
   return workTree === undefined ? undefined : { workTree, commit };
 }

@@ -270,9 +270,15 @@ test('a clone that a fresh one would not differ from is left untouched', needsCo
   for (const checkout of [undefined, 'dev', 'heavy']) {
     (await ours({ template, checkout })).close();
     const before = statSync(join(ourFolder, 'tpl')).ino;
+    // as in a hook of git, which names a repository of its own
+    process.env['GIT_DIR'] = join(base, 'elsewhere');
     (await ours({ template, checkout })).close();
+    delete process.env['GIT_DIR'];
     assert.equal(statSync(join(ourFolder, 'tpl')).ino, before);
   }
+  shell('git config core.autocrlf true', join(ourFolder, 'tpl'));
+  (await ours({ template })).close();
+  assert.throws(() => shell('git config --local core.autocrlf', join(ourFolder, 'tpl')));
 });
 
 test('the second time a bare name is enough, and --list-installed has it', needsCookiecutter, async () => {

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { packagePath } from '../../platform/package-root.ts';
 import { runProgram } from '../project/programs.ts';
 import { contextFile, type Ask } from './context.ts';
+import { gitEnvironment } from './fetch-program.ts';
 import { isFile } from './file-kind.ts';
 import { readHead } from './git-head.ts';
 import { openOwnTemplate } from './own-template.ts';
@@ -137,7 +138,9 @@ async function openFolder(request: SourceRequest, template: string): Promise<Tem
 
 /** Others don't have this machine's clone, but they have the address it was made from. */
 async function originOf(clone: string): Promise<string | undefined> {
-  const origin = await runProgram('git', ['-C', clone, 'config', '--get', 'remote.origin.url']);
+  const origin = await runProgram('git', ['-C', clone, 'config', '--get', 'remote.origin.url'], {
+    environment: gitEnvironment(),
+  });
   return origin.status === 0 && origin.output !== '' ? withoutSecret(origin.output) : undefined;
 }
 
