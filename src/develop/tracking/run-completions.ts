@@ -6,7 +6,7 @@ import { attributeSql, tableOf } from './run-filter.ts';
 import { runGrammar } from './run-grammar.ts';
 import type { SearchProblem } from './search-errors.ts';
 import { Parser, parseFilter, writeKey, type Field } from './search-filter.ts';
-import { Reader as TextReader, describe, tokensOf, type Token, type Wanted } from './search-tokens.ts';
+import { Reader as TextReader, describe, inOrder, tokensOf, type Token, type Wanted } from './search-tokens.ts';
 import { runStatuses } from './tracking.ts';
 import type { CompletionOption, FilterCompletion } from './tracking-api.ts';
 
@@ -17,7 +17,7 @@ const lookedThrough = 2_000;
 /** What fits at the cursor of a filter of runs: fields, operators, and values that runs of these experiments have. */
 export async function completeFilter(read: Reader, experimentIds: readonly string[], filter: string, cursor: number): Promise<FilterCompletion> {
   const { before, partial, from } = cutAtCursor(filter, cursor);
-  const wanted = wantedAfter(before);
+  const wanted = inOrder(wantedAfter(before));
   const lists = await Promise.all(wanted.map((each) => optionsFor(read, experimentNumbers(experimentIds), each)));
   const typed = plain(partial);
   const options = lists
@@ -25,7 +25,7 @@ export async function completeFilter(read: Reader, experimentIds: readonly strin
     .filter(({ text }) => plain(text).includes(typed) && text !== partial)
     .toSorted((a, b) => Number(plain(b.text).startsWith(typed)) - Number(plain(a.text).startsWith(typed)))
     .slice(0, mostOptions);
-  return { from, to: cursor, options, expected: [...new Set(wanted.map(describe))], problem: problemOf(filter) };
+  return { from, to: cursor, options, expected: wanted.map(describe), problem: problemOf(filter) };
 }
 
 /** Without quotes and case, so that `my` finds the field `` metrics.`My key` ``. */
@@ -67,15 +67,15 @@ function problemOf(filter: string): FilterCompletion['problem'] {
     return null;
   } catch (thrown) {
     if (!(thrown instanceof TilthError)) throw thrown;
-    const { at, length } = thrown.details as SearchProblem;
-    return { message: thrown.message, hint: thrown.hint ?? null, at, length };
+    const { at, length, says } = thrown.details as SearchProblem;
+    return { message: says, hint: thrown.hint ?? null, at, length };
   }
 }
 
 async function optionsFor(read: Reader, experiments: readonly number[], wanted: Wanted): Promise<CompletionOption[]> {
   switch (wanted.kind) {
     case 'word':
-      return [{ kind: 'word', text: wanted.text }];
+      return [{ kind: 'word', text: describe(wanted) }];
     case 'number':
       return [];
     case 'field':

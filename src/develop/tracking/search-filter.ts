@@ -315,6 +315,7 @@ export class Parser {
         return this.#closed(() => (call === 'ABS' ? { kind: 'absolute', of: this.readNumberTerm() } : this.#readNumberOfText()));
       }
       reader.want({ kind: 'number' });
+      for (const text of ['NUMBER(', 'ABS(']) reader.want({ kind: 'word', text });
     }
     const { family, key } = this.readName();
     return { kind: 'field', field: { family, key }, isNumber: false };

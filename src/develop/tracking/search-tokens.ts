@@ -122,11 +122,20 @@ export class Reader {
     const problem = {
       at: token?.at ?? this.source.length,
       length: token?.text.length ?? 0,
-      expected: [...new Set(this.#wanted.map(describe))],
+      expected: inOrder(this.#wanted).map(describe),
     };
     const unclosed = token?.kind === 'unclosed' ? `the quote ${token.text.slice(0, 1)} is not closed` : undefined;
     return searchInvalid(unclosed === undefined ? reason : `${reason} ${unclosed}`, this.source, problem, hint);
   }
+}
+
+const usualFirst = ['AND', 'OR', '=', '!=', '>', '>=', '<', '<=', 'LIKE', 'ILIKE', 'IN', 'BETWEEN', 'NOT', 'IS', 'NULL', ')', ',', '(', 'NUMBER(', 'ABS(', '+', '-', '*', '/'];
+
+/** What is wanted, each once: fields and values, then words and operators, the usual ones first. */
+export function inOrder(wanted: readonly Wanted[]): Wanted[] {
+  const each = new Map(wanted.map((one) => [describe(one), one]));
+  const rank = (one: Wanted): number => (one.kind === 'word' ? 1 + (usualFirst.indexOf(one.text) + 1 || usualFirst.length) : 0);
+  return [...each.values()].sort((a, b) => rank(a) - rank(b));
 }
 
 export function describe(wanted: Wanted): string {
@@ -138,6 +147,6 @@ export function describe(wanted: Wanted): string {
     case 'text':
       return 'a text in quotes';
     case 'word':
-      return wanted.text;
+      return wanted.text.endsWith('(') ? wanted.text.toLowerCase() : wanted.text;
   }
 }

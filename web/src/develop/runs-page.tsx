@@ -5,12 +5,12 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { duration, fixed, number, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Failure } from '../parts/answer.tsx';
-import { Badge, Empty, FilterBox, Page, When, type Tone } from '../parts/basics.tsx';
+import { Badge, Empty, Page, When, type Tone } from '../parts/basics.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { RunFilterBox } from './run-filter-box.tsx';
 import { filterOf, useExperiments, useRuns, type Run } from './tracking.ts';
 
 const rowPx = 36;
-const typingMs = 250;
 const firstMetricCount = 3;
 const firstParamCount = 1;
 
@@ -95,16 +95,9 @@ const paramColumn = (key: string): Column => ({
 export function RunsPage() {
   const [experiment, setExperiment] = useUrlState('experiment');
   const [filter, setFilter] = useUrlState('filter');
-  const [typed, setTyped] = useState(filter);
   const [order, setOrder] = useUrlState('order', 'attributes.start_time DESC');
   const [chosen, setChosen] = useUrlState('columns');
   const [selected, setSelected] = useUrlState('selected');
-  useEffect(() => {
-    if (typed === filter) return;
-    const timer = setTimeout(() => setFilter(typed), typingMs);
-    return () => clearTimeout(timer);
-  }, [typed, filter, setFilter]);
-
   const experiments = useExperiments();
   const query = useRuns(experiment, filterOf(filter), order);
   const runs = useMemo(() => query.data?.pages.flatMap((page) => page.runs) ?? [], [query.data]);
@@ -127,13 +120,8 @@ export function RunsPage() {
 
   return (
     <Page title="Runs" name="Runs" lead="Every run that was logged, by any MLflow client." cli={cli}>
-      <div className="flex flex-wrap items-center gap-2">
-        <FilterBox
-          value={typed}
-          onChange={setTyped}
-          placeholder="metrics.auc > 0.7, or a word of the name"
-          className="w-full sm:w-80"
-        />
+      <div className="flex flex-wrap items-start gap-2">
+        <RunFilterBox experiment={experiment} value={filter} onChange={setFilter} className="w-full lg:w-[34rem]" />
         <select
           className="field max-w-full"
           aria-label="Experiment"

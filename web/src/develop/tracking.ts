@@ -104,10 +104,13 @@ export const useMetricHistories = (ids: readonly string[], key: string) =>
 export const useArtifacts = (id: string, path: string) =>
   useApi<ArtifactView[]>(`/api/v1/runs/${segment(id)}/artifacts`, { path });
 
-/** What a person types into the filter: MLflow's language, or a word that the run's name has in it. */
+/** Is it a word of a run's name instead of a filter? */
+export const isName = (typed: string): boolean => !/[=<>]|\b(?:i?like|in|is|between)\b/i.test(typed);
+
+/** What a person types into the filter: MLflow's language and ours, or a word that the run's name has in it. */
 export function filterOf(typed: string): string {
   const text = typed.trim();
-  if (text === '') return '';
-  if (/[=<>]|\b(?:i?like|in|is)\b/i.test(text)) return text;
-  return `attributes.run_name ILIKE '%${text.replaceAll("'", "''")}%'`;
+  if (text === '' || !isName(text)) return text;
+  const quote = text.includes("'") ? '"' : "'";
+  return `attributes.run_name ILIKE ${quote}%${text}%${quote}`;
 }
