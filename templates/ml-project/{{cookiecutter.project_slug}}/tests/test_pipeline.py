@@ -2,9 +2,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from {{ cookiecutter.package }} import flights
+from {{ cookiecutter.package }} import flights, tracked
 from {{ cookiecutter.package }}.candidates import ESTIMATORS, make
-from {{ cookiecutter.package }}.evaluate import measure
+from {{ cookiecutter.package }}.evaluate import MODEL_FILE, differences, measure
 from {{ cookiecutter.package }}.ingest import as_known_at, write
 from {{ cookiecutter.package }}.params import load_params
 from {{ cookiecutter.package }}.period import day
@@ -60,6 +60,25 @@ def test_training_twice_gives_the_same_model(january):
     first, second = (fit("boosting", training, params) for _ in range(2))
     rows = holdout[flights.FEATURES]
     assert (first.predict_proba(rows) == second.predict_proba(rows)).all()
+
+
+def test_a_metric_that_moved_is_named():
+    assert differences({"auc": 0.6701, "brier": 0.17}, {"auc": 0.67, "brier": 0.17}) == []
+    assert differences({"auc": 0.66}, {"auc": 0.67, "brier": 0.17}) == [
+        "auc: 0.66 and not 0.67",
+        "brier: None and not 0.17",
+    ]
+
+
+def test_the_run_is_known_only_for_the_model_that_it_trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    MODEL_FILE.parent.mkdir()
+    assert tracked.tracked() is None
+    MODEL_FILE.write_bytes(b"one")
+    tracked.note([{"run_id": "r1"}], "file:///runs")
+    assert tracked.tracked()["runs"] == [{"run_id": "r1"}]
+    MODEL_FILE.write_bytes(b"two")
+    assert tracked.tracked() is None
 
 
 def test_every_candidate_has_its_settings():
