@@ -28,20 +28,24 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
   const listId = useId();
   const problemId = useId();
 
-  const completion = useQuery<FilterCompletion & { of: string }, ApiError>({
+  const completion = useQuery<FilterCompletion & { of: string; at: number }, ApiError>({
     queryKey: ['filter-completions', experiment, text, cursor],
     placeholderData: keepPreviousData,
     enabled: isOpen || text !== value,
     queryFn: async ({ signal }) => {
       const address = withParams('/api/v1/runs/filter-completions', { experiment, filter: text, at: cursor });
-      return { ...(await ask<FilterCompletion>('GET', address, undefined, signal)), of: text };
+      return { ...(await ask<FilterCompletion>('GET', address, undefined, signal)), of: text, at: cursor };
     },
   }).data;
   const known = completion?.of === text ? completion : undefined;
   const isReady = isName(text) || known?.problem === null;
   const problem = isName(text) || !isAtRest ? null : (known?.problem ?? null);
   // while the server thinks about one more letter, what fits the letters before is near enough
-  const isNear = completion !== undefined && text.startsWith(completion.of) && /^[\w.]*$/.test(text.slice(completion.of.length));
+  const isNear =
+    completion !== undefined &&
+    text.length - completion.of.length === cursor - completion.at &&
+    text.startsWith(completion.of.slice(0, completion.at)) &&
+    /^[\w.]*$/.test(text.slice(completion.at, cursor));
   const options = isOpen && isNear ? completion.options : [];
   const active = chosen < options.length ? chosen : -1;
 
