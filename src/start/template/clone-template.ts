@@ -1,9 +1,9 @@
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { TilthError } from '../../platform/errors.ts';
+import { TilthError, messageOf } from '../../platform/errors.ts';
 import { runProgram, type ProgramResult } from '../project/programs.ts';
 import type { Ask } from './context.ts';
-import { besidePrefix, makeFolder, mayReplace } from './cookiecutters-folder.ts';
+import { makeBeside, makeFolder, mayReplace } from './cookiecutters-folder.ts';
 import { gitEnvironment, runFetching, type FetchOptions } from './fetch-program.ts';
 import { isFolder } from './file-kind.ts';
 import { readHead } from './git-head.ts';
@@ -57,7 +57,7 @@ export async function openClone(request: CloneRequest): Promise<Clone> {
       `Remove it: rm ${kept}`,
     );
   }
-  const beside = mkdtempSync(join(cookiecuttersFolder, besidePrefix));
+  const beside = makeBeside(cookiecuttersFolder);
   try {
     const fresh = join(beside, repository.name);
     await clone(request, kept, fresh);
@@ -69,7 +69,7 @@ export async function openClone(request: CloneRequest): Promise<Clone> {
     return clonedTo(kept, commit);
   } catch (thrown) {
     rmSync(beside, { recursive: true, force: true });
-    throw thrown;
+    throw thrown instanceof TilthError ? thrown : templateNotFetched(shown(repository), messageOf(thrown));
   }
 }
 

@@ -1,11 +1,10 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import { contextFile, type Ask } from './context.ts';
 import { folderNotMade, templatesNotListed } from './source-errors.ts';
 
-/** What is under way lies in a folder of this name, beside what it replaces once it is whole. */
-export const besidePrefix = '.tilth-';
+const besidePrefix = '.tilth-';
 
 const dayMs = 86_400_000;
 
@@ -23,6 +22,19 @@ export function makeFolder(folder: string): void {
       if (name.startsWith(besidePrefix) && Date.now() - lstatSync(path).mtimeMs > dayMs)
         rmSync(path, { recursive: true, force: true });
     }
+  } catch (cause) {
+    throw folderNotMade(folder, messageOf(cause));
+  }
+}
+
+/**
+ * A folder for what is under way, beside what it will replace.
+ *
+ * @throws TEMPLATE_FOLDER_NOT_MADE
+ */
+export function makeBeside(folder: string): string {
+  try {
+    return mkdtempSync(join(folder, besidePrefix));
   } catch (cause) {
     throw folderNotMade(folder, messageOf(cause));
   }

@@ -56,7 +56,7 @@ export const folderNotMade = (folder: string, reason: string): TilthError =>
     'TEMPLATE_FOLDER_NOT_MADE',
     400,
     `Unable to create directory at ${folder}`,
-    `${reason}. Name another folder as cookiecutters_dir in ~/.cookiecutterrc.`,
+    `${reason}. Make it writable, or name another: cookiecutters_dir in ~/.cookiecutterrc, TMPDIR for what is unpacked.`,
   );
 
 export const archiveRefused = (message: string, hint: string, cause?: unknown): TilthError =>

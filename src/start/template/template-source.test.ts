@@ -449,6 +449,20 @@ test('an address runs nothing and smuggles no option', needsCookiecutter, async 
   assert.equal(existsSync(mark), false);
 });
 
+test('a folder that can not be made is named', needsCookiecutter, async () => {
+  writeFileSync(join(base, 'file'), '');
+  const cookiecuttersFolder = join(base, 'file', 'below');
+  for (const template of [`file://${origins}/tpl`, 'git+https://host/a.git']) {
+    const answer = await refusal(ours({ template, cookiecuttersFolder }));
+    assert.equal(answer.message, `Unable to create directory at ${cookiecuttersFolder}`);
+  }
+  writeFileSync(join(ourFolder, 'taken'), 'mine');
+  const fault = await refusal(ours({ template: `file://${origins}/taken` }));
+  assert.match(fault.message, /taken is in the way: it is no folder/);
+  assert.equal(readFileSync(join(ourFolder, 'taken'), 'utf8'), 'mine');
+  rmSync(join(ourFolder, 'taken'));
+});
+
 test('an address that tells neither git nor Mercurial is tried with git', needsCookiecutter, async () => {
   const answer = await theirs({ template: 'http://127.0.0.1:1/x' });
   assert.match(answer.output, /UnknownRepoType/);
@@ -498,6 +512,29 @@ test('templates see a folder in the words it was given with', needsCookiecutter,
   } finally {
     process.chdir(before);
   }
+});
+
+test('a long clone tells how far it is', needsCookiecutter, async () => {
+  const slow = join(base, 'slow');
+  mkdirSync(slow);
+  const real = shell('command -v git').trim();
+  const words = 'Receiving objects:  %s%% (1/2), 1.00 MiB | 1.00 MiB/s';
+  writeFileSync(
+    join(slow, 'git'),
+    `#!/bin/sh
+if [ "$1" = clone ]; then for share in 10 20 70; do printf '${words}\\r' $share >&2; sleep 1.1; done; fi
+exec "${real}" "$@"
+`,
+    { mode: 0o755 },
+  );
+  const path = process.env['PATH'];
+  process.env['PATH'] = `${slow}:${path ?? ''}`;
+  const told: string[] = [];
+  shell('git clone -q tpl long');
+  const source = await ours({ template: `file://${origins}/long`, onLine: (line) => told.push(line) });
+  process.env['PATH'] = path;
+  source.close();
+  assert.match(told.join('\n'), /^Receiving objects: +\d+% .*$/);
 });
 
 test('a fetch that is stopped leaves nothing behind', needsCookiecutter, async () => {

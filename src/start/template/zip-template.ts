@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../../platform/errors.ts';
-import { besidePrefix, makeFolder, mayReplace } from './cookiecutters-folder.ts';
+import { makeBeside, makeFolder, mayReplace } from './cookiecutters-folder.ts';
 import type { Ask } from './context.ts';
 import { download } from './download.ts';
 import { isRepositoryAddress, withoutSecret } from './repository-address.ts';
-import { addressRefused, archiveRefused, templateNotFetched } from './source-errors.ts';
+import { addressRefused, archiveRefused, folderNotMade, templateNotFetched } from './source-errors.ts';
 import { stopped } from './template-errors.ts';
 import { ArchiveFault, archiveLimits, openArchive, type Archive } from './zip-archive.ts';
 
@@ -47,7 +47,7 @@ export async function openZip(request: ZipRequest): Promise<UnpackedTemplate> {
   if (first === undefined) throw archiveRefused(`Zip repository ${shown} is empty`, packAgain);
   if (!first.endsWith('/'))
     throw archiveRefused(`Zip repository ${shown} does not include a top-level directory`, packAgain);
-  const base = mkdtempSync(join(tmpdir(), 'tilth-template-'));
+  const base = temporaryFolder();
   const close = (): void => rmSync(base, { recursive: true, force: true });
   try {
     await unlock(archive, base, request);
@@ -59,6 +59,14 @@ export async function openZip(request: ZipRequest): Promise<UnpackedTemplate> {
   } catch (thrown) {
     close();
     throw refusal(shown, thrown);
+  }
+}
+
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'tilth-template-'));
+  } catch (cause) {
+    throw folderNotMade(tmpdir(), messageOf(cause));
   }
 }
 
@@ -82,7 +90,7 @@ async function fetchArchive(request: ZipRequest): Promise<Archive> {
   const kept = resolve(cookiecuttersFolder, template.slice(template.lastIndexOf('/') + 1));
   if (existsSync(kept) && !(await mayReplace(kept, { ...request, checkout: undefined })))
     return readArchive(shown, kept);
-  const beside = mkdtempSync(join(cookiecuttersFolder, besidePrefix));
+  const beside = makeBeside(cookiecuttersFolder);
   try {
     const fresh = join(beside, 'template.zip');
     await fetchInto(fresh, request, existsSync(kept) ? kept : undefined);
@@ -100,11 +108,14 @@ async function fetchInto(file: string, request: ZipRequest, kept: string | undef
     await download(request.template, file, { bytes: archiveLimits.bytes, silenceMs }, { onLine, signal });
   } catch (cause) {
     if (request.signal?.aborted === true) throw stopped();
-    const hint =
-      kept === undefined
+    // Node adds advice about its own flags
+    const [reason = ''] = messageOf(cause).split('; if the root CA');
+    const hint = reason.includes('certificate')
+      ? 'Name the file of the certificates that you trust: REQUESTS_CA_BUNDLE=FILE'
+      : kept === undefined
         ? 'Check the address, and that this machine reaches it.'
         : `The archive from before is as it was. Use it: tilth start ${kept}`;
-    throw templateNotFetched(withoutSecret(request.template), messageOf(cause), hint);
+    throw templateNotFetched(withoutSecret(request.template), reason, hint);
   }
 }
 
