@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { messageOf, TilthError } from '../../platform/errors.ts';
 import { cruftFile, writeOrigin, type Origin } from '../project/cruft-file.ts';
 import { overwrite, readContext, toJson, type Context } from '../template/context.ts';
@@ -7,7 +7,7 @@ import { isTrusted } from '../template/hook-trust.ts';
 import { str, type Value } from '../template/jinja/values.ts';
 import type { UserConfig } from '../template/user-config.ts';
 import type { Adoption, FoundAnswer } from './adopt-api.ts';
-import { openFolder, readBlob, readWorkTree, tryGit, type ProjectRepository, type Tree } from './git.ts';
+import { lookAt, openFolder, tryGit, type ProjectRepository } from './git.ts';
 import {
   commonLines,
   likeness,
@@ -17,7 +17,7 @@ import {
   variablesIn,
   type Evidence,
 } from './infer-answers.ts';
-import { renderVersion } from './render-version.ts';
+import { renderAside } from './render-version.ts';
 import { searchHistory, type Candidate, type ProjectText } from './search-history.ts';
 import { openHistory, type TemplateHistory } from './template-history.ts';
 import { answerUnknown, originThere, templateUnlike } from './update-errors.ts';
@@ -148,18 +148,12 @@ async function readProject(project: ProjectRepository): Promise<ProjectText> {
     .filter((path) => path !== '');
   const lines = new Map<string, string[]>();
   for (const path of paths.slice(0, 20_000)) {
-    try {
-      const content = readFileSync(join(project.folder, path));
-      if (content.length > 1_000_000 || content.subarray(0, 4096).includes(0)) continue;
-      lines.set(path, linesOf(content));
-    } catch {
-      // deleted, a link or a folder
-    }
+    const read = readLines(project.folder, path);
+    if (read !== undefined) lines.set(path, read);
   }
   return { folder: project.folder, paths, lines };
 }
 
-const linesOf = (content: Buffer): string[] => content.toString().split(/\r?\n/);
 const meaning = (lines: readonly string[]): string[] =>
   lines.map((line) => line.trimEnd()).filter((line) => line !== '');
 
@@ -191,21 +185,22 @@ async function tryCandidate(
     request.hooks === 'yes' ||
     (request.hooks === 'ask' &&
       isTrusted({ template: history.source.template, commit: candidate.commit }, templateFolder));
-  const render = async (answers: ReadonlyMap<string, Value>): Promise<Rendered> => {
-    const version = await renderVersion({
-      project,
-      template: history.source.template,
-      templateFolder,
-      commit: candidate.commit,
-      checkout: null,
-      answers,
-      defaults: new Map(),
-      runsHooks,
-      mayRunCode: request.hooks === 'yes',
-      now: new Date(),
-    });
-    return { ...version, ...(await measure(project, version.tree, text)) };
-  };
+  const render = (answers: ReadonlyMap<string, Value>): Promise<Rendered> =>
+    renderAside(
+      {
+        project,
+        template: history.source.template,
+        templateFolder,
+        commit: candidate.commit,
+        checkout: null,
+        answers,
+        defaults: new Map(),
+        runsHooks,
+        mayRunCode: request.hooks === 'yes',
+        now: new Date(),
+      },
+      async (folder, all) => ({ answers: all, ...measure(folder, text) }),
+    );
   const chosen = new Map<string, Value>(request.answers);
   const found = new Map<string, FoundAnswer>();
   for (const [name, value] of request.answers)
@@ -300,7 +295,6 @@ async function tryCandidate(
 }
 
 interface Rendered {
-  readonly tree: Tree;
   readonly answers: Context;
   readonly likeness: number;
   readonly fileCount: number;
@@ -309,50 +303,63 @@ interface Rendered {
 }
 
 /** Lines that render and project share, in the files of the render. */
-async function measure(
-  project: ProjectRepository,
-  tree: Tree,
-  text: ProjectText,
-): Promise<Pick<Rendered, 'likeness' | 'fileCount' | 'sameFileCount' | 'missing'>> {
-  const there = await readWorkTree(project, tree.keys());
+function measure(folder: string, text: ProjectText): Omit<Rendered, 'answers'> {
   let matchedCount = 0;
   let templateCount = 0;
   let projectCount = 0;
   let sameFileCount = 0;
+  let fileCount = 0;
   const missing: string[] = [];
-  for (const [path, entry] of tree) {
-    const lines = await renderedLines(project, entry.oid);
-    const mine = meaning(text.lines.get(path) ?? []);
-    // an empty file or one that isn't text counts for a line
-    const size = Math.max(lines.length, 1);
-    templateCount += size;
-    if (!there.has(path)) missing.push(path);
-    else if (there.get(path)?.oid === entry.oid) {
-      sameFileCount += 1;
-      matchedCount += size;
-      projectCount += size;
-    } else {
-      matchedCount += commonLines(lines, mine);
-      projectCount += Math.max(mine.length, 1);
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue;
+    fileCount += 1;
+    const path = relative(folder, join(entry.parentPath, entry.name));
+    if (lookAt(join(text.folder, path)) === undefined) {
+      missing.push(path);
+      templateCount += meaning(readLines(folder, path) ?? []).length || 1;
+      continue;
     }
+    const theirs = readLines(folder, path);
+    const mine = text.lines.get(path);
+    // a file that isn't text counts for a line
+    if (theirs === undefined || mine === undefined) {
+      const isSame = theirs === mine && isSameFile(join(folder, path), join(text.folder, path));
+      matchedCount += isSame ? 1 : 0;
+      sameFileCount += isSame ? 1 : 0;
+      templateCount += 1;
+      projectCount += 1;
+      continue;
+    }
+    if (theirs.join('\n') === mine.join('\n')) sameFileCount += 1;
+    const [one, other] = [meaning(theirs), meaning(mine)];
+    matchedCount += one.length === 0 && other.length === 0 ? 1 : commonLines(one, other);
+    templateCount += one.length || 1;
+    projectCount += other.length || 1;
   }
   return {
     likeness: likeness(matchedCount, templateCount, projectCount),
-    fileCount: tree.size,
+    fileCount,
     sameFileCount,
-    missing,
+    missing: missing.toSorted(),
   };
 }
 
-const rendered = new Map<string, string[]>();
+/** @returns undefined for what isn't text, and for links */
+function readLines(folder: string, path: string): string[] | undefined {
+  const file = join(folder, path);
+  if (lookAt(file)?.isFile() !== true) return undefined;
+  const content = readFileSync(file);
+  return content.length > 1_000_000 || content.subarray(0, 4096).includes(0)
+    ? undefined
+    : content.toString().split(/\r?\n/);
+}
 
-async function renderedLines(project: ProjectRepository, oid: string): Promise<string[]> {
-  const known = rendered.get(oid);
-  if (known !== undefined) return known;
-  const content = await readBlob(project, oid);
-  const lines = content.subarray(0, 4096).includes(0) ? [] : meaning(linesOf(content));
-  rendered.set(oid, lines);
-  return lines;
+function isSameFile(one: string, other: string): boolean {
+  try {
+    return readFileSync(one).equals(readFileSync(other));
+  } catch {
+    return false;
+  }
 }
 
 /** What the folder's name and git tell, for variables with the usual names. */

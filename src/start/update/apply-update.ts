@@ -165,25 +165,36 @@ async function originStep({ project, origin }: PreparedUpdate): Promise<Step> {
   return { path: cruftFile, after, writes: true, index: isIgnored ? 'leave' : 'after' };
 }
 
-/** Brings the new objects into the project; each is whole or not there. */
-export function keepObjects(project: ProjectRepository): void {
+/**
+ * Brings the new objects into the project; each is whole or not there.
+ *
+ * @returns takes them away again
+ */
+export function keepObjects(project: ProjectRepository): () => void {
   const from = project.quarantine['GIT_OBJECT_DIRECTORY'] ?? '';
+  const brought: string[] = [];
+  const takeAway = (): void => {
+    for (const file of brought) rmSync(file, { force: true });
+  };
   for (const folder of readdirSync(from)) {
     if (!/^[\da-f]{2}$/.test(folder)) continue;
-    mkdirSync(join(project.objectFolder, folder), { recursive: true });
     for (const name of readdirSync(join(from, folder))) {
       const target = join(project.objectFolder, folder, name);
       if (existsSync(target)) continue;
       const beside = join(project.objectFolder, folder, `tmp_obj_tilth_${process.pid}_${name.slice(0, 8)}`);
       try {
+        mkdirSync(join(project.objectFolder, folder), { recursive: true });
         copyFileSync(join(from, folder, name), beside);
         renameSync(beside, target);
+        brought.push(target);
       } catch (thrown) {
         rmSync(beside, { force: true });
+        takeAway();
         throw updateFailed(messageOf(thrown), thrown);
       }
     }
   }
+  return takeAway;
 }
 
 /** Everything that will be written lies beside the project, and the journal says so. */
@@ -210,8 +221,8 @@ async function layReady(project: ProjectRepository, steps: readonly Step[]): Pro
         after: null as Stamp,
       })),
   };
+  const takeAway = keepObjects(project);
   try {
-    keepObjects(project);
     mkdirSync(home);
     mkdirSync(join(made.place, 'new'), { recursive: true });
     mkdirSync(join(made.place, 'old'));
@@ -226,7 +237,9 @@ async function layReady(project: ProjectRepository, steps: readonly Step[]): Pro
   } catch (thrown) {
     unlock(made);
     cleanUp(made);
-    throw thrown instanceof TilthError ? thrown : updateFailed(messageOf(thrown), thrown);
+    takeAway();
+    const isTold = thrown instanceof TilthError && thrown.code !== 'GIT_FAILED';
+    throw isTold ? thrown : updateFailed(messageOf(thrown), thrown);
   }
   return made;
 }
@@ -321,7 +334,11 @@ function perform(made: Journal): void {
     renameSync(index, locked);
     renameSync(locked, join(made.gitFolder, 'index'));
   }
-  cleanUp(made);
+  try {
+    cleanUp(made);
+  } catch {
+    // all is in place; what is left over is cleaned up the next time
+  }
 }
 
 /** The old file under a second name, so that at no time there is none. */
@@ -354,7 +371,10 @@ function undo(made: Journal): void {
     mkdirSync(dirname(target), { recursive: true });
     renameSync(old, target);
   }
-  unlock(made);
+  const isIndexInLock =
+    !existsSync(join(placeOf(made.gitFolder), 'index')) && existsSync(lockOf(made)) && isIndex(lockOf(made));
+  if (isIndexInLock) rmSync(lockOf(made));
+  else unlock(made);
   cleanUp(made);
 }
 

@@ -160,6 +160,8 @@ test('a disk that is full at any moment leaves the project as it was', async () 
       restore();
       prepared.close();
     }
+    // what could not be cleaned up is cleaned up the next time
+    recoverUpdate(join(folder, '.git'), 'on');
     const state = stateOf(folder);
     assert.deepEqual(
       state,

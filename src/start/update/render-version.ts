@@ -42,9 +42,23 @@ export interface RenderedVersion {
  *
  * @throws what rendering throws
  */
-export async function renderVersion(request: RenderVersion): Promise<RenderedVersion> {
-  const { project, templateFolder } = request;
-  const { runsHooks } = request;
+export function renderVersion(request: RenderVersion): Promise<RenderedVersion> {
+  return renderAside(request, async (folder, answers) => ({
+    tree: await addAll(request.project, folder),
+    answers,
+  }));
+}
+
+/**
+ * Renders a template into a folder that is gone when `use` has ended.
+ *
+ * @throws what rendering throws
+ */
+export async function renderAside<Result>(
+  request: RenderVersion,
+  use: (folder: string, answers: Context) => Promise<Result>,
+): Promise<Result> {
+  const { project, templateFolder, runsHooks } = request;
   const prepared = runsHooks ? await runPrePrompt(templateFolder) : templateFolder;
   // one path for all versions: it may be in the files
   const output = join(project.workspace, 'render');
@@ -53,6 +67,7 @@ export async function renderVersion(request: RenderVersion): Promise<RenderedVer
   try {
     const rendered = await renderTemplate({
       templateFolder: prepared,
+      path: templateFolder,
       template: request.template,
       checkout: request.checkout ?? undefined,
       outputFolder: output,
@@ -65,7 +80,7 @@ export async function renderVersion(request: RenderVersion): Promise<RenderedVer
     });
     removeRepositories(rendered.folder);
     rmSync(join(rendered.folder, cruftFile), { force: true });
-    return { tree: await addAll(project, rendered.folder), answers: rendered.answers };
+    return await use(rendered.folder, rendered.answers);
   } finally {
     if (prepared !== templateFolder) rmSync(dirname(prepared), { recursive: true, force: true });
   }

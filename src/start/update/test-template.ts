@@ -119,7 +119,7 @@ export function publish(
   files: FileSpecs,
   variables: Readonly<Record<string, unknown>> = {},
 ): string {
-  const context = { slug: 'plot', ...variables };
+  const context = 'slug' in variables ? variables : { slug: 'plot', ...variables };
   return commit(bench.template, {
     'cookiecutter.json': JSON.stringify(context, null, 2),
     ...inProject(files),
