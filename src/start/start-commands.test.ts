@@ -406,6 +406,23 @@ test('typed at a terminal, < goes back to the question before', needsCookiecutte
   assert.match(output, /2 - the second/);
 });
 
+test('at a terminal an answer that the template breaks on is asked for again', needsCookiecutter, () => {
+  const root = template({
+    'cookiecutter.json': JSON.stringify({
+      name: 'box',
+      port: '8000',
+      __checked:
+        '{% if not cookiecutter.port.isdigit() %}{{ cookiecutter.port_must_be_a_number }}{% endif %}',
+    }),
+    '{{cookiecutter.name}}/a.txt': '{{ cookiecutter.port }}',
+  });
+  const { status, output } = tilthAtTerminal([root], ['', 'http', '81']);
+  assert.equal(status, 0, output);
+  assert.match(output, /does not take these answers: .*port_must_be_a_number/);
+  assert.equal(readFileSync(join(folder, 'ours/box/a.txt'), 'utf8'), '81');
+  assert.match(tilth(['--no-input', root, 'port=http']).stderr, /Unable to render variable '__checked'/);
+});
+
 test('Ctrl-C or the end of input at a question stops with nothing written', needsCookiecutter, () => {
   const root = template(plainFiles);
   for (const key of ['\u0003', '\u0004']) {

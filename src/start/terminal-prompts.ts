@@ -145,6 +145,12 @@ export function terminalPrompts(signal?: AbortSignal): Ask & { close(): void } {
       return answerOf<Value>(prompt, asked, before, dictionaryOf);
     },
     secret: (question) => lineOf(`  ${titleOf(question)}: `, true),
+    broken: (variable, reason) => {
+      say(
+        pc.yellow(`    The template does not take these answers: unable to render '${variable}': ${reason}.`),
+      );
+      return 'ask-again';
+    },
     rest,
     close: rest,
   };

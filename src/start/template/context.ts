@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../platform/errors.ts';
 import type { TemplateEngine } from './engine.ts';
 import type { Variables } from './engine-options.ts';
-import { UndefinedUsed } from './jinja/faults.ts';
+import { TemplateFault, UndefinedUsed } from './jinja/faults.ts';
 import { OrderedDict, equal, repr, str, Float, type Value } from './jinja/values.ts';
 import { parseJson } from './read-json.ts';
 import { answerRefused, templateInvalid, templateUndefined } from './template-errors.ts';
@@ -35,6 +35,11 @@ export interface Ask {
   secret?(question: string): Promise<string>;
   /** the terminal is wanted by someone else now, such as a hook */
   rest?(): void;
+  /**
+   * The answers so far break a variable of the template: the last question is asked again, or the variable stands as
+   * the template wrote it. Without this it ends the asking.
+   */
+  broken?(variable: string, reason: string): 'ask-again' | 'leave';
 }
 
 /** Thrown by an `Ask` when the user wants to answer the question before this one again. */
@@ -135,6 +140,7 @@ export async function answerAll(
   const done: [string, Value][] = [];
   const askedAt: number[] = [];
   const before = new Map<string, Value>();
+  const isLeft = new Set<string>();
   while (done.length < steps.length) {
     const [name, raw] = steps[done.length] as [string, Value];
     if (isRaw(name)) {
@@ -143,22 +149,26 @@ export async function answerAll(
     }
     try {
       const variables = variablesOf(new Map(done));
+      const rendered = (value: Value): Promise<Value> =>
+        isLeft.has(name) ? Promise.resolve(value) : renderValue(value, engine, variables);
       if (ask === undefined || name.startsWith('__')) {
-        done.push([name, await defaultOf(name, raw, engine, variables)]);
+        done.push([name, await defaultOf(name, raw, rendered)]);
         continue;
       }
       const question = `[${questions.indexOf(name) + 1}/${questions.length}] ${questionOf(prompts, name)}`;
       const about = { name, canGoBack: askedAt.length > 0, before: before.get(name) };
-      const { answer, isDefault } = await askOne(ask, question, raw, prompts, about, (value) =>
-        renderValue(value, engine, variables),
-      );
+      const { answer, isDefault } = await askOne(ask, question, raw, prompts, about, rendered);
       if (isDefault) before.delete(name);
       else before.set(name, answer);
       askedAt.push(done.length);
       done.push([name, answer]);
     } catch (thrown) {
-      if (!(thrown instanceof GoBack)) throw named(name, thrown, context);
-      done.length = askedAt.pop() ?? done.length;
+      const isBroken = thrown instanceof UndefinedUsed || thrown instanceof TemplateFault;
+      const next = isBroken ? ask?.broken?.(name, thrown.message) : undefined;
+      if (next === 'leave') isLeft.add(name);
+      else if (thrown instanceof GoBack || (next === 'ask-again' && askedAt.length > 0))
+        done.length = askedAt.pop() ?? done.length;
+      else throw named(name, thrown, context);
     }
   }
   const answers = new Map(done);
@@ -166,14 +176,9 @@ export async function answerAll(
   return new Map(entries.map(([name]) => [name, answers.get(name) ?? null]));
 }
 
-async function defaultOf(
-  name: string,
-  raw: Value,
-  engine: TemplateEngine,
-  variables: Variables,
-): Promise<Value> {
-  const rendered = await renderValue(raw, engine, variables);
-  return Array.isArray(rendered) && !name.startsWith('__') ? firstChoice(name, rendered) : rendered;
+async function defaultOf(name: string, raw: Value, rendered: (raw: Value) => Promise<Value>): Promise<Value> {
+  const value = await rendered(raw);
+  return Array.isArray(value) && !name.startsWith('__') ? firstChoice(name, value) : value;
 }
 
 function firstChoice(name: string, options: readonly Value[]): Value {

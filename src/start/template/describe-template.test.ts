@@ -139,6 +139,32 @@ test('a template can not reach Python while it is only looked at', async () => {
   assert.deepEqual(answersIn(await describe(root)), { name: escape, other: 'fine' });
 });
 
+test('answers that the template breaks on are a problem, and the other questions stay', async () => {
+  const root = template({
+    'cookiecutter.json': JSON.stringify({
+      port: '8000',
+      _x: 1,
+      __checked:
+        '{% if not cookiecutter.port.isdigit() %}{{ cookiecutter.port_must_be_a_number }}{% endif %}',
+      slug: '{{ cookiecutter.port|lower }}-{{ cookiecutter.nothing }}',
+      odd: "{{ ''.__class__ }}",
+      last: '{{ cookiecutter.port }}',
+    }),
+  });
+  const { problems, prompts } = await describe(root, { port: 'http' });
+  assert.deepEqual(
+    problems.map(({ name, message }) => [name, ...(/'(\w+)'.*?'(\w+)'\.$/.exec(message)?.slice(1) ?? [])]),
+    [
+      ['port', '__checked', 'port_must_be_a_number'],
+      ['port', 'slug', 'nothing'],
+    ],
+  );
+  assert.deepEqual(
+    prompts.map((prompt) => prompt.answer),
+    ['http', '{{ cookiecutter.port|lower }}-{{ cookiecutter.nothing }}', "{{ ''.__class__ }}", 'http'],
+  );
+});
+
 test('a question without a default needs an answer', async () => {
   const asked = { name: 'owner', canGoBack: false };
   await assert.rejects(

@@ -12,6 +12,7 @@ import {
 } from './context.ts';
 import { parseJson } from './read-json.ts';
 import { createEngine, type TemplateEngine } from './engine.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { isTrusted } from './hook-trust.ts';
 import { codeOf, runPrePrompt } from './hooks.ts';
 import { equal, fromJson, str, type Value } from './jinja/values.ts';
@@ -71,6 +72,7 @@ export interface TemplateDescription {
 }
 
 export interface TemplateProblem {
+  /** the question, or the last one that was answered before a variable broke */
   readonly name: string;
   readonly message: string;
   readonly hint?: string;
@@ -133,33 +135,40 @@ async function ask(
   overwriteDefaults(context, request.config.defaults);
   const extensions = context.get('_extensions');
   const environment = context.get('_jinja2_env_vars');
-  const engine = createEngine({
+  const engine = (trusts ? createEngine : harmlessEngine)({
     templateFolder: folder,
     extensions: Array.isArray(extensions) ? extensions.map(str) : [],
     environment: new Map(
       environment instanceof Map ? [...environment].map(([name, value]) => [str(name), value]) : [],
     ),
     mayRunCode: trusts,
-    python: trusts ? undefined : noPython,
   });
   try {
-    const answers = recorder(recorded, request.answers ?? {});
-    await answerAll(context, trusts ? engine : lenient(engine), answers);
+    await answerAll(context, engine, recorder(recorded, request.answers ?? {}));
   } finally {
     engine.close();
   }
 }
 
-/** The real Jinja2 can reach all of Python, which a template that nobody trusted must not. */
-const noPython = '/dev/null';
-
-const lenient = (engine: TemplateEngine): TemplateEngine => ({
-  syntax: engine.syntax,
-  askedPythonFor: undefined,
-  render: (template, variables) => engine.render(template, variables).catch(() => template),
-  renderInside: (root, template, variables) => engine.renderInside(root, template, variables),
-  close: () => engine.close(),
-});
+/** Our own engine alone: what only Python could render stays as the template wrote it. */
+function harmlessEngine(options: EngineOptions): TemplateEngine {
+  const extensions = options.extensions.filter((name) => /^(jinja2|jinja2_time|cookiecutter)\./.test(name));
+  // a new one each time: once it has asked for Python, an engine asks for it always
+  const ownEngine = (): TemplateEngine => createEngine({ ...options, extensions, python: '/dev/null' });
+  return {
+    syntax: ownEngine().syntax,
+    askedPythonFor: undefined,
+    render: (template, variables) =>
+      ownEngine()
+        .render(template, variables)
+        .catch((thrown: unknown) => {
+          if (thrown instanceof TilthError) return template;
+          throw thrown;
+        }),
+    renderInside: (root, template, variables) => ownEngine().renderInside(root, template, variables),
+    close: () => undefined,
+  };
+}
 
 /** Answers each question from what is given, else with its default, and writes the question down. */
 function recorder({ prompts, problems }: Recorded, given: Readonly<Record<string, unknown>>): Ask {
@@ -176,6 +185,14 @@ function recorder({ prompts, problems }: Recorded, given: Readonly<Record<string
     question: question.replace(/^\[\d+\/\d+\] /, ''),
   });
   return {
+    broken: (variable, reason) => {
+      const answered = prompts.findLast((prompt) => Object.hasOwn(given, prompt.name)) ?? prompts.at(-1);
+      problems.push({
+        name: answered?.name ?? variable,
+        message: `The template does not take these answers: unable to render '${variable}': ${reason}.`,
+      });
+      return 'leave';
+    },
     async text(question, otherwise, asked) {
       const answer = await orElse<string | null>(answers.text(question, otherwise, asked), otherwise, asked);
       prompts.push({ ...head(question, asked), kind: 'text', default: otherwise, answer });
