@@ -1,11 +1,13 @@
 """Composes conf/ with Hydra into params.yaml, which the stages of dvc.yaml depend on.
 
-python -m {{ cookiecutter.package }}.configure                          # as conf/ says
-python -m {{ cookiecutter.package }}.configure train.candidate=forest   # with overrides, in Hydra's own words
-python -m {{ cookiecutter.package }}.configure --refresh                # after a change of conf/; keeps the overrides
-python -m {{ cookiecutter.package }}.configure --check                  # fails where params.yaml is not what conf/ gives
+python -m {{ cookiecutter.package }}.configure
+python -m {{ cookiecutter.package }}.configure train.candidate=forest
+python -m {{ cookiecutter.package }}.configure --refresh
+python -m {{ cookiecutter.package }}.configure --check
 
-People edit conf/ and never params.yaml, whose first line says which overrides it was made with.
+As conf/ says; with overrides, in Hydra's own words; after a change of conf/, with the overrides of before;
+and a check, which fails where params.yaml is not what conf/ gives. People edit conf/ and never params.yaml,
+whose first line says which overrides it was made with.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """Writes the flights of a period to data/raw, one Parquet file a month.
 
-python -m {{ cookiecutter.package }}.ingest                                        # the period of params.yaml
 python -m {{ cookiecutter.package }}.ingest --from 2013-01-01 --to 2013-03-01
+
+Without --from and --to it is the period of params.yaml.
 """
 
 import argparse
