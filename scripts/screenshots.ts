@@ -46,6 +46,8 @@ const shots: readonly Shot[] = [
   { name: 'monitor-light', path: monitor, height: 1240, prepare: pointAtDrift },
   { name: 'monitor-dark', path: monitor, theme: 'dark', height: 1240 },
   { name: 'monitor-narrow', path: monitor, width: 390, height: 1100 },
+  { name: 'start-light', path: '/start', height: 860 },
+  { name: 'start-new-dark', path: '/start/new', theme: 'dark', height: 1240, prepare: showQuestions },
   { name: 'version-gate', path: `/deploy/models/${model.name}/${refused?.version ?? 1}`, height: 1000 },
   { name: 'runs-compare', path: '/develop/runs', height: 1000, prepare: compareThree },
   { name: 'lineage', path: '/develop/lineage', height: 620 },
@@ -63,6 +65,11 @@ async function compareThree(page: Page): Promise<void> {
     .first()
     .click();
   await page.waitForURL(/compare/);
+}
+
+/** Waits until our template was asked for its questions. */
+async function showQuestions(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Start the project' }).waitFor();
 }
 
 /** Points at a week in the middle of the heat map: its numbers show in both pictures. */

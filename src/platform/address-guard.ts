@@ -86,7 +86,7 @@ export async function checkHost(host: string, port: number, policy: GuardPolicy)
     throw new TilthError(
       'ADDRESS_REFUSED',
       403,
-      `${name} is ${refused ?? 'nowhere'}, a private address: the server does not fetch from there for a client.`,
+      `${name} is ${refused === undefined || refused === name ? '' : `${refused}, `}a private address: the server does not fetch from there for a client.`,
       `The owner of the server can vouch for it: TILTH_FETCH_HOSTS=${name}`,
     );
   }

@@ -16,6 +16,7 @@ const skip = missing !== undefined && process.env['CI'] === undefined ? missing 
 const screens = [
   ['/', 'Board'],
   ['/start', 'Start'],
+  ['/start/new', 'New project'],
   ['/develop/runs', 'Runs'],
   ['/develop/compare', 'Compare runs'],
   ['/develop/data', 'Data'],

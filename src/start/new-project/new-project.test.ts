@@ -174,6 +174,32 @@ describe('projects started on the server', () => {
     );
   });
 
+  it('may come from one of several templates, listed or lying in folders', async () => {
+    const files = plain('inner');
+    const inside = (folder: string): Record<string, string> =>
+      Object.fromEntries(Object.entries(files).map(([path, text]) => [`${folder}/${path}`, text]));
+    const listed = template('listed', {
+      ...inside('kinds/one'),
+      'cookiecutter.json': JSON.stringify({
+        templates: { one: { path: './kinds/one', title: 'One', description: 'The first' } },
+      }),
+    });
+    const shown = await call<TemplateDescription>('/api/v1/templates/describe', { template: listed });
+    assert.deepEqual(shown.templates, [{ directory: 'kinds/one', title: 'One', description: 'The first' }]);
+    const chosen = { template: listed, directory: 'kinds/one', opened: shown.opened };
+    assert.equal((await call<TemplateDescription>('/api/v1/templates/describe', chosen)).questions.length, 2);
+    const job = await start(chosen);
+    assert.equal(job.state, 'succeeded', job.error ?? '');
+    const origin = readFileSync(join(projects, 'inner', '.cruft.json'), 'utf8');
+    assert.equal((JSON.parse(origin) as { directory: string }).directory, 'kinds/one');
+
+    const loose = template('loose', { ...inside('a'), ...inside('deep/b') });
+    const answer = await send('/api/v1/templates/describe', { template: loose });
+    assert.deepEqual((answer.body as { error: { details: unknown } }).error.details, {
+      templates: ['a', 'deep/b'],
+    });
+  });
+
   it('are rendered, committed, registered and told in the audit log', async () => {
     const at = template('plain', plain('plain-one'));
     const job = await start({ template: at, answers: { title: 'Ice cream' } });
@@ -185,10 +211,9 @@ describe('projects started on the server', () => {
     assert.equal(git(made.folder, 'status', '--porcelain'), '');
     const found = await call<Project>('/api/v1/projects/plain-one');
     assert.equal(found.templateCommit, git(at, 'rev-parse', 'HEAD'));
-    assert.deepEqual(left(), ['plain-one']);
+    assert.deepEqual(left(), ['inner', 'plain-one']);
     const events = await call<AuditEventView[]>('/api/v1/events?limit=100');
-    const event = events.find((each) => each.verb === 'project.start');
-    assert.equal(event?.thing, at);
+    const event = events.find((each) => each.verb === 'project.start' && each.thing === at);
     assert.deepEqual(event?.data, {
       checkout: null,
       directory: null,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { join, normalize, sep } from 'node:path';
+import { TilthError } from '../../platform/errors.ts';
 import { note } from '../../platform/terminal.ts';
 import { installEnvironment } from '../project/environment.ts';
 import { answersOf, describeTemplate, type TemplatePrompt } from '../template/describe-template.ts';
@@ -30,10 +31,47 @@ export const open: Work<'open'> = async (request) => {
     abbreviations: config.abbreviations,
     cookiecuttersFolder: request.cloneFolder,
     onLine: note,
+  }).catch((thrown: unknown) => {
+    throw withTemplatesInside(thrown, request);
   });
   const { folder, name, template, commit, repository } = source;
   return { folder, name, template, commit, repository };
 };
+
+/** A repository may hold templates in its folders without a list of them: the error names them, to choose from. */
+function withTemplatesInside(
+  thrown: unknown,
+  { template, directory, cloneFolder }: WorkerRequests['open'],
+): unknown {
+  if (!(thrown instanceof TilthError) || thrown.code !== 'TEMPLATE_NOT_FOUND' || directory !== undefined)
+    return thrown;
+  const roots =
+    cloneFolder === undefined ? [template] : foldersIn(cloneFolder).map((name) => join(cloneFolder, name));
+  const templates = roots.flatMap((root) =>
+    foldersIn(root)
+      .flatMap((name) => [name, ...foldersIn(join(root, name)).map((inner) => join(name, inner))])
+      .filter((folder) => existsSync(join(root, folder, contextFile))),
+  );
+  if (templates.length === 0) return thrown;
+  const { code, status, message } = thrown;
+  return new TilthError(
+    code,
+    status,
+    message,
+    `There are templates in folders of it: ${templates.join(', ')}`,
+    {
+      details: { templates },
+    },
+  );
+}
+
+const foldersIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+        .map((entry) => entry.name)
+        .sort()
+    : [];
 
 /**
  * Refuses a template whose own files are links to elsewhere on this machine: it would show what they point to.

@@ -22,7 +22,7 @@ export function Diff({ diff, label }: { diff: string; label: string }) {
   const lines = useMemo(() => diffLines(diff), [diff]);
   if (lines.length === 0) return <p className="px-4 py-3 text-sm text-ink-2">No line of it changes.</p>;
   return (
-    <div className="max-h-[560px] overflow-auto" tabIndex={0} role="region" aria-label={label}>
+    <div className="relative max-h-[560px] overflow-auto" tabIndex={0} role="region" aria-label={label}>
       <table className="w-full border-collapse font-mono text-xs leading-5">
         <tbody>
           {lines.map((line, index) => (

@@ -384,7 +384,7 @@ function QuestionsForm(props: {
           <label className="flex flex-col gap-1 font-medium">
             Folder on the server’s machine
             <input
-              className="field w-full font-mono text-xs font-normal"
+              className="field w-full font-mono text-xs font-normal aria-invalid:border-bad"
               value={folder}
               spellCheck={false}
               placeholder={place?.folder ?? ''}
@@ -414,10 +414,7 @@ function QuestionsForm(props: {
             </span>
           </label>
           <label className="flex items-start gap-3">
-            <Switch
-              isOn={installs && mayInstall}
-              onChange={(isOn) => (mayInstall ? setInstalls(isOn) : undefined)}
-            />
+            <Switch isOn={installs && mayInstall} isDisabled={!mayInstall} onChange={setInstalls} />
             <span>
               <span className="font-medium">Install its environment</span>
               <span className="block text-ink-2">

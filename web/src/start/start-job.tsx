@@ -129,8 +129,11 @@ function Done({ made }: { made: NewProject }) {
           </Link>
         </p>
       )}
-      <div>
+      <div className="flex flex-wrap gap-2">
         <Command text={`cd ${shellWord(made.folder)}`} />
+        {made.project === null && made.warnings.length > 0 ? (
+          <Command text={`tilth project register ${shellWord(made.folder)}`} />
+        ) : null}
       </div>
     </div>
   );

@@ -10,8 +10,9 @@ export function TemplateCodePanel(props: {
   mayAllow: boolean;
   onChange: (isAllowed: boolean) => void;
 }) {
-  const { code } = props.description;
-  if (code.length === 0) return null;
+  // an empty file makes a folder a Python package and does nothing
+  const code = props.description.code.filter((file) => file.text.trim() !== '');
+  if (props.description.code.length === 0) return null;
   const extensions = code.filter((each) => each.kind === 'extension');
   return (
     <Panel

@@ -127,7 +127,7 @@ function Field(props: FieldShape): ReactNode {
     return (
       <textarea
         {...common}
-        className="field w-full font-mono text-xs"
+        className="field w-full font-mono text-xs aria-invalid:border-bad"
         spellCheck={false}
         rows={Math.min(14, Math.max(3, text.split('\n').length))}
         value={text}
@@ -138,7 +138,7 @@ function Field(props: FieldShape): ReactNode {
   return (
     <input
       {...common}
-      className="field w-full"
+      className="field w-full aria-invalid:border-bad"
       autoComplete="off"
       spellCheck={false}
       value={value === null || value === undefined ? '' : plainText(value)}
@@ -156,12 +156,14 @@ export const Switch = ({
   isOn,
   onChange,
   words,
+  isDisabled = false,
   ...rest
 }: {
   id?: string;
   isOn: boolean;
   onChange: (isOn: boolean) => void;
   words?: ReactNode;
+  isDisabled?: boolean;
 }) => (
   <span className="flex items-center gap-2">
     <input
@@ -169,8 +171,9 @@ export const Switch = ({
       type="checkbox"
       role="switch"
       checked={isOn}
+      disabled={isDisabled}
       onChange={(event) => onChange(event.target.checked)}
-      className="relative h-5 w-9 shrink-0 cursor-pointer appearance-none rounded-full bg-line-strong transition-colors before:absolute before:top-0.5 before:left-0.5 before:size-4 before:rounded-full before:bg-surface before:transition-transform checked:bg-accent checked:before:translate-x-4"
+      className="relative h-5 w-9 shrink-0 cursor-pointer appearance-none rounded-full bg-line-strong transition-colors before:absolute before:top-0.5 before:left-0.5 before:size-4 before:rounded-full before:bg-surface before:transition-transform checked:bg-accent checked:before:translate-x-4 disabled:cursor-not-allowed disabled:opacity-50"
     />
     {words === undefined ? null : (
       <span className="text-ink-2" aria-hidden="true">

@@ -157,7 +157,7 @@ function State({
                 Nothing was changed yet. A branch leaves your files alone; the command merges into them.
               </p>
             </div>
-            <div className="flex flex-wrap items-center gap-2">
+            <div className="flex max-w-full min-w-0 flex-wrap items-center gap-2">
               <button type="button" className="button button-primary" onClick={() => setAsking(true)}>
                 Make it on a branch …
               </button>
