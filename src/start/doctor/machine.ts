@@ -82,28 +82,25 @@ async function git(): Promise<MachineFact> {
 }
 
 async function python(wanted: string | undefined): Promise<MachineFact> {
-  const programs = [
-    process.env['TILTH_PYTHON'],
-    'python3',
-    ...['3.10', '3.11', '3.12', '3.13', '3.14'].map((minor) => `python${minor}`),
-  ];
-  const answers = await Promise.all(
-    programs.map(async (program) => {
-      if (program === undefined || program === '') return '';
-      const { status, output } = await ask(program, '--version');
-      return status === 0 ? versionIn(output) : '';
-    }),
-  );
-  const found = [...new Set(answers.filter((version) => version !== ''))];
-  if (found.length === 0)
-    return { name: 'python', state: 'absent', says: 'not installed', remedy: 'Install Python 3.' };
-  const fits = wanted === undefined || found.some((version) => isWithin(version, wanted) !== false);
-  return fits
-    ? { name: 'python', state: 'good', says: found.join(', ') }
+  const versionOf = async (program: string): Promise<string | undefined> => {
+    const { status, output } = await ask(program, '--version');
+    return status === 0 ? versionIn(output) : undefined;
+  };
+  const fits = (version: string | undefined): boolean =>
+    version !== undefined && (wanted === undefined || isWithin(version, wanted) !== false);
+  const named = process.env['TILTH_PYTHON'];
+  const first = await versionOf(named === undefined || named === '' ? 'python3' : named);
+  if (first !== undefined && fits(first)) return { name: 'python', state: 'good', says: first };
+  const others = ['3.10', '3.11', '3.12', '3.13', '3.14'].map((minor) => `python${minor}`);
+  const found = await Promise.all(others.map(versionOf));
+  const other = found.find(fits);
+  if (other !== undefined) return { name: 'python', state: 'good', says: other };
+  return first === undefined
+    ? { name: 'python', state: 'absent', says: 'not installed', remedy: 'Install Python 3.' }
     : {
         name: 'python',
         state: 'wrong',
-        says: `${found.join(', ')}; the project wants ${wanted}`,
+        says: `${first}; the project wants ${wanted}`,
         remedy: 'Install one that fits, for example with pyenv or uv.',
       };
 }

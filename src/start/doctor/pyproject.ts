@@ -30,7 +30,9 @@ export const tableAt = (data: unknown, ...keys: readonly string[]): Table => {
 };
 
 /** @returns undefined where there is none; `fault` where it isn't TOML */
-export function readPyproject(files: ProjectFiles): Pyproject | { readonly fault: string } | undefined {
+export function readPyproject(
+  files: ProjectFiles,
+): Pyproject | { readonly fault: string; readonly line: number } | undefined {
   const text = files.text(pyprojectFile);
   if (text === undefined) return undefined;
   try {
@@ -38,7 +40,8 @@ export function readPyproject(files: ProjectFiles): Pyproject | { readonly fault
     const data: unknown = document.toJsObject;
     return { text, document, data: isTable(data) ? data : {} };
   } catch (thrown) {
-    return { fault: thrown instanceof Error ? thrown.message : String(thrown) };
+    const said = thrown instanceof Error ? thrown.message : String(thrown);
+    return { fault: said.split('\n').at(-1) ?? said, line: Number(/\((\d+), \d+\)/.exec(said)?.[1] ?? 1) };
   }
 }
 

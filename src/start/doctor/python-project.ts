@@ -33,15 +33,14 @@ export const pythonProject: Check = {
     const read = readPyproject(files);
     if (read === undefined) return [];
     if ('fault' in read) {
-      const line = /line (\d+)|\((\d+):/.exec(read.fault);
       return [
         {
           id: 'python/invalid-toml',
           severity: 'error',
           file: pyprojectFile,
-          line: Number(line?.[1] ?? line?.[2] ?? 1),
+          line: read.line,
           message: 'pyproject.toml is not TOML, so nothing can install the project',
-          why: read.fault.split('\n')[0] ?? '',
+          why: `${read.fault}.`,
           remedy: 'Correct the line.',
         },
       ];
@@ -395,7 +394,7 @@ function ruff(files: ProjectFiles, read: Pyproject): Finding[] {
   const edit = withRuffLintTable(read);
   if (edit === undefined) return [];
   const { text } = edit;
-  const hook = /ruff-pre-commit['"]?\s*\n\s*rev:\s*["']?v?(\d+\.\d+\.\d+)/.exec(
+  const hook = /ruff-pre-commit\b[^\n]*\n\s*rev:\s*["']?v?(\d+\.\d+\.\d+)/.exec(
     files.text('.pre-commit-config.yaml') ?? '',
   );
   const asked = dependenciesOf(read).find(({ name }) => name === 'ruff');

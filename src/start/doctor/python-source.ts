@@ -87,9 +87,8 @@ function longBlanks({ path, text }: Module): Finding[] {
   const index = lines.findIndex((line) => /\S[ \t]{40,}(?:[^\s#]|$)/.test(line));
   if (index === -1 || !isInDocstring(text, lines, index)) return [];
   const line = lines[index] ?? '';
-  const isTrailing = /[ \t]{40,}$/.test(line);
-  const blanks = /[ \t]{40,}/.exec(line)?.[0].length ?? 0;
-  const rest = line.slice(line.search(/[ \t]{40,}/)).trim();
+  const [, kept = '', blanks = '', rest = ''] = /^(.*?\S)([ \t]{40,})(.*)$/.exec(line) ?? [];
+  const isTrailing = /^(?:"""|''')?$/.test(rest.trim());
   return [
     {
       id: 'source/broken-docstring',
@@ -97,12 +96,12 @@ function longBlanks({ path, text }: Module): Finding[] {
       file: path,
       line: index + 1,
       message: isTrailing
-        ? `the docstring ends in ${blanks} blanks`
-        : `the docstring has ${blanks} blanks and then ${JSON.stringify(rest)}`,
+        ? `the docstring ends in ${blanks.length} blanks`
+        : `the docstring has ${blanks.length} blanks and then ${JSON.stringify(rest)}`,
       why: 'It is shown in every help text and every diff, and linters stop at it.',
       remedy: isTrailing ? 'Remove them.' : 'Remove them and what is left of the other sentence.',
       fix: isTrailing
-        ? (files) => files.write(path, lines.with(index, line.trimEnd()).join('\n'))
+        ? (files) => files.write(path, lines.with(index, kept + rest.trimEnd()).join('\n'))
         : undefined,
     },
   ];

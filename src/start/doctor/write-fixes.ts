@@ -81,8 +81,10 @@ export async function unifiedDiff(changes: readonly FileChange[]): Promise<strin
       'b',
     ];
     const { output } = await runProgram('git', args, { folder });
-    // of a file that one side lacks git names the other side twice
-    return output.replaceAll(/^diff --git [ab]\/(.*) [ab]\/\1$/gm, 'diff --git a/$1 b/$1');
+    // of a file that one side lacks git names the other side twice, and of one that moved it names our folders
+    return output
+      .replaceAll(/^diff --git [ab]\/(.*) [ab]\/\1$/gm, 'diff --git a/$1 b/$1')
+      .replaceAll(/^rename (from|to) [ab]\//gm, 'rename $1 ');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
