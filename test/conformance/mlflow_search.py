@@ -107,7 +107,7 @@ metrics.a/b > 1|metrics.a b > 1|metrics.a:b > 1|params.`x:y` = 'z'|params.x = `y
 params.x = 'a\\'b'|params.x = 'it''s'|params.größe = 'x'|metrics.a@b > 1|metrics.a > 1 AND metrics.b|params.x NOT IN ('a')
 metrics._a > 1|metrics.a > 01|metrics.a > 1_000|metrics.a > (1)|params.x = ('1')|run_id IN 'a'|params.x = 'open|end_time < 5|created > 1
 tags.t = '1' or tags.t = '2'|`run name` = 'auto'|metrics.a > 1 AND|AND metrics.a > 1|metrics.a > 1 AND AND metrics.b > 1
-metrics.a > 1 metrics.b > 2|dataset.name = ('jan')|run_id = ('a')|run_id IN ('a' 'b')
+metrics.a > 1 metrics.b > 2|run_id IN ('a' 'b')
 """.replace("\n", "|").split("|")
 
 

@@ -19,7 +19,8 @@ const patterns: readonly [Token['kind'], RegExp][] = [
   ['number', /(\d+\.?\d*|\.\d+)(e[-+]?\d+)?(?![\p{L}\p{N}_.])/iuy],
   // a trailing dot waits for a quoted key
   ['word', /[\p{L}_][\p{L}\p{N}_]*(\.[\p{L}\p{N}_]+)*\.?/uy],
-  ['quoted', /'[^']*'|"[^"]*"|`[^`]*`/y],
+  // doubled and escaped quotes do not end a text, and stay in it as they are written: so MLflow reads them
+  ['quoted', /'(?:''|\\'|[^'])*'|"(?:""|\\"|[^"])*"|`[^`]*`/y],
   ['unclosed', /['"`].*/sy],
   ['operator', /!=|<>|<=|>=|==|=|<|>/y],
   ['mark', /[(),+\-*/]/y],
