@@ -31,9 +31,13 @@ before(() => {
 after(() => cookiecutter?.close());
 beforeEach(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'tilth start ')));
-  for (const name of ['home', 'ours', 'theirs']) mkdirSync(join(folder, name));
+  for (const name of ['home', 'ours', 'theirs', 'temporary']) mkdirSync(join(folder, name));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  const left = readdirSync(join(folder, 'temporary'));
+  rmSync(folder, { recursive: true, force: true });
+  assert.deepEqual(left, [], 'temporary files are removed');
+});
 
 type Files = Readonly<Record<string, string>>;
 
@@ -68,6 +72,8 @@ function treeOf(root: string, at = ''): Record<string, string> {
 const environment = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...process.env,
   HOME: join(folder, 'home'),
+  TMPDIR: join(folder, 'temporary'),
+  NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
   XDG_DATA_HOME: join(folder, 'home/data'),
   TILTH_HOME: join(folder, 'home/tilth'),
   TILTH_URL: 'http://127.0.0.1:9',
@@ -662,5 +668,31 @@ test(
     assert.deepEqual(fileFails.tree, {});
     const kept = await bothMake(['--no-input', '--keep-project-on-failure', root], { status: 1 });
     assert.deepEqual(Object.keys(kept.tree).toSorted(), ['box', 'box/a.txt', 'box/hook.txt']);
+  },
+);
+
+test(
+  'a list of templates may be changed by its own hook, and each template by its own',
+  needsCookiecutter,
+  async () => {
+    const root = template({
+      'cookiecutter.json': '{"template": ["Not this (none)"]}',
+      'hooks/pre_prompt.sh': `#!/bin/sh\necho '{"template": ["First (deep/one)", "Second (two)"]}' > cookiecutter.json\n`,
+    });
+    for (const name of ['deep/one', 'two']) {
+      write(join(root, name), {
+        'cookiecutter.json': `{"name": "x", "_extensions": ["local_extensions.Loud"]}`,
+        'local_extensions.py':
+          'from jinja2.ext import Extension\nclass Loud(Extension):\n    def __init__(self, env):\n        super().__init__(env)\n        env.filters["loud"] = lambda text: text.upper() + "!"\n',
+        'hooks/pre_prompt.py': `open("cookiecutter.json", "w").write('{"name": "${name.replace('/', '-')}", "_extensions": ["local_extensions.Loud"]}')`,
+        'hooks/post_gen_project.sh': '#!/bin/sh\necho "{{ cookiecutter.name|loud }}" > hook\n',
+        '{{cookiecutter.name}}/a.txt': "{{ 'a'|loud }}",
+      });
+    }
+    const first = await bothMake(['--no-input', root]);
+    assert.equal(first.tree['deep-one/hook'], '0 DEEP-ONE!\n');
+    const second = await bothMake(['--accept-hooks', 'yes', root], { typed: ['2', ''] });
+    assert.equal(second.tree['two/hook'], '0 TWO!\n');
+    assert.equal(tilth(['--no-input', '-f', root]).status, 0);
   },
 );
