@@ -59,6 +59,15 @@ export const placeRefused = (folder: string, root: string): TilthError =>
     'Give a folder below it; the owner of the server can name another one with TILTH_PROJECTS.',
   );
 
+/** The same, with what can be done on the page. */
+export const folderTaken = ({ code, status, message }: TilthError): TilthError =>
+  new TilthError(
+    code,
+    status,
+    message,
+    'Choose another name or another folder; what is there stays as it is.',
+  );
+
 export const installNotAllowed = (template: string): TilthError =>
   new TilthError(
     'TEMPLATE_CODE_NOT_ALLOWED',

@@ -230,6 +230,13 @@ describe('projects started on the server', () => {
     assert.equal(readFileSync(join(projects, 'plain-one', 'README.md'), 'utf8'), '# Ice cream\n');
   });
 
+  it('of one name and at one time are one project, and one that is told so', async () => {
+    const at = template('twice', plain('twice'));
+    const jobs = await Promise.all([start({ template: at }), start({ template: at })]);
+    assert.deepEqual(jobs.map((job) => job.state).toSorted(), ['failed', 'succeeded']);
+    assert.ok(existsSync(join(projects, 'twice', 'README.md')));
+  });
+
   it('take a maintainer or an admin', async () => {
     for (const as of ['vera', 'cora']) {
       assert.equal(await refusal('/api/v1/templates/describe', {}, as), 'NOT_ALLOWED');
@@ -296,6 +303,25 @@ describe('projects started on the server', () => {
     } finally {
       delete process.env['TILTH_FETCH_HOSTS'];
       sly.close();
+    }
+  });
+
+  it('may come from an archive at an address, which they remember', async () => {
+    const at = template('archived', plain('archived'));
+    const zip = execFileSync('git', ['-C', at, 'archive', '--format=zip', '--prefix=template/', 'HEAD']);
+    const host = createServer((_request, response) => response.end(zip));
+    await new Promise<void>((resolve) => host.listen(0, '127.0.0.1', resolve));
+    const { port } = host.address() as AddressInfo;
+    const address = `http://127.0.0.1:${port}/template.zip`;
+    try {
+      assert.equal(await refusal('/api/v1/templates/describe', { template: address }), 'ADDRESS_REFUSED');
+      process.env['TILTH_FETCH_HOSTS'] = '127.0.0.1';
+      const job = await start({ template: address });
+      assert.equal(job.state, 'succeeded', job.error ?? '');
+      assert.equal((await call<Project>('/api/v1/projects/archived')).template, address);
+    } finally {
+      delete process.env['TILTH_FETCH_HOSTS'];
+      host.close();
     }
   });
 

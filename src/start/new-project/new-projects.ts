@@ -18,7 +18,7 @@ import type {
   StartPlace,
   TemplateDescription,
 } from './new-project-api.ts';
-import { installNotAllowed } from './new-project-errors.ts';
+import { folderTaken, installNotAllowed } from './new-project-errors.ts';
 import type { OpenedTemplate, OpenedTemplates, TemplateName } from './opened-templates.ts';
 import { placeFor, projectsFolder } from './project-place.ts';
 import { permitTemplate, type Asker } from './template-address.ts';
@@ -167,7 +167,7 @@ export async function workOnStart(
     );
     const made: string[] = [];
     try {
-      const started = await render(world, input, job, opened, asker, made);
+      const started = await inTurn(input.outputFolder, () => render(world, input, job, opened, asker, made));
       const warnings = input.installs ? await install(world, job, opened, started.folder) : [];
       const registered = await register(world, actor, started.folder, warnings);
       log(`${started.folder} is there`);
@@ -183,10 +183,25 @@ export async function workOnStart(
         warnings,
       };
     } catch (thrown) {
+      if (thrown instanceof TilthError && thrown.code === 'PROJECT_FOLDER_EXISTS') throw folderTaken(thrown);
       for (const folder of made) rmSync(folder, { recursive: true, force: true });
       throw thrown;
     }
   });
+}
+
+const underWay = new Map<string, Promise<unknown>>();
+
+/** One after the other per folder: two projects of one name must not take each other for what they have made. */
+async function inTurn<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const before = underWay.get(folder) ?? Promise.resolve();
+  const mine = before.then(work, work);
+  underWay.set(folder, mine);
+  try {
+    return await mine;
+  } finally {
+    if (underWay.get(folder) === mine) underWay.delete(folder);
+  }
 }
 
 async function render(

@@ -4,6 +4,7 @@ import type { Actor } from '../../platform/actor.ts';
 import { guardedDownload } from '../../platform/guarded-download.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';
+import { isZipName } from '../template/repository-address.ts';
 import { templateNotFound } from '../template/source-errors.ts';
 import { gitEnvironment, permitTemplate, type Asker } from './template-address.ts';
 import { askWorker } from './template-worker.ts';
@@ -124,24 +125,25 @@ export class OpenedTemplates implements WorkerFolder {
         await guardedDownload({ url: template, file, maxBytes: mostBytes, signal, policy: asker });
         template = file;
       }
-      const source = await askWorker(
-        'open',
-        {
-          template,
-          checkout: name.checkout,
-          directory: name.directory,
-          // the owner's own folder of clones stays as it is
-          cloneFolder: permit.kind === 'folder' ? undefined : join(temporary, 'clone'),
-        },
-        {
-          doing: 'Fetching the template',
-          limitMs: fetchLimitMs,
-          signal,
-          temporary,
-          environment: gitEnvironment(permit, asker.isLocalUser),
-          ...(asked.onLine === undefined ? {} : { onLine: asked.onLine }),
-        },
-      );
+      const isHere = permit.kind === 'own' || (permit.kind === 'folder' && !isZipName(template));
+      const request = {
+        template,
+        checkout: name.checkout,
+        directory: name.directory,
+        // the owner's own folder of clones stays as it is
+        cloneFolder: permit.kind === 'folder' ? undefined : join(temporary, 'clone'),
+      };
+      // what lies on this machine is only found, which takes no process of its own
+      const source = isHere
+        ? await (await import('./worker.ts')).open(request)
+        : await askWorker('open', request, {
+            doing: 'Fetching the template',
+            limitMs: fetchLimitMs,
+            signal,
+            temporary,
+            environment: gitEnvironment(permit, asker.isLocalUser),
+            ...(asked.onLine === undefined ? {} : { onLine: asked.onLine }),
+          });
       const origin = permit.kind === 'archive' ? permit.template : source.template;
       const opened = { id, name, source: { ...source, template: origin }, temporary };
       const kept: Kept = { opened, askedBy: asked.actor.id, until: Date.now() + keptMs, users: 0 };

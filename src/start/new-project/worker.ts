@@ -176,7 +176,6 @@ export const start: Work<'start'> = async (request) => {
     keepsProjectOnFailure: false,
     usesGit: request.usesGit,
     onLine: note,
-    onDetail: note,
     signal: stopping.signal,
     onFolder: (folder) => process.send?.({ folder } satisfies WorkerMessage),
   });

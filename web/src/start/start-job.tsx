@@ -71,7 +71,7 @@ export function StartJob({ id, onAgain, onNew }: { id: string; onAgain: () => vo
         {job.state === 'failed' ? (
           <>
             <Failure error={failureOf(job)} />
-            <p className="text-sm text-ink-2">Nothing of it is left on the server’s machine.</p>
+            <p className="text-sm text-ink-2">Nothing was changed on the server’s machine.</p>
           </>
         ) : null}
         {job.state === 'cancelled' ? (
