@@ -532,7 +532,8 @@ function everythingCopied(
       severity: 'warning',
       file: dockerfile.path,
       line: all.line,
-      message: 'the image gets everything that lies in the folder: .git, .env, virtual environments, data',
+      message:
+        'the image gets whatever lies in the folder: .env with its secrets, caches, environments, data',
       why: 'The whole folder is copied and there is no .dockerignore.',
       remedy: 'Write a .dockerignore with .git, .env, .venv and the folders of data.',
     },

@@ -26,8 +26,8 @@ interface Report {
   /** fixes made, or with --dry-run those that would be */
   readonly fixed: readonly (ReportedFinding & { readonly diff: string })[];
   readonly isWritten: boolean;
-  /** takes back what was written */
-  readonly undo: readonly string[];
+  /** the command that takes back what was written; null when nothing was, or git can't */
+  readonly undo: string | null;
 }
 type ReportedFinding = Omit<Finding, 'fix'> & { readonly isFixable: boolean };
 
@@ -82,7 +82,7 @@ async function doctor(
     counts: { error: count('error'), warning: count('warning'), info: count('info') },
     fixed: repaired?.fixed ?? [],
     isWritten: repaired?.isWritten ?? false,
-    undo: repaired?.undo ?? [],
+    undo: repaired?.undo ?? null,
   };
   print(flags, report, text);
   if (report.counts.error > 0) process.exitCode = exitCodes.no;
@@ -110,11 +110,11 @@ const machineFinding = ({ name, state, says, remedy, isNeeded }: MachineFact): F
 interface Repaired {
   readonly fixed: readonly (ReportedFinding & { readonly diff: string })[];
   readonly isWritten: boolean;
-  readonly undo: readonly string[];
+  readonly undo: string | null;
 }
 
 async function fix(files: ProjectFiles, checks: readonly Check[], flags: DoctorFlags): Promise<Repaired> {
-  const [{ repair, examine }, { ensureUndoable, undoCommands, unifiedDiff, writeChanges }, { notAgreed }] =
+  const [{ repair, examine }, { ensureUndoable, undoCommand, unifiedDiff, writeChanges }, { notAgreed }] =
     await Promise.all([import('./doctor.ts'), import('./write-fixes.ts'), import('./doctor-errors.ts')]);
   const asks = flags.yes !== true && flags.dryRun !== true;
   if (asks && !(process.stdin.isTTY && process.stderr.isTTY)) {
@@ -145,9 +145,13 @@ async function fix(files: ProjectFiles, checks: readonly Check[], flags: DoctorF
     prompts?.close();
   }
   const changes = files.changedFiles();
-  if (flags.dryRun === true) return { fixed, isWritten: false, undo: [] };
+  if (flags.dryRun === true) return { fixed, isWritten: false, undo: null };
   writeChanges(files, changes);
-  return { fixed, isWritten: changes.length > 0, undo: files.isRepository ? undoCommands(changes) : [] };
+  return {
+    fixed,
+    isWritten: changes.length > 0,
+    undo: files.isRepository && changes.length > 0 ? undoCommand(files.root, changes) : null,
+  };
 }
 
 const marks: Readonly<Record<Severity, string>> = {
@@ -191,7 +195,7 @@ function text(report: Report): string[] {
   if (fixed.length > 0)
     lines.push(
       isWritten
-        ? `${plural(fixed.length, 'fix')} made; look at git diff, then commit. To take all back: ${undo.join(' && ')}`
+        ? `${plural(fixed.length, 'fix')} made; look at git diff, then commit.${undo === null ? '' : ` To take all back: ${undo}`}`
         : `${plural(fixed.length, 'fix')} would be made: tilth doctor --fix`,
     );
   else if (fixable > 0)

@@ -97,6 +97,27 @@ test('DVC refuses the output that we say it refuses, and takes it after the fix'
   assert.equal(run(folder, '-m', 'dvc', 'add', 'data/rows.csv').status, 0);
 });
 
+test(
+  'Poetry warns of what we warn of, and of nothing after the fixes',
+  { skip: process.env['TILTH_POETRY'] === undefined ? 'needs TILTH_POETRY' : false },
+  async () => {
+    const check = (folder: string): string => {
+      const { stdout, stderr } = spawnSync(process.env['TILTH_POETRY'] ?? '', ['check'], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
+      return stdout + stderr;
+    };
+    const folder = projectWith(sickProject);
+    const before = check(folder);
+    for (const key of ['name', 'version', 'description', 'readme', 'authors'])
+      assert.ok(before.includes(`[tool.poetry.${key}]`), before);
+    assert.ok(before.includes('dev-dependencies'), before);
+    await heal(folder);
+    assert.match(check(folder), /All set!/);
+  },
+);
+
 test('what our own template renders is healthy', async () => {
   const outputFolder = mkdtempSync(join(tmpdir(), 'tilth-doctor-'));
   folders.push(outputFolder);

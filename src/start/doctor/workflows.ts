@@ -24,7 +24,8 @@ const otherCi = [
   '.woodpecker.yml',
 ];
 /** Said anywhere: a workflow may test by any tool, a reusable workflow or a script of its own. */
-const runsTests = /(?<![a-z])tests?\b|\b(?:pytest|unittest|tox|nox|jlpm|repro)\b|uses:\s*\S+\.ya?ml@/i;
+const runsTests =
+  /(?<![a-z])tests?\b|\b(?:pytest|unittest|tox|nox|jlpm|repro|coverage)\b|uses:\s*\S+\.ya?ml@/i;
 
 function noTests(files: ProjectFiles, found: readonly string[]): Finding[] {
   const isPython = files.paths.some((path) => path.endsWith('.py'));

@@ -90,14 +90,16 @@ export async function unifiedDiff(changes: readonly FileChange[]): Promise<strin
   }
 }
 
-/** The commands that take the changes back. */
-export function undoCommands(changes: readonly FileChange[]): string[] {
+/** The command that takes the changes back, wherever it is typed. */
+export function undoCommand(root: string, changes: readonly FileChange[]): string {
   const quoted = (path: string): string =>
     /^[\w./@-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
   const restored = changes.filter(({ before }) => before !== undefined).map(({ path }) => quoted(path));
   const made = changes.filter(({ before }) => before === undefined).map(({ path }) => quoted(path));
-  return [
+  const commands = [
+    `cd ${quoted(root)}`,
     ...(restored.length === 0 ? [] : [`git restore -- ${restored.join(' ')}`]),
     ...(made.length === 0 ? [] : [`rm -- ${made.join(' ')}`]),
   ];
+  return `(${commands.join(' && ')})`;
 }
