@@ -117,11 +117,10 @@ async function listGroups(flags: ListFlags, limit: number): Promise<void> {
   }
   print(flags, answer, ({ groups, hasMore }) => {
     if (groups.length === 0) return 'No run fits this filter.';
-    const rows = groups.flatMap((group) => [
-      [...group.keys.map((key) => key ?? '–'), String(group.runCount), ...group.values.map(shortNumber)],
-      ...(group.runs ?? []).map((each) => [`  ${each.id} ${each.name}`]),
-    ]);
-    return [table(header, rows), ...(hasMore ? ['… there are more groups: raise --limit, or narrow with --filter'] : [])];
+    const rows = groups.map((group) => [...group.keys.map((key) => key ?? '–'), String(group.runCount), ...group.values.map(shortNumber)]);
+    const [title = '', ...lines] = table(header, rows).split('\n');
+    const withRuns = lines.flatMap((line, index) => [line, ...(groups[index]?.runs ?? []).map((each) => `  ${each.id}  ${each.name}`)]);
+    return [title, ...withRuns, ...(hasMore ? ['… there are more groups: raise --limit, or narrow with --filter'] : [])];
   });
 }
 

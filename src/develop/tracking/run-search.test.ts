@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { openDatabase, type Database } from '../../platform/database.ts';
+import { CompiledQuery, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { openDatabase, type Database, type Tables } from '../../platform/database.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { runGrammar } from './run-grammar.ts';
 import { searchRuns } from './run-search.ts';
@@ -303,5 +304,41 @@ describe('a search of runs', () => {
       }),
       { numRuns: 3_000, seed },
     );
+  });
+});
+
+describe('a page of runs', () => {
+  /** The plans of all statements that a search asks, with names of the indexes. */
+  async function plans(wanted: string, orderBy: readonly string[]): Promise<string> {
+    const asked: CompiledQuery[] = [];
+    const logging = new Kysely<Tables>({
+      dialect: {
+        createAdapter: () => new SqliteAdapter(),
+        createDriver: () => new DummyDriver(),
+        createIntrospector: (kysely) => new SqliteIntrospector(kysely),
+        createQueryCompiler: () => new SqliteQueryCompiler(),
+      },
+      log: ({ query }) => void asked.push(query),
+    });
+    await searchRuns(logging, { experimentIds: ['1'], filter: wanted, orderBy, view: 'ACTIVE_ONLY', limit: 100 });
+    const details = await Promise.all(
+      asked.map(async (query) => {
+        const { rows } = await database.read.executeQuery(CompiledQuery.raw(`EXPLAIN QUERY PLAN ${query.sql}`, [...query.parameters]));
+        return rows.map((row) => (row as { detail: string }).detail).join('\n');
+      }),
+    );
+    return details.join('\n');
+  }
+
+  test('is walked along the index of its metric, and sorts only equal values', async () => {
+    const plan = await plans('metrics.b - metrics.a > 0.1', ['metrics.a DESC']);
+    assert.match(plan, /SEARCH o0 USING COVERING INDEX latest_metric_value \(key=\? AND is_nan=\?\)/);
+    assert.match(plan, /USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY/);
+  });
+
+  test('asks every field of a filter through an index', async () => {
+    const plan = await plans("metrics.a > 1 OR NOT params.x = '3' AND (tags.t IS NULL OR number(params.y) + metrics.b > end_time)", []);
+    for (const line of plan.split('\n').filter((each) => each.startsWith('SCAN'))) assert.match(line, /^SCAN (near|run|few|CONSTANT ROW|\(subquery-\d+\))/, plan);
+    assert.match(plan, /run_of_experiment/);
   });
 });
