@@ -3,7 +3,6 @@ import { join, relative, resolve } from 'node:path';
 import { messageOf, TilthError } from '../../platform/errors.ts';
 import { cruftFile, writeOrigin, type Origin } from '../project/cruft-file.ts';
 import { overwrite, readContext, toJson, type Context } from '../template/context.ts';
-import { isTrusted } from '../template/hook-trust.ts';
 import { str, type Value } from '../template/jinja/values.ts';
 import type { UserConfig } from '../template/user-config.ts';
 import type { Adoption, FoundAnswer } from './adopt-api.ts';
@@ -31,6 +30,7 @@ export interface AdoptRequest {
   /** what the user knows already */
   readonly answers: ReadonlyMap<string, Value>;
   readonly config: UserConfig;
+  /** whether extensions of the template may run; hooks never do */
   readonly hooks: 'yes' | 'ask' | 'no';
   /** how long it may look, ms */
   readonly limitMs: number;
@@ -83,6 +83,7 @@ async function find(
     onLine: request.onLine,
   });
   const trials: Trial[] = [];
+  let fault: unknown;
   for (const candidate of searched.candidates) {
     if (trials.length > 0 && Date.now() > endsAt) break;
     try {
@@ -96,6 +97,7 @@ async function find(
     }
   }
   const best = trials.toSorted((one, other) => other.likeness - one.likeness)[0];
+  if (best === undefined && fault !== undefined) throw fault;
   if (best === undefined || best.likeness < 0.05)
     throw templateUnlike(project.folder, request.template, best?.likeness ?? 0);
   const { commit } = best.candidate;
@@ -181,10 +183,6 @@ async function tryCandidate(
   const asked = [...context.keys()].filter((name) => !name.startsWith('_'));
   for (const name of request.answers.keys()) if (!asked.includes(name)) throw answerUnknown(name, asked);
   const evidence = [...candidate.evidence, ...(await surroundings(project, asked))];
-  const runsHooks =
-    request.hooks === 'yes' ||
-    (request.hooks === 'ask' &&
-      isTrusted({ template: history.source.template, commit: candidate.commit }, templateFolder));
   const render = (answers: ReadonlyMap<string, Value>): Promise<Rendered> =>
     renderAside(
       {
@@ -195,7 +193,8 @@ async function tryCandidate(
         checkout: null,
         answers,
         defaults: new Map(),
-        runsHooks,
+        // what hooks add or take away is the same for all answers, and they may take their time
+        runsHooks: false,
         mayRunCode: request.hooks === 'yes',
         now: new Date(),
       },

@@ -165,3 +165,24 @@ test('an update leaves nothing of its own behind', async () => {
   assert.equal(existsSync(join(project, '.git', 'index.lock')), false);
   git(project, 'fsck', '--no-dangling');
 });
+
+test("answers that copier kept are taken on, where the template is cookiecutter's; else copier is named", async () => {
+  const first = publish(bench, { 'a.txt': '1 {{ cookiecutter.title }}\n' }, { slug: 'plot', title: 't' });
+  git(bench.template, 'tag', 'v1.0');
+  const project = await start(bench, { title: 'mine' });
+  commit(project, {
+    '.cruft.json': null,
+    '.copier-answers.yml': `# kept by copier\n_commit: v1.0\n_src_path: ${bench.template}\nslug: plot\ntitle: mine\n`,
+  });
+  const to = publish(bench, { 'a.txt': '2 {{ cookiecutter.title }}\n' }, { slug: 'plot', title: 't' });
+  const result = await update(bench, project);
+  assert.deepEqual([result.from, result.to, result.outcome], [first, to, 'updated']);
+  assert.equal(read(project, 'a.txt'), '2 mine\n');
+  assert.equal((JSON.parse(read(project, '.cruft.json')) as { commit: string }).commit, to);
+  commit(project, {});
+  assert.equal((await update(bench, project)).outcome, 'up-to-date');
+  const other = join(bench.folder, 'other');
+  put(other, { 'copier.yml': 'title: {type: str}\n', 'a.txt.jinja': '{{ title }}' });
+  commit(project, { '.cruft.json': null, '.copier-answers.yml': `_src_path: ${other}\ntitle: t\n` });
+  await assert.rejects(update(bench, project), { code: 'TEMPLATE_IS_COPIER', hint: /copier update/ });
+});

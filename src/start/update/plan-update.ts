@@ -19,7 +19,7 @@ import {
 import { isUnfinished } from './unfinished.ts';
 import { checkAnswers, codeDigest, renderVersion } from './render-version.ts';
 import { isSkipped } from './skip-patterns.ts';
-import { openHistory, type TemplateHistory } from './template-history.ts';
+import { openOrigin, type TemplateHistory } from './template-history.ts';
 import { changedPaths, mergeTrees } from './three-way-merge.ts';
 import { answerUnknown, updateUnfinished } from './update-errors.ts';
 import type { UpdatePlan } from './update-api.ts';
@@ -81,15 +81,15 @@ export async function prepareUpdate(request: UpdateRequest): Promise<PreparedUpd
   }
   let history: TemplateHistory | undefined;
   try {
-    const origin = await originOf(project, request.target ?? 'work-tree');
-    history = await openHistory({
+    const { origin, isCopier } = await originOf(project, request.target ?? 'work-tree');
+    history = await openOrigin(isCopier, {
       origin,
       checkout: request.checkout,
       abbreviations: request.config.abbreviations,
       workspace: project.workspace,
       onLine: request.onLine,
     });
-    return await prepare(request, project, origin, history);
+    return await prepare(request, project, origin, history, isCopier);
   } catch (thrown) {
     project.close();
     throw thrown;
@@ -103,6 +103,7 @@ async function prepare(
   project: ProjectRepository,
   origin: Origin,
   history: TemplateHistory,
+  isCopier: boolean,
 ): Promise<PreparedUpdate> {
   const recorded = recordedAnswers(origin);
   const { newest } = history;
@@ -117,7 +118,8 @@ async function prepare(
   const changesAnswers = [...(request.answers ?? [])].some(
     ([name, value]) => !isAnswered(recorded, name, value),
   );
-  if (newest !== null && from === newest && !changesAnswers) {
+  // answers that copier kept go into .cruft.json even when no file changes
+  if (newest !== null && from === newest && !changesAnswers && !isCopier) {
     const plan: UpdatePlan = { ...head, ...nothing };
     return { plan, project, steps: [], origin, close: () => project.close() };
   }

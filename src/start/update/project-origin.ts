@@ -18,19 +18,60 @@ import {
 import type { TemplateHistory } from './template-history.ts';
 import { commitGone, originInvalid, originMissing } from './update-errors.ts';
 
-/** @throws TEMPLATE_ORIGIN_MISSING, TEMPLATE_ORIGIN_INVALID */
-export async function originOf(project: ProjectRepository, target: 'work-tree' | 'branch'): Promise<Origin> {
-  const file = join(project.folder, cruftFile);
-  const committed =
-    target === 'branch'
-      ? await tryGit(project.top, ['cat-file', 'blob', `HEAD:${project.prefix}${cruftFile}`])
-      : undefined;
-  if (committed?.status !== 0 && !existsSync(file)) throw originMissing(project.folder);
-  try {
-    return parseOrigin(committed?.status === 0 ? committed.output.toString() : readFileSync(file, 'utf8'));
-  } catch (thrown) {
-    throw originInvalid(file, messageOf(thrown));
+/** Where copier keeps the same, in its own format. */
+const copierFile = '.copier-answers.yml';
+
+/**
+ * What the project remembers: .cruft.json, else the answers that copier keeps.
+ *
+ * @param target of `branch`, what is committed counts
+ * @throws TEMPLATE_ORIGIN_MISSING, TEMPLATE_ORIGIN_INVALID
+ */
+export async function originOf(
+  project: ProjectRepository,
+  target: 'work-tree' | 'branch',
+): Promise<{ origin: Origin; isCopier: boolean }> {
+  for (const name of [cruftFile, copierFile]) {
+    const text = await textOf(project, name, target);
+    if (text === undefined) continue;
+    const isCopier = name === copierFile;
+    try {
+      return { origin: isCopier ? await copierOrigin(text) : parseOrigin(text), isCopier };
+    } catch (thrown) {
+      throw originInvalid(join(project.folder, name), messageOf(thrown));
+    }
   }
+  throw originMissing(project.folder);
+}
+
+async function textOf(
+  project: ProjectRepository,
+  name: string,
+  target: 'work-tree' | 'branch',
+): Promise<string | undefined> {
+  if (target === 'branch') {
+    const committed = await tryGit(project.top, ['cat-file', 'blob', `HEAD:${project.prefix}${name}`]);
+    if (committed.status === 0) return committed.output.toString();
+  }
+  const file = join(project.folder, name);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
+async function copierOrigin(text: string): Promise<Origin> {
+  const { parse } = await import('yaml');
+  const kept: unknown = parse(text);
+  if (typeof kept !== 'object' || kept === null) throw new Error('it holds no keys and values');
+  const { _src_path: source, _commit: commit, ...answers } = kept as Record<string, unknown>;
+  if (typeof source !== 'string') throw new Error('_src_path does not name the template');
+  return {
+    template: source,
+    commit: typeof commit === 'string' ? commit : null,
+    checkout: null,
+    context: {
+      cookiecutter: Object.fromEntries(Object.entries(answers).filter(([name]) => !name.startsWith('_'))),
+    },
+    directory: null,
+  };
 }
 
 /** What the user answered; private variables come from the template each time. */

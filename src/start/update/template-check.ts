@@ -5,7 +5,7 @@ import { openFolder } from './git.ts';
 import { renderBoth, type UpdateRequest } from './plan-update.ts';
 import { originOf, skipPatterns } from './project-origin.ts';
 import { isSkipped } from './skip-patterns.ts';
-import { openHistory } from './template-history.ts';
+import { openOrigin } from './template-history.ts';
 import { changedPaths } from './three-way-merge.ts';
 import type { TemplateCheck } from './update-api.ts';
 
@@ -20,8 +20,8 @@ export async function checkTemplate(
 ): Promise<TemplateCheck> {
   const project = await openFolder(resolve(request.folder));
   try {
-    const origin = await originOf(project, 'work-tree');
-    const history = await openHistory({
+    const { origin, isCopier } = await originOf(project, 'work-tree');
+    const history = await openOrigin(isCopier, {
       origin,
       checkout: request.checkout,
       abbreviations: request.config.abbreviations,

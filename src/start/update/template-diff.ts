@@ -7,7 +7,7 @@ import type { UpdateRequest } from './plan-update.ts';
 import { firstRender, originOf, recordedAnswers, skipPatterns, templateName } from './project-origin.ts';
 import { renderVersion } from './render-version.ts';
 import { isSkipped } from './skip-patterns.ts';
-import { openHistory } from './template-history.ts';
+import { openOrigin } from './template-history.ts';
 import { commitGone } from './update-errors.ts';
 import type { TemplateDiff } from './update-api.ts';
 
@@ -25,8 +25,8 @@ export async function diffTemplate(
 ): Promise<TemplateDiff> {
   const project = await openFolder(resolve(request.folder));
   try {
-    const origin = await originOf(project, 'work-tree');
-    const history = await openHistory({
+    const { origin, isCopier } = await originOf(project, 'work-tree');
+    const history = await openOrigin(isCopier, {
       origin,
       checkout: request.checkout,
       abbreviations: request.config.abbreviations,

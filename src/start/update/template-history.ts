@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
+import { TilthError } from '../../platform/errors.ts';
 import { userHome } from '../../platform/home.ts';
 import type { Origin } from '../project/cruft-file.ts';
 import { contextFile } from '../template/context.ts';
@@ -8,6 +9,7 @@ import { openTemplate, type TemplateSource } from '../template/template-source.t
 import { openOwnTemplate } from '../template/own-template.ts';
 import { checkoutNotFound } from '../template/source-errors.ts';
 import { git, gitText, tryGit } from './git.ts';
+import { copierTemplate } from './update-errors.ts';
 import type { TemplateCommit } from './update-api.ts';
 
 /** A template with all its commits. */
@@ -133,6 +135,20 @@ export async function openHistory(request: HistoryRequest): Promise<TemplateHist
     },
     close: () => source.close(),
   };
+}
+
+/**
+ * As `openHistory`, for a project that may have been made by copier.
+ *
+ * @throws TEMPLATE_IS_COPIER where the template is not cookiecutter's
+ */
+export async function openOrigin(isCopier: boolean, request: HistoryRequest): Promise<TemplateHistory> {
+  try {
+    return await openHistory(request);
+  } catch (thrown) {
+    const isOther = isCopier && thrown instanceof TilthError && thrown.code === 'TEMPLATE_NOT_FOUND';
+    throw isOther ? copierTemplate(request.origin.template) : thrown;
+  }
 }
 
 /** A recorded branch may be gone by now. */

@@ -4,7 +4,7 @@ export const originMissing = (folder: string): TilthError =>
   new TilthError(
     'TEMPLATE_ORIGIN_MISSING',
     404,
-    `${folder} doesn't remember its template: there is no .cruft.json.`,
+    `${folder} doesn't remember its template: there is no .cruft.json, and no .copier-answers.yml.`,
     'Let tilth find where it came from: tilth template adopt . TEMPLATE',
   );
 
@@ -161,7 +161,7 @@ export const copierTemplate = (template: string): TilthError =>
   new TilthError(
     'TEMPLATE_IS_COPIER',
     400,
-    `${template} is a template in copier's format (copier.yml), which tilth can't render.`,
+    `${template} is a template in copier's format (copier.yml), and tilth renders cookiecutter's only.`,
     'Update this project with copier itself: copier update',
   );
 
