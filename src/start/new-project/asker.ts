@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Actor } from '../../platform/actor.ts';
 import type { Lookup } from '../../platform/address-guard.ts';
 import type { World } from '../../platform/world.ts';
@@ -13,8 +14,10 @@ export const isLocalUser = (world: World, actor: Actor): boolean =>
 /** What this person may name, with the hosts that the owner of the server vouches for in `TILTH_FETCH_HOSTS`. */
 export function askerOf(world: World, actor: Actor, lookup?: Lookup): Asker {
   const hosts = (process.env['TILTH_FETCH_HOSTS'] ?? '').split(/[\s,]+/).filter((host) => host !== '');
+  const isLocal = isLocalUser(world, actor);
   return {
-    isLocalUser: isLocalUser(world, actor),
+    isLocalUser: isLocal,
+    dataFolder: isLocal ? undefined : join(world.home.root, 'people', encodeURIComponent(actor.id)),
     vouchedFor: new Set(hosts.map((host) => host.toLowerCase())),
     ...(lookup === undefined ? {} : { lookup }),
   };

@@ -18,11 +18,20 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { AuditEventView } from '../../platform/event-api.ts';
 import type { JobView } from '../../platform/job-api.ts';
+import type { JobContext } from '../../platform/jobs.ts';
 import { createLogger } from '../../platform/log.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { temporaryHome } from '../../server/test-world.ts';
+import { localActor } from '../../team/can.ts';
 import type { Project } from '../project/project-api.ts';
-import type { JobStarted, NewProject, TemplateDescription } from './new-project-api.ts';
+import {
+  startNewProject,
+  type JobStarted,
+  type NewProject,
+  type TemplateDescription,
+} from './new-project-api.ts';
+import { workOnStart } from './new-projects.ts';
+import { OpenedTemplates } from './opened-templates.ts';
 import type { TemplateUpdate } from './template-update-api.ts';
 
 const root = '{{ cookiecutter.slug }}';
@@ -417,6 +426,29 @@ describe('projects started on the server', () => {
     assert.match(job.error ?? '', /\[TEMPLATE_PATH_REFUSED\]/);
     assert.equal(existsSync(join(folder, 'monitored')), false);
     assert.equal(left().includes('sly'), false);
+  });
+
+  it('are begun anew after a crash of the server, over what the first attempt left', async () => {
+    const at = template('crashed', plain('crashed'));
+    const half = join(projects, 'crashed');
+    mkdirSync(half, { recursive: true });
+    writeFileSync(join(half, 'half.txt'), 'half');
+    writeFileSync(join(home.run, 'start-01CRASHED.json'), JSON.stringify([half]));
+    const templates = new OpenedTemplates(server.world);
+    const job = {
+      job: { id: '01CRASHED' },
+      signal: new AbortController().signal,
+      log: () => undefined,
+      progress: async () => undefined,
+    };
+    const input = { ...startNewProject.parse({ template: at }), outputFolder: projects, actor: localActor };
+    const made = await workOnStart(server.world, templates, input, job as unknown as JobContext);
+    templates.close();
+    assert.equal(made.project, 'crashed');
+    assert.deepEqual(
+      [existsSync(join(half, 'half.txt')), existsSync(join(half, 'README.md'))],
+      [false, true],
+    );
   });
 
   it('get nothing from outside a template that a link points to', async () => {

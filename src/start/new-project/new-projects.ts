@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import type { Actor } from '../../platform/actor.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
@@ -21,7 +21,7 @@ import type {
 import { folderTaken, installNotAllowed } from './new-project-errors.ts';
 import type { OpenedTemplate, OpenedTemplates, TemplateName } from './opened-templates.ts';
 import { placeFor, projectsFolder } from './project-place.ts';
-import { permitTemplate, type Asker } from './template-address.ts';
+import { permitTemplate, trustEnvironment, type Asker } from './template-address.ts';
 import { askWorker } from './template-worker.ts';
 import type { Described, StartedWork } from './worker-requests.ts';
 
@@ -81,12 +81,11 @@ export async function describeNewProject(
     commit: opened.source.commit,
     checkout: name.checkout ?? null,
     directory: name.directory ?? null,
-    ...(await described(world, opened, asked.answers, asker, signal)),
+    ...(await described(opened, asked.answers, asker, signal)),
   }));
 }
 
 function described(
-  world: World,
   opened: OpenedTemplate,
   answers: Readonly<Record<string, unknown>>,
   asker: Asker,
@@ -100,7 +99,7 @@ function described(
       limitMs: describeLimitMs,
       signal,
       temporary: opened.temporary,
-      environment: trustOf(world, asker),
+      environment: trustEnvironment(asker),
     },
   );
 }
@@ -165,9 +164,11 @@ export async function workOnStart(
     await job.progress(
       `the template is ${source.template}${source.commit === null ? '' : ` at ${source.commit.slice(0, 9)}`}`,
     );
-    const made: string[] = [];
+    const made = madeBy(world, job.job.id);
+    // an earlier attempt was killed with the server
+    made.remove();
     try {
-      const started = await inTurn(input.outputFolder, () => render(world, input, job, opened, asker, made));
+      const started = await inTurn(input.outputFolder, () => render(input, job, opened, asker, made));
       const warnings = input.installs ? await install(world, job, opened, started.folder) : [];
       const registered = await register(world, actor, started.folder, warnings);
       log(`${started.folder} is there`);
@@ -184,10 +185,30 @@ export async function workOnStart(
       };
     } catch (thrown) {
       if (thrown instanceof TilthError && thrown.code === 'PROJECT_FOLDER_EXISTS') throw folderTaken(thrown);
-      for (const folder of made) rmSync(folder, { recursive: true, force: true });
+      made.remove();
       throw thrown;
+    } finally {
+      made.forget();
     }
   });
+}
+
+/** The folders that a start has made, written down so that another attempt after a crash finds them. */
+interface Made {
+  readonly add: (folder: string) => void;
+  readonly remove: () => void;
+  readonly forget: () => void;
+}
+
+function madeBy(world: World, jobId: string): Made {
+  const file = join(world.home.run, `start-${jobId}.json`);
+  const folders = (): string[] =>
+    existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as string[]) : [];
+  return {
+    add: (folder) => writeFileSync(file, JSON.stringify([...folders(), folder])),
+    remove: () => folders().forEach((folder) => rmSync(folder, { recursive: true, force: true })),
+    forget: () => rmSync(file, { force: true }),
+  };
 }
 
 const underWay = new Map<string, Promise<unknown>>();
@@ -205,12 +226,11 @@ async function inTurn<T>(folder: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function render(
-  world: World,
   input: StartJob,
   job: JobContext,
   opened: OpenedTemplate,
   asker: Asker,
-  made: string[],
+  made: Made,
 ): Promise<StartedWork> {
   await job.progress(input.runsCode ? 'rendering, and running the code of the template' : 'rendering');
   const request = {
@@ -229,17 +249,13 @@ async function render(
     limitMs: input.runsCode ? hooksLimitMs : renderLimitMs,
     signal: job.signal,
     temporary: opened.temporary,
-    environment: trustOf(world, asker),
+    environment: trustEnvironment(asker),
     onLine: job.log,
     onFolder: (folder) => {
-      if (folder.startsWith(join(input.outputFolder, sep))) made.push(folder);
+      if (folder.startsWith(join(input.outputFolder, sep))) made.add(folder);
     },
   });
 }
-
-/** What the owner of the server trusts at the keyboard is nothing that others may rely on, and the other way round. */
-const trustOf = (world: World, asker: Asker): Record<string, string> =>
-  asker.isLocalUser ? {} : { XDG_DATA_HOME: join(world.home.root, 'strangers') };
 
 type Warnings = NewProject['warnings'];
 

@@ -7,6 +7,8 @@ import { addressForLocalUser, addressNotUnderstood, addressWithPassword } from '
 export interface Asker extends GuardPolicy {
   /** sits at this machine: may name folders of it, and addresses that use the owner's own keys */
   readonly isLocalUser: boolean;
+  /** where it is kept what code this person let run; undefined: with what the owner of the server trusts */
+  readonly dataFolder?: string | undefined;
 }
 
 /** A template that may be fetched, and how. */
@@ -72,6 +74,10 @@ function parse(template: string): URL {
 function requireLocal(template: string, asker: Asker): void {
   if (!asker.isLocalUser) throw addressForLocalUser(template);
 }
+
+/** What is trusted at the keyboard is nothing that others may rely on, and the other way round. */
+export const trustEnvironment = ({ dataFolder }: Asker): Record<string, string> =>
+  dataFolder === undefined ? {} : { XDG_DATA_HOME: dataFolder };
 
 /**
  * What git is told for this fetch, as environment: no redirect may lead it elsewhere, and the host is the one that

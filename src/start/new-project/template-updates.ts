@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Actor } from '../../platform/actor.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { JobContext } from '../../platform/jobs.ts';
@@ -13,7 +12,7 @@ import { expandAbbreviation } from '../template/repository-address.ts';
 import type { FileChange, UpdatePlan, UpdateResult } from '../update/update-api.ts';
 import { askerOf, settingsFor } from './asker.ts';
 import { branchHasConflicts, updateUnknown } from './new-project-errors.ts';
-import { gitEnvironment, permitTemplate, type Permit } from './template-address.ts';
+import { gitEnvironment, permitTemplate, trustEnvironment, type Permit } from './template-address.ts';
 import type { BranchRequest, TemplateUpdate } from './template-update-api.ts';
 import { lastCheck, saveCheck, type Check } from './template-update-store.ts';
 import { askWorker } from './template-worker.ts';
@@ -170,7 +169,7 @@ async function work<K extends 'plan' | 'update'>(
       temporary,
       environment: {
         ...gitEnvironment(permit, asker.isLocalUser),
-        ...(asker.isLocalUser ? {} : { XDG_DATA_HOME: join(world.home.root, 'strangers') }),
+        ...trustEnvironment(asker),
       },
       onLine: job.log,
     };
