@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import fc from 'fast-check';
 import { programEntry } from '../platform/package-root.ts';
 import { needsCookiecutter, realCookiecutter, testPython } from './template/test-cookiecutter.ts';
 
@@ -388,6 +389,62 @@ test('the same lines typed make the same project', needsCookiecutter, async () =
   };
   for (const [name, typed] of Object.entries(conversations))
     await bothMake(['-o', name, variables], { typed });
+});
+
+const typing = (...choices: string[][]): fc.Arbitrary<string[]> => fc.constantFrom(...choices);
+
+/** A variable of some kind, and the lines that are typed until it has an answer. */
+const question: fc.Arbitrary<{ raw: unknown; typed: string[] }> = fc.oneof(
+  fc.record({
+    raw: fc.oneof(
+      fc.string({ unit: 'grapheme', maxLength: 8 }),
+      fc.integer(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.constant('{{ cookiecutter.v0 }}-x'),
+    ),
+    typed: typing([''], [' '], ['  Some text '], ['é ü 你好'], ['{{ 1 + 1 }}'], ['"q\\\\'], ['- [x] y']),
+  }),
+  fc.record({
+    raw: fc.boolean(),
+    typed: typing([''], ['Y'], ['no '], ['0'], ['TRUE'], ['2', 'x', ' ', 'off']),
+  }),
+  fc.record({
+    raw: fc.array(fc.oneof(fc.constantFrom('a', 'b', '{{ cookiecutter.v0 }}'), fc.boolean(), fc.integer()), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+    typed: typing([''], ['1'], [' 1 '], ['0', '1'], ['-1', '01', '1.0', '9', 'a', '1']),
+  }),
+  fc.record({
+    raw: fc.dictionary(fc.constantFrom('k', '1', '{{ cookiecutter.v0 }}'), fc.jsonValue({ maxDepth: 1 })),
+    typed: typing(
+      [''],
+      ['{}'],
+      ['{"b": 1, "a": [1.0, null]}'],
+      ['[]', '"x"', '{', 'nope', '{"10": 1, "9": {"z": 1}}'],
+    ),
+  }),
+);
+
+test('whatever is asked and typed means the same', needsCookiecutter, async () => {
+  const questions = fc.sample(question, { numRuns: 120, seed: 11 });
+  // what looks like a template would have to be one, or is an error of both
+  const usable = questions.filter(
+    ({ raw }) =>
+      !/[{}]|\[(?=[a-z#/@])/.test(JSON.stringify(raw).replace(/\{\{ cookiecutter\.v0 \}\}|^\{|\}$/g, '')),
+  );
+  const variables = usable.map(({ raw }, index): [string, unknown] => [`v${index + 1}`, raw]);
+  const root = template({
+    'cookiecutter.json': JSON.stringify(Object.fromEntries([['v0', 'first'], ...variables])),
+    '{{cookiecutter.v0}}/all.txt': variables
+      .map(([name]) => `{{ cookiecutter.${name} }} {{ cookiecutter.${name}|jsonify }}\n`)
+      .join(''),
+  });
+  // dictionaries are asked last
+  const isLast = (raw: unknown): boolean => typeof raw === 'object' && !Array.isArray(raw);
+  const inOrder = [...usable.filter(({ raw }) => !isLast(raw)), ...usable.filter(({ raw }) => isLast(raw))];
+  const { tree } = await bothMake([root], { typed: ['', ...inOrder.flatMap(({ typed }) => typed)] });
+  assert.ok(usable.length > 60 && 'first/all.txt' in tree);
 });
 
 test('typed at a terminal, < goes back to the question before', needsCookiecutter, () => {
