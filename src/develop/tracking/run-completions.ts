@@ -12,7 +12,7 @@ import type { CompletionOption, FilterCompletion } from './tracking-api.ts';
 
 const mostOptions = 50;
 /** Runs whose keys and values are looked through; the newest say best what is asked for. */
-const lookedThrough = 2_000;
+const lookedThrough = 500;
 
 /** What fits at the cursor of a filter of runs: fields, operators, and values that runs of these experiments have. */
 export async function completeFilter(read: Reader, experimentIds: readonly string[], filter: string, cursor: number): Promise<FilterCompletion> {

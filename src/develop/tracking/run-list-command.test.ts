@@ -57,8 +57,12 @@ const list = (...words: string[]): Promise<Said> =>
 describe('tilth run list', () => {
   test('filters, orders and shows the columns asked for', async () => {
     const { out } = await list(
-      ...['--filter', "params.model = 'linear' AND (metrics.auc > 0.99 OR metrics.auc < 0.002)", '--order-by', 'metrics.auc DESC'],
-      ...['--columns', 'run_name, metrics.auc, metrics.`val loss`'],
+      '--filter',
+      "params.model = 'linear' AND (metrics.auc > 0.99 OR metrics.auc < 0.002)",
+      '--order-by',
+      'metrics.auc DESC',
+      '--columns',
+      'run_name, metrics.auc, metrics.`val loss`',
     );
     const rows = out.trimEnd().split('\n').map((line) => line.split(/ {2,}/));
     assert.deepEqual(rows, [

@@ -134,7 +134,7 @@ export const completionOption = z.object({
   /** what to put in the place of the word at the cursor */
   text: z.string(),
   kind: z.enum(['field', 'value', 'word']),
-  /** how many runs have it */
+  /** how many of the newest runs have it */
   runCount: z.number().optional(),
 });
 export type CompletionOption = z.infer<typeof completionOption>;

@@ -22,6 +22,7 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
   const [text, setText] = useState(value);
   const [cursor, setCursor] = useState(value.length);
   const [isOpen, setOpen] = useState(false);
+  const [isAsked, setAsked] = useState(false);
   const [chosen, setChosen] = useState(-1);
   const [isAtRest, setAtRest] = useState(true);
   const input = useRef<HTMLInputElement>(null);
@@ -46,7 +47,9 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
     text.length - completion.of.length === cursor - completion.at &&
     text.startsWith(completion.of.slice(0, completion.at)) &&
     /^[\w.]*$/.test(text.slice(completion.at, cursor));
-  const options = isOpen && isNear ? completion.options : [];
+  // a filter that is complete is not covered by what else could follow, unless someone asks
+  const isWanted = isAsked || completion?.problem !== null || text === '';
+  const options = isOpen && isNear && isWanted ? completion.options : [];
   const active = chosen < options.length ? chosen : -1;
 
   // a filter from elsewhere: the address, a reset
@@ -64,6 +67,7 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
     setText(next);
     setCursor(at);
     setChosen(-1);
+    setAsked(false);
     setOpen(true);
   };
   const take = (index: number): void => {
@@ -80,7 +84,8 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
     if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && options.length > 0) {
       const step = event.key === 'ArrowDown' ? 1 : -1;
       setChosen((active + step + options.length + (active < 0 && step < 0 ? 1 : 0)) % options.length);
-    } else if (event.key === ' ' && event.ctrlKey) {
+    } else if (event.key === 'ArrowDown' || (event.key === ' ' && event.ctrlKey)) {
+      setAsked(true);
       setOpen(true);
     } else if (event.key === 'Tab' && !event.shiftKey && options.length > 0 && (active >= 0 || known?.from !== known?.to)) {
       take(Math.max(active, 0));
@@ -104,8 +109,7 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
           <Icon name="search" size={14} className="pointer-events-none absolute top-2.5 left-2.5 text-ink-3" />
           <input
             ref={input}
-            type="text"
-            role="combobox"
+            type="search"
             data-filter
             autoComplete="off"
             spellCheck={false}
@@ -113,7 +117,6 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
             value={text}
             placeholder="metrics.auc > 0.7, or a word of the name"
             aria-label="Filter the runs"
-            aria-expanded={options.length > 0}
             aria-controls={listId}
             aria-autocomplete="list"
             aria-activedescendant={active < 0 ? undefined : `${listId}-${active}`}
@@ -128,6 +131,9 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
         </span>
         <GrammarHelp />
       </div>
+      <span role="status" className="sr-only">
+        {options.length === 0 ? '' : `${options.length} suggestions`}
+      </span>
       {options.length === 0 ? null : (
         <ul
           id={listId}
@@ -151,8 +157,8 @@ export function RunFilterBox({ experiment, value, onChange, className = '' }: Sh
             >
               <code className="min-w-0 truncate">{option.text}</code>
               {option.runCount === undefined ? null : (
-                <span className="ml-auto shrink-0 text-xs text-ink-3">
-                  {option.runCount} {option.runCount === 1 ? 'run' : 'runs'}
+                <span className="ml-auto shrink-0 text-xs text-ink-3" title="of the newest runs">
+                  {option.runCount}
                 </span>
               )}
             </li>

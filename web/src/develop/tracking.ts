@@ -105,7 +105,8 @@ export const useArtifacts = (id: string, path: string) =>
   useApi<ArtifactView[]>(`/api/v1/runs/${segment(id)}/artifacts`, { path });
 
 /** Is it a word of a run's name instead of a filter? */
-export const isName = (typed: string): boolean => !/[=<>]|\b(?:i?like|in|is|between)\b/i.test(typed);
+export const isName = (typed: string): boolean =>
+  !/[=<>(]|\b(?:i?like|in|is|between)\b|^\s*(?:metric|param|parameter|tag|attribute|attr|run|dataset)s?\./i.test(typed);
 
 /** What a person types into the filter: MLflow's language and ours, or a word that the run's name has in it. */
 export function filterOf(typed: string): string {
