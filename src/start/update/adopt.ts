@@ -91,6 +91,7 @@ async function find(
     } catch (thrown) {
       // an old commit may not render any more; the user's own answers must be right
       if (thrown instanceof TilthError && thrown.code === 'TEMPLATE_ANSWER_UNKNOWN') throw thrown;
+      fault = thrown;
       request.onLine(
         `${candidate.commit?.slice(0, 9) ?? request.template} is left out: ${messageOf(thrown)}`,
       );

@@ -17,8 +17,9 @@ import {
   skipPatterns,
 } from './project-origin.ts';
 import { isUnfinished } from './unfinished.ts';
-import { checkAnswers, codeDigest, renderVersion } from './render-version.ts';
+import { checkAnswers, codeDigest, renderVersion, type RenderVersion } from './render-version.ts';
 import { isSkipped } from './skip-patterns.ts';
+import { settleChance, usesChance } from './settle-chance.ts';
 import { openOrigin, type TemplateHistory } from './template-history.ts';
 import { changedPaths, mergeTrees } from './three-way-merge.ts';
 import { answerUnknown, updateUnfinished } from './update-errors.ts';
@@ -123,8 +124,9 @@ async function prepare(
     const plan: UpdatePlan = { ...head, ...nothing };
     return { plan, project, steps: [], origin, close: () => project.close() };
   }
-  const { base, next, answers } = await renderBoth({ ...request, project, origin, history, from });
-  const all: Versions = { base, ours: await oursOf(project), theirs: next };
+  const ours = await oursOf(project);
+  const { base, next, answers } = await renderBoth({ ...request, project, origin, history, from, ours });
+  const all: Versions = { base, ours, theirs: next };
   const patterns = await skipPatterns(project.folder, origin);
   const skipped = changedPaths(all.base, all.theirs).filter((path) => isSkipped(path, patterns));
   const versions = without(all, (path) => path === cruftFile || isSkipped(path, patterns));
@@ -171,6 +173,8 @@ interface BothRequest extends Pick<UpdateRequest, 'answers' | 'config' | 'hooks'
   readonly project: ProjectRepository;
   readonly origin: Origin;
   readonly history: TemplateHistory;
+  /** the project's files, which have the values of chance that are the right ones; else those of the old render */
+  readonly ours?: Tree;
   /** the recorded commit, where the template still has it */
   readonly from: string | undefined;
 }
@@ -198,30 +202,52 @@ export async function renderBoth(
   const base =
     from === undefined
       ? await firstRender(project, origin)
-      : (
-          await renderVersion({
-            ...rendering,
-            templateFolder: await history.at(from),
-            commit: from,
-            answers: recorded,
-            runsHooks: runsHooks.base,
-          })
-        ).tree;
+      : await settled(project, request.ours, {
+          ...rendering,
+          templateFolder: await history.at(from),
+          commit: from,
+          answers: recorded,
+          runsHooks: runsHooks.base,
+        });
   const templateFolder = await history.at(history.newest);
   const known = [...readContext(templateFolder).keys()].filter((name) => !name.startsWith('_'));
   for (const [name] of given) if (!known.includes(name)) throw answerUnknown(name, known);
   const answers = new Map([...recorded, ...given].filter(([name]) => known.includes(name)));
   checkAnswers(templateFolder, answers);
-  const next = await renderVersion({
+  const version = {
     ...rendering,
     templateFolder,
     commit: history.newest,
     answers,
     runsHooks: runsHooks.next,
     ask: ask === undefined ? undefined : onlyFor(ask, (name) => !answers.has(name)),
-  });
+  };
+  const next = await renderVersion(version);
+  if (usesChance(templateFolder)) {
+    const again = await renderVersion({
+      ...version,
+      answers: answersIn(next.answers, known),
+      ask: undefined,
+    });
+    const settled = await settleChance(project, next.tree, again.tree, request.ours ?? base);
+    return { base, next: settled, answers: next.answers };
+  }
   return { base, next: next.tree, answers: next.answers };
 }
+
+/** A render with the project's own values of chance. */
+export async function settled(
+  project: ProjectRepository,
+  ours: Tree | undefined,
+  version: RenderVersion,
+): Promise<Tree> {
+  const { tree } = await renderVersion(version);
+  if (ours === undefined || !usesChance(version.templateFolder)) return tree;
+  return settleChance(project, tree, (await renderVersion(version)).tree, ours);
+}
+
+const answersIn = (context: Context, names: readonly string[]): Map<string, Value> =>
+  new Map([...context].filter(([name]) => names.includes(name)));
 
 /** Whether the hooks of both versions may run; code that is the same in both is asked for once. */
 async function decideFor(request: BothRequest): Promise<{ base: boolean; next: boolean }> {

@@ -3,9 +3,15 @@ import { cruftFile } from '../project/cruft-file.ts';
 import { decideHooks } from '../template/hook-trust.ts';
 import { compareTrees } from './compare-trees.ts';
 import { openFolder, readWorkTree, type Tree } from './git.ts';
-import type { UpdateRequest } from './plan-update.ts';
-import { firstRender, originOf, recordedAnswers, skipPatterns, templateName } from './project-origin.ts';
-import { renderVersion } from './render-version.ts';
+import { settled, type UpdateRequest } from './plan-update.ts';
+import {
+  firstRender,
+  originOf,
+  oursOf,
+  recordedAnswers,
+  skipPatterns,
+  templateName,
+} from './project-origin.ts';
 import { isSkipped } from './skip-patterns.ts';
 import { openOrigin } from './template-history.ts';
 import { commitGone } from './update-errors.ts';
@@ -49,7 +55,7 @@ export async function diffTemplate(
           ask: request.ask,
           onLine: request.onLine,
         });
-        const version = await renderVersion({
+        rendered = await settled(project, project.head === '' ? undefined : await oursOf(project), {
           project,
           template: templateName(origin),
           mayRunCode: request.hooks === 'yes',
@@ -61,7 +67,6 @@ export async function diffTemplate(
           runsHooks,
           now: new Date(),
         });
-        rendered = version.tree;
       }
       const patterns = await skipPatterns(project.folder, origin);
       const theirs = new Map(

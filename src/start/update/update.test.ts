@@ -3,6 +3,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { planUpdate } from './plan-update.ts';
+import { settleText } from './settle-chance.ts';
+import { checkTemplate } from './template-check.ts';
+import { diffTemplate } from './template-diff.ts';
 import {
   commit,
   createBench,
@@ -418,6 +421,25 @@ test('hooks that delete files or make a repository are part of what is compared'
     },
     { code: 'TEMPLATE_HOOKS_NOT_TRUSTED' },
   );
+});
+
+test('a secret that was made by chance stays, and is no conflict at each update', async () => {
+  const settings = (debug: string): string =>
+    `SLUG = "{{ cookiecutter.slug }}"\nKEY = "{{ random_ascii_string(20) }}"\nDEBUG = ${debug}\nSALT = made-by-hook\nEND = 1\n`;
+  const hook =
+    "import secrets\ntext = open('settings.py').read()\nopen('settings.py', 'w').write(text.replace('made-by-hook', secrets.token_hex(9)))\n";
+  commit(bench.template, { 'hooks/post_gen_project.py': hook });
+  publish(bench, { 'settings.py': settings('True') });
+  const project = await start(bench);
+  const before = read(project, 'settings.py');
+  assert.deepEqual((await diffTemplate(requestFor(bench, project))).files, []);
+  commit(bench.template, { 'README.md': 'about\n' });
+  assert.equal((await checkTemplate(requestFor(bench, project))).isUpToDate, true);
+  publish(bench, { 'settings.py': settings('False') });
+  const result = await update(bench, project);
+  assert.equal(result.outcome, 'updated');
+  assert.equal(read(project, 'settings.py'), before.replace('DEBUG = True', 'DEBUG = False'));
+  assert.notEqual(settleText('K = a1\n', 'K = b2\n', 'x\nK = c3\n'), 'K = a1\n');
 });
 
 test('a project in a folder of a larger repository is updated in its place', async () => {
