@@ -165,6 +165,23 @@ describe('searches answered by a real MLflow store', () => {
   });
 });
 
+const python = process.env['TILTH_TEST_PYTHON'];
+const skip = python === undefined && process.env['CI'] === undefined ? 'TILTH_TEST_PYTHON is not set: npm test sets it up' : false;
+
+it('the unmodified client asks with OR, NOT and arithmetic, and sees refusals as its own', { skip }, async () => {
+  assert.ok(python !== undefined, 'TILTH_TEST_PYTHON must name a Python with mlflow-skinny and pandas');
+  const home = temporaryHome();
+  const server = await startServer({ home, port: 0 });
+  try {
+    const script = fileURLToPath(new URL('mlflow_client_search.py', import.meta.url));
+    const { stdout } = await promisify(execFile)(python, [script, server.address], { env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' } });
+    assert.match(stdout, /searched/);
+  } finally {
+    await server.close();
+    home.remove();
+  }
+});
+
 /** What mlflow said when the file was made; with TILTH_MLFLOW_PYTHON, what it says now to other questions. */
 async function askMlflow(): Promise<Answers> {
   const python = process.env['TILTH_MLFLOW_PYTHON'];
