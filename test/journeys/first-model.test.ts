@@ -246,7 +246,7 @@ describe('a data scientist starts with two commands', () => {
 
   it(
     'and the project of the anchor template’s answers works with dvc alone',
-    { timeout: 120_000, skip: needsDvc() },
+    { timeout: 240_000, skip: needsDvc() },
     () => {
       const folder = join(place, 'cookiecutter_personal');
       const dvc = dirname(process.env['TILTH_TEST_PYTHON'] ?? '');

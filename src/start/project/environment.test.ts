@@ -113,6 +113,26 @@ test('packages that only optional groups ask for are not counted as installed', 
   assert.equal(made.outcome === 'installed' && made.packageCount, 3);
 });
 
+test('the Python of .python-version is taken where the machine has it', async () => {
+  const project = lockedProject();
+  process.env['TILTH_POETRY'] = standIn('2.5.1');
+  const python = join(folder, 'python3.12');
+  writeFileSync(python, '#!/bin/sh\necho Python 3.12.1\n');
+  chmodSync(python, 0o755);
+  process.env['PATH'] = `${folder}:${process.env['PATH'] ?? ''}`;
+  const request = { folder: project, home: folder, mayInstallPoetry: false };
+  writeFileSync(join(project, '.python-version'), '3.12.7\n');
+  await installEnvironment(request);
+  assert.match(calls()[0] ?? '', /^env use --no-ansi python3\.12 in-project=1/);
+  writeFileSync(join(project, '.python-version'), '3.99\n');
+  writeFileSync(join(project, 'pyproject.toml'), '# changed');
+  await installEnvironment(request);
+  assert.deepEqual(
+    calls().map((call) => call.split(' ')[0]),
+    ['env', 'install', 'install'],
+  );
+});
+
 test('a project without a lock has no environment to install', async () => {
   const made = await installEnvironment({ folder, home: folder, mayInstallPoetry: false });
   assert.equal(made.outcome, 'no-lock');

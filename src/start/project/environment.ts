@@ -52,6 +52,14 @@ export async function installEnvironment(request: EnvironmentRequest): Promise<E
     return finished('in-step');
 
   const poetry = await findPoetry(request);
+  const environment = { ...projectEnvironment(), ...poetry.environment, ...(await sameIndexAsPip()) };
+  const wantedPython = await pythonAskedFor(folder);
+  // where it can't, Poetry takes another Python that the lock covers
+  if (wantedPython !== undefined)
+    await runProgram(poetry.program, [...poetry.args, 'env', 'use', '--no-ansi', wantedPython], {
+      folder,
+      environment,
+    });
   request.onLine?.(`installing ${packageCount} packages of poetry.lock`);
   const result = await runProgram(
     poetry.program,
@@ -59,7 +67,7 @@ export async function installEnvironment(request: EnvironmentRequest): Promise<E
     [...poetry.args, 'install', '--compile', '--no-interaction', '--no-ansi'],
     {
       folder,
-      environment: { ...projectEnvironment(), ...poetry.environment, ...(await sameIndexAsPip()) },
+      environment,
       onLine: request.onLine,
     },
   );
@@ -69,6 +77,15 @@ export async function installEnvironment(request: EnvironmentRequest): Promise<E
   }
   writeFileSync(marker, wanted);
   return finished('installed');
+}
+
+/** `python3.11` for a `.python-version` of 3.11 or 3.11.7, where the machine has it; Poetry does not read that file. */
+async function pythonAskedFor(folder: string): Promise<string | undefined> {
+  const file = join(folder, '.python-version');
+  const minor = existsSync(file) ? /^3\.\d+/.exec(readFileSync(file, 'utf8'))?.[0] : undefined;
+  if (minor === undefined) return undefined;
+  const program = `python${minor}`;
+  return (await runProgram(program, ['--version'])).status === 0 ? program : undefined;
 }
 
 /** Packages of the lock without those that only optional groups ask for. */
