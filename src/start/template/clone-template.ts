@@ -150,7 +150,7 @@ async function commitIfFresh(kept: string, request: CloneRequest): Promise<strin
     readHead(kept),
     ask('config', '--local', '--list', '-z'),
     ask('status', '--porcelain', '--ignored', '--untracked-files=all'),
-    ask('for-each-ref', '--format=%(objectname) %(refname)', 'refs/remotes/origin', 'refs/tags'),
+    ask('for-each-ref', '--format=%(objectname) %(refname) %(symref)', 'refs/remotes/origin', 'refs/tags'),
   ]);
   if (head?.commit === undefined || !isPlainConfig(config.output, repository.address)) return undefined;
   if (status.status !== 0 || status.output !== '') return undefined;
@@ -161,15 +161,21 @@ async function commitIfFresh(kept: string, request: CloneRequest): Promise<strin
   );
   if (listed.status !== 0) throw notCloned(request, kept, listed.errorOutput);
   const remote = parseListing(listed.output);
-  const here = new Map(
-    references.output.split('\n').map((line) => [line.slice(line.indexOf(' ') + 1), line.split(' ')[0]]),
-  );
-  here.delete('refs/remotes/origin/HEAD');
-  const there = [...remote.hashes].filter(([name]) => /^refs\/(?:heads|tags)\/.*(?<!\^\{\})$/.test(name));
-  const isSame =
-    there.length === here.size &&
-    there.every(([name, hash]) => here.get(name.replace(/^refs\/heads\//, 'refs/remotes/origin/')) === hash);
+  const here = new Set(references.output.split('\n'));
+  const there = referencesOfClone(remote);
+  const isSame = there.length > 0 && there.length === here.size && there.every((line) => here.has(line));
   return isSame && wantedCommit(remote, checkout) === head.commit ? head.commit : undefined;
+}
+
+/** The references that `git clone` makes, as `for-each-ref` lists them; none where it has to guess the default branch. */
+function referencesOfClone({ defaultBranch, hashes }: RemoteReferences): string[] {
+  if (defaultBranch === undefined) return [];
+  const own = [...hashes].filter(([name]) => /^refs\/(?:heads|tags)\/.*(?<!\^\{\})$/.test(name));
+  const lines = own.map(
+    ([name, hash]) => `${hash} ${name.replace(/^refs\/heads\//, 'refs/remotes/origin/')} `,
+  );
+  const hash = hashes.get(`refs/heads/${defaultBranch}`) ?? '';
+  return [...lines, `${hash} refs/remotes/origin/HEAD refs/remotes/origin/${defaultBranch}`];
 }
 
 /** Is this what `git clone` writes, so that nothing of the user's own decides how files are checked out? */
