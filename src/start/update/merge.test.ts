@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { openProject, readTree } from './git.ts';
 import {
   commit,
   createBench,
@@ -13,6 +14,7 @@ import {
   type Bench,
   type FileSpecs,
 } from './test-template.ts';
+import { mergeTrees } from './three-way-merge.ts';
 
 let bench: Bench;
 before(() => (bench = createBench()));
@@ -116,6 +118,25 @@ const workTree = (folder: string): Record<string, string> =>
 
 let count = 0;
 
+/** What git before 2.38 is asked to do comes to the same. */
+async function isSameWithOldGit(oracle: string): Promise<void> {
+  const project = await openProject(oracle);
+  try {
+    const sides = {
+      base: await readTree(project, 'theirs~1'),
+      ours: await readTree(project, 'HEAD'),
+      theirs: await readTree(project, 'theirs'),
+    };
+    const labels = { base: 'base', ours: 'ours', theirs: 'theirs' };
+    const best = await mergeTrees(project, sides, labels);
+    const old = await mergeTrees(project, sides, labels, 'old');
+    assert.deepEqual([...old.tree].toSorted(), [...best.tree].toSorted());
+    assert.deepEqual([...old.conflicts].toSorted(), [...best.conflicts].toSorted());
+  } finally {
+    project.close();
+  }
+}
+
 test("an update is what git merge makes of the same three versions, and no line of the user's is lost without a conflict", async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -156,6 +177,7 @@ test("an update is what git merge makes of the same three versions, and no line 
         } catch {
           // in conflict, as the index tells
         }
+        if (count <= 3 || process.env['TILTH_PROPERTY_RUNS'] !== undefined) await isSameWithOldGit(oracle);
         const result = await update(bench, project);
         assert.deepEqual(staged(project), staged(oracle));
         assert.deepEqual(workTree(project), workTree(oracle));

@@ -1,5 +1,12 @@
+import { mkdtempSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import {
+  git,
+  gitText,
   isSame,
+  lookAt,
+  ownIndex,
+  parseStages,
   readBlob,
   readTree,
   tryGit,
@@ -46,37 +53,83 @@ export interface Labels {
  *
  * @throws GIT_FAILED
  */
-export async function mergeTrees(project: ProjectRepository, sides: Sides, labels: Labels): Promise<Merge> {
-  const [base, ours, theirs] = await Promise.all([
-    writeTree(project, sides.base),
-    writeTree(project, sides.ours),
-    writeTree(project, sides.theirs),
-  ]);
+export async function mergeTrees(
+  project: ProjectRepository,
+  sides: Sides,
+  labels: Labels,
+  how: 'best' | 'old' = 'best',
+): Promise<Merge> {
+  const base = await writeTree(project, sides.base);
+  const ours = await writeTree(project, sides.ours);
+  const theirs = await writeTree(project, sides.theirs);
   if (base === theirs || ours === theirs) return { tree: sides.ours, conflicts: new Map() };
   const first = await writeCommit(project, base, []);
-  // two sides with equal trees would be the same commit, and its own ancestor's merge
-  const second = await writeCommit(project, ours, [first]);
-  const third = await writeCommit(project, theirs, [first, first]);
-  const result = await tryGit(
-    project.top,
-    ['-c', 'merge.directoryRenames=true', 'merge-tree', '--write-tree', '-z', '--no-messages', second, third],
-    { environment: project.quarantine },
-  );
-  if (result.status > 1) throw gitFailed('merge-tree', project.folder, result.said);
-  return named(project, result.output.toString(), {
-    [first]: labels.base,
-    [second]: labels.ours,
-    [third]: labels.theirs,
+  // a parent more, so that sides which are equal are two commits
+  const commits = {
+    first,
+    second: await writeCommit(project, ours, [first]),
+    third: await writeCommit(project, theirs, [first, first]),
+  };
+  const names = { [first]: labels.base, [commits.second]: labels.ours, [commits.third]: labels.theirs };
+  if (how === 'best') {
+    const result = await tryGit(
+      project.top,
+      [...settings, 'merge-tree', '--write-tree', '-z', '--no-messages', commits.second, commits.third],
+      { environment: project.quarantine },
+    );
+    if (result.status <= 1) {
+      const [tree = '', ...lines] = result.output.toString().split('\0');
+      return named(project, await readTree(project, tree), lines, names);
+    }
+    // git before 2.38 knows another merge-tree
+    if (result.status !== 129) throw gitFailed('merge-tree', project.folder, result.said);
+  }
+  return mergeInFolder(project, commits, names);
+}
+
+const settings = ['-c', 'merge.directoryRenames=true'];
+
+/** The same merge as git makes it with an index and a folder, here of its own. */
+async function mergeInFolder(
+  project: ProjectRepository,
+  { first, second, third }: { first: string; second: string; third: string },
+  names: Readonly<Record<string, string>>,
+): Promise<Merge> {
+  const folder = mkdtempSync(join(project.workspace, 'merge-'));
+  const environment = { ...ownIndex(project), GIT_DIR: project.gitFolder, GIT_WORK_TREE: folder };
+  const own = ['-c', 'core.sparseCheckout=false', ...settings];
+  await git(folder, [...own, 'read-tree', '--reset', '-u', second], { environment });
+  const result = await tryGit(folder, [...own, 'merge-recursive', first, '--', second, third], {
+    environment,
   });
+  if (result.status > 1) throw gitFailed('merge-recursive', project.folder, result.said);
+  const staged = (await git(folder, ['ls-files', '--stage', '-z'], { environment })).toString().split('\0');
+  const tree = new Map(parseStages(Buffer.from(staged.join('\0'))));
+  // files in conflict, and those that were put beside one, are only in the folder
+  const beside = (await git(folder, ['ls-files', '--others', '-z'], { environment })).toString().split('\0');
+  const unmerged = staged.filter((line) => /^\d+ [\da-f]+ [123]\t/.test(line));
+  const written = new Set([...beside, ...unmerged.map((line) => line.slice(line.indexOf('\t') + 1))]);
+  const modes = new Map(unmerged.map((line) => [line.slice(line.indexOf('\t') + 1), line.slice(0, 6)]));
+  for (const path of written) {
+    const stat = path === '' ? undefined : lookAt(join(folder, path));
+    if (stat === undefined || stat.isDirectory()) continue;
+    const isLink = stat.isSymbolicLink();
+    const oid = isLink
+      ? await writeBlob(project, readlinkSync(join(folder, path)))
+      : await gitText(folder, ['hash-object', '-w', '--', path], { environment });
+    const mode = isLink ? '120000' : (modes.get(path) ?? ((stat.mode & 0o100) === 0 ? '100644' : '100755'));
+    tree.set(path, { mode, oid });
+  }
+  return named(project, tree, unmerged, names);
 }
 
 /** Puts readable names in the place of the commits' in markers and in names of files. */
 async function named(
   project: ProjectRepository,
-  output: string,
+  tree: Tree,
+  lines: readonly string[],
   names: Readonly<Record<string, string>>,
 ): Promise<Merge> {
-  const [tree = '', ...lines] = output.split('\0');
   const shortened = Object.entries(names).flatMap(([commit, name]): [string, string][] => [
     [commit, name],
     [commit.slice(0, 7), name],
@@ -97,7 +150,7 @@ async function named(
     });
   }
   const merged = new Map<string, Entry>();
-  for (const [path, entry] of await readTree(project, tree)) merged.set(fileName(path), entry);
+  for (const [path, entry] of tree) merged.set(fileName(path), entry);
   for (const path of conflicts.keys()) {
     const entry = merged.get(path);
     const stages = conflicts.get(path);
