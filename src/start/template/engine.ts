@@ -10,8 +10,12 @@ import { startPythonEngine, type PythonEngine } from './python-engine.ts';
 export interface TemplateEngine {
   /** Renders what stands alone, as a variable or a hook: it can't include other templates. */
   render(template: string, variables: Variables): Promise<string>;
-  /** Renders a file of the template, or its name: it may include what is in `root` and in `templates` beside it. */
-  renderInside(root: string, template: string, variables: Variables): Promise<string>;
+  /**
+   * Renders a file of the template, or its name: it may include what is in `root` and in `templates` beside it.
+   *
+   * @param file the file's path, which some of Jinja2's messages say; none for a name
+   */
+  renderInside(root: string, template: string, variables: Variables, file?: string): Promise<string>;
   readonly syntax: Syntax;
   /** why Python was asked; undefined when it was not needed */
   readonly askedPythonFor: string | undefined;
@@ -56,25 +60,26 @@ export function createEngine(options: EngineOptions): TemplateEngine {
     template: string,
     variables: Variables,
     root: string | undefined,
+    file: string | undefined,
   ): Promise<string> => {
     if (reason === undefined) {
       try {
-        return render(template, variables, { syntax, now, load: (name) => loadFrom(root, name) });
+        return render(template, variables, { syntax, name: file, now, load: (name) => loadFrom(root, name) });
       } catch (thrown) {
         if (!(thrown instanceof EngineCannot)) throw thrown;
         reason = thrown.message;
       }
     }
     python ??= startPythonEngine(options, reason);
-    return (await python).render(template, variables, root);
+    return (await python).render(template, variables, root, file);
   };
   return {
     syntax,
     get askedPythonFor() {
       return python === undefined ? undefined : reason;
     },
-    render: (template, variables) => rendered(template, variables, undefined),
-    renderInside: (root, template, variables) => rendered(template, variables, root),
+    render: (template, variables) => rendered(template, variables, undefined, undefined),
+    renderInside: (root, template, variables, file) => rendered(template, variables, root, file),
     close() {
       python?.then(
         (engine) => engine.close(),

@@ -9,8 +9,16 @@ import { reachesPython, templateNeedsPython } from './template-errors.ts';
 
 /** The real Jinja2, in a Python of the user's, asked line by line. */
 export interface PythonEngine {
-  /** @param root folder it is rendered in and may include from; undefined: where we are, with no includes */
-  render(template: string, variables: Variables, root: string | undefined): Promise<string>;
+  /**
+   * @param root folder it is rendered in and may include from; undefined: where we are, with no includes
+   * @param file its path below `root`; undefined for what isn't a file
+   */
+  render(
+    template: string,
+    variables: Variables,
+    root: string | undefined,
+    file: string | undefined,
+  ): Promise<string>;
   close(): void;
 }
 
@@ -80,7 +88,9 @@ for line in iter(lines.readline, ""):
     os.chdir(home if root is None else root)
     made.loader = None if root is None else loader
     try:
-        answer(ok=made.from_string(request["template"]).render(**request["variables"]))
+        file = request["file"]
+        template = made.from_string(request["template"]) if file is None else made.get_template(file)
+        answer(ok=template.render(**request["variables"]))
     except UndefinedError as fault:
         answer(undefined=str(fault))
     except SecurityError as fault:
@@ -136,12 +146,13 @@ export async function startPythonEngine(options: EngineOptions, reason: string):
   if (ready.error !== undefined) throw new TemplateFault(ready.error);
   if (ready.ok === undefined) throw needs(ready.missing);
   return {
-    async render(template, variables, root) {
+    async render(template, variables, root, file) {
       const answer = await ask(
         asLine([
           ['template', template],
           ['variables', new Map<Value, Value>(variables)],
           ['root', root ?? null],
+          ['file', file ?? null],
         ]),
       );
       if (answer.ok !== undefined) return answer.ok;

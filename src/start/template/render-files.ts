@@ -136,7 +136,7 @@ class Walk {
       const content = readFileSync(this.#source(file));
       if (isCopied || isBinary(file, content)) this.#write(this.#target(path), content, mode);
       else {
-        const rendered = await engine.renderInside(root, decodeText(content), variables);
+        const rendered = await engine.renderInside(root, decodeText(content), variables, file);
         const end = this.#request.lineEnd ?? lineEnd(content);
         this.#write(this.#target(path), end === '\n' ? rendered : rendered.replaceAll('\n', end), mode);
       }

@@ -1,38 +1,40 @@
 import { EngineCannot, TemplateFault } from './faults.ts';
 import { globals, runFilter, runTest, type FilterWorld } from './filters.ts';
 import type { Syntax } from './lexer.ts';
-import { formatPercent, methodOf } from './methods.ts';
+import { methodOf } from './methods.ts';
 import { formatNow } from './now.ts';
+import { arithmetic, holds, signed } from './operators.ts';
 import {
   parse,
   type Arguments,
   type Expression,
-  type Parameter,
+  type FilterStep,
+  type MacroBody,
   type Statement,
   type Target,
 } from './parser.ts';
 import {
   Callable,
+  DictView,
   Float,
+  Group,
+  Markup,
   Namespace,
   Slice,
-  Tuple,
   Undefined,
   className,
-  compare,
-  contains,
   defined,
   equal,
+  isList,
   iterate,
+  keyOf,
   length,
-  numeric,
   repr,
   slice,
   str,
   truth,
   tuple,
   typeName,
-  whole,
   type Keywords,
   type Value,
 } from './values.ts';
@@ -40,6 +42,8 @@ import {
 /** What surrounds a rendering: other templates by name, and the time for `{% now %}`. */
 export interface Surroundings {
   readonly syntax: Syntax;
+  /** the template's own name, which some of Jinja2's messages say */
+  readonly name?: string | undefined;
   /** text of a template that is included or imported; undefined when there is none */
   load(name: string): string | undefined;
   now(): Date;
@@ -56,7 +60,13 @@ export function render(
   surroundings: Surroundings,
 ): string {
   const out: string[] = [];
-  new Rendering(surroundings, variables).template(parse(template, surroundings.syntax), out);
+  try {
+    new Rendering(surroundings, variables).template(parse(template, surroundings.syntax), out);
+  } catch (thrown) {
+    // Python's stack ends elsewhere than ours
+    if (thrown instanceof RangeError) throw new EngineCannot('it nests very deeply');
+    throw thrown;
+  }
   return out.join('');
 }
 
@@ -81,6 +91,7 @@ class LoopLeft extends Error {
 }
 
 interface Block {
+  readonly name: string;
   readonly body: readonly Statement[];
   readonly parent: Block | undefined;
 }
@@ -89,7 +100,13 @@ class Rendering implements FilterWorld {
   readonly #surroundings: Surroundings;
   readonly #variables: ReadonlyMap<string, Value>;
   readonly #blocks = new Map<string, Block>();
+  /** names that an import brought to the top level: they are not exported in turn */
+  readonly #imported = new Set<string>();
+  /** what blocks see of the template around them */
+  #top = new Scope();
   #extended: string | undefined;
+  /** how many macros and captured bodies we are in: what they write is kept even in a child */
+  #captures = 0;
   #depth = 0;
 
   constructor(surroundings: Surroundings, variables: ReadonlyMap<string, Value>) {
@@ -98,21 +115,26 @@ class Rendering implements FilterWorld {
   }
 
   template(statements: readonly Statement[], out: string[], within?: Scope): Scope {
-    let scope = new Scope(within ?? this.#root());
+    this.#top = new Scope(within ?? this.#root());
     let current = statements;
     for (;;) {
       this.#extended = undefined;
       this.#collectBlocks(current);
       const written: string[] = [];
-      this.#run(current, scope, written);
+      this.#run(current, this.#top, written);
       const parent: string | undefined = this.#extended;
-      if (parent === undefined) {
-        out.push(...written);
-        return scope;
-      }
+      out.push(...written);
+      if (parent === undefined) return this.#top;
       current = this.#load(parent);
-      scope = new Scope(scope);
+      this.#top = new Scope(this.#top);
     }
+  }
+
+  /** What another template may import of this one. */
+  exported(): Map<string, Value> {
+    return new Map(
+      [...this.#top.values].filter(([name]) => !name.startsWith('_') && !this.#imported.has(name)),
+    );
   }
 
   #root(): Scope {
@@ -127,18 +149,22 @@ class Rendering implements FilterWorld {
     return parse(source, this.#surroundings.syntax);
   }
 
+  #other(name: string, variables: ReadonlyMap<string, Value>): Rendering {
+    return new Rendering({ ...this.#surroundings, name }, variables);
+  }
+
   #collectBlocks(statements: readonly Statement[]): void {
     for (const statement of statements) {
       if (statement.is === 'block') {
-        const known = this.#blocks.get(statement.name);
+        const { name, body } = statement;
+        const known = this.#blocks.get(name);
         this.#blocks.set(
-          statement.name,
-          known === undefined
-            ? { body: statement.body, parent: undefined }
-            : addParent(known, statement.body),
+          name,
+          known === undefined ? { name, body, parent: undefined } : addParent(known, body),
         );
       }
       if ('body' in statement) this.#collectBlocks(statement.body);
+      if ('macro' in statement) this.#collectBlocks(statement.macro.body);
       if ('otherwise' in statement) this.#collectBlocks(statement.otherwise);
       if (statement.is === 'if') for (const [, body] of statement.branches) this.#collectBlocks(body);
     }
@@ -152,12 +178,12 @@ class Rendering implements FilterWorld {
 
   #statement(statement: Statement, scope: Scope, out: string[]): void {
     switch (statement.is) {
-      // what follows {% extends %} in a child only defines blocks, names and macros
       case 'data':
-        if (this.#extended === undefined) out.push(statement.text);
+        this.#write(statement.text, out);
         return;
       case 'output':
-        if (this.#extended === undefined) out.push(str(defined(this.#value(statement.value, scope))));
+        // a child writes nothing after its extends, and evaluates nothing there either
+        if (!this.#isSilent()) out.push(str(this.#value(statement.value, scope)));
         return;
       case 'if': {
         const branch = statement.branches.find(([test]) => truth(this.#value(test, scope)));
@@ -165,16 +191,17 @@ class Rendering implements FilterWorld {
         return;
       }
       case 'for':
-        this.#loop(statement, iterate(this.#value(statement.over, scope)), scope, out, 0);
+        this.#for(statement, this.#value(statement.over, scope), scope, out, 0);
         return;
       case 'set':
+        if (statement.target.is === 'field') namespaceOf(statement.target, scope);
         this.#assign(statement.target, this.#value(statement.value, scope), scope);
         return;
       case 'set-block':
         this.#assign(statement.target, this.#filtered(statement.body, statement.filters, scope), scope);
         return;
       case 'filter':
-        out.push(str(this.#filtered(statement.body, statement.filters, scope)));
+        out.push(str(this.#filtered(statement.body, statement.filters, scope, false)));
         return;
       case 'with': {
         const inner = new Scope(scope);
@@ -186,53 +213,35 @@ class Rendering implements FilterWorld {
         return;
       }
       case 'macro':
-        scope.values.set(
-          statement.name,
-          this.#macro(statement.name, statement.parameters, statement.body, scope),
-        );
+        scope.values.set(statement.name, this.#macro(statement.name, statement.macro, scope));
         return;
       case 'call': {
-        const caller = this.#macro('caller', statement.parameters, statement.body, scope);
-        if (statement.call.is !== 'call') throw new TemplateFault('expected a call');
-        const inner = new Scope(scope);
-        inner.values.set('caller', caller);
-        out.push(
-          str(this.#call(statement.call.callee, statement.call.given, inner, new Map([['caller', caller]]))),
-        );
+        const caller = this.#macro(undefined, statement.macro, scope);
+        const { callee, given } = statement.call;
+        out.push(str(this.#call(callee, given, scope, new Map([['caller', caller]]))));
         return;
       }
       case 'include':
         this.#include(statement, scope, out);
         return;
       case 'import':
-        scope.values.set(
-          statement.as,
-          this.#module(this.#value(statement.name, scope), statement.withContext ? scope : undefined),
-        );
+        this.#import(statement.as, this.#module(statement, scope).module, scope);
         return;
       case 'from': {
-        const module = this.#module(
-          this.#value(statement.name, scope),
-          statement.withContext ? scope : undefined,
-        );
-        for (const [name, as] of statement.names) {
-          const found = module.attributes?.get(name);
-          scope.values.set(
-            as,
-            found ??
-              new Undefined(
-                `the template ${repr(this.#value(statement.name, scope))} does not export the requested name '${name}'`,
-              ),
-          );
+        const { module, name } = this.#module(statement, scope);
+        for (const [wanted, as] of statement.names) {
+          const found = module.attributes?.get(wanted);
+          this.#import(as, found ?? new Undefined(this.#notExported(name, wanted, statement.line)), scope);
         }
         return;
       }
       case 'extends':
-        this.#extended = str(this.#value(statement.name, scope));
+        if (this.#extended !== undefined) throw new TemplateFault('extended multiple times');
+        this.#extended = templateName(this.#value(statement.name, scope));
         return;
       case 'block': {
         const block = this.#blocks.get(statement.name);
-        if (this.#extended === undefined && block !== undefined) this.#block(block, scope, out);
+        if (block !== undefined && !(this.#isSilent() && scope === this.#top)) this.#block(block, out);
         return;
       }
       case 'do':
@@ -241,67 +250,118 @@ class Rendering implements FilterWorld {
       case 'break':
       case 'continue':
         throw new LoopLeft(statement.is);
-      case 'now': {
-        const zone = str(this.#value(statement.zone, scope));
-        const offset = statement.offset === undefined ? undefined : str(this.#value(statement.offset, scope));
-        const format =
-          statement.format === undefined ? '%Y-%m-%d' : str(this.#value(statement.format, scope));
-        out.push(formatNow(this.#surroundings.now(), zone, offset, statement.sign ?? '+', format));
-      }
+      case 'now':
+        this.#write(this.#now(statement, scope), out);
     }
   }
 
-  #block(block: Block, scope: Scope, out: string[]): void {
-    const inner = new Scope(scope);
-    const { parent } = block;
-    inner.values.set(
-      'super',
-      new Callable('super', () => {
-        if (parent === undefined) throw new TemplateFault('there is no parent block');
-        const written: string[] = [];
-        this.#block(parent, scope, written);
-        return written.join('');
-      }),
-    );
+  #write(text: string, out: string[]): void {
+    if (!this.#isSilent()) out.push(text);
+  }
+
+  /** Below the extends of a child its own text is dropped; what it includes and calls is not. */
+  #isSilent(): boolean {
+    return this.#extended !== undefined && this.#captures === 0;
+  }
+
+  #captured(write: (out: string[]) => void): string {
+    const written: string[] = [];
+    this.#captures += 1;
+    try {
+      write(written);
+    } finally {
+      this.#captures -= 1;
+    }
+    return written.join('');
+  }
+
+  #now(statement: Extract<Statement, { is: 'now' }>, scope: Scope): string {
+    const zone = this.#value(statement.zone, scope);
+    const offset = statement.offset === undefined ? undefined : str(this.#value(statement.offset, scope));
+    const format =
+      statement.format === undefined ? '%Y-%m-%d' : str(this.#value(statement.format, scope) ?? '%Y-%m-%d');
+    if (typeof zone !== 'string') throw new EngineCannot('a time zone that is no text needs Python');
+    return formatNow(this.#surroundings.now(), zone, offset, statement.sign ?? '+', format);
+  }
+
+  #block(block: Block, out: string[]): void {
+    const inner = new Scope(this.#top);
+    const { name, parent } = block;
+    const above = (): Value => {
+      if (parent === undefined)
+        return defined(new Undefined(`there is no parent block called ${repr(name)}.`));
+      return this.#captured((written) => this.#block(parent, written));
+    };
+    inner.values.set('super', new Callable('super', above, new Map(), 'jinja2.runtime.BlockReference'));
+    this.#captures += 1;
     this.#run(block.body, inner, out);
+    this.#captures -= 1;
   }
 
   #include(statement: Extract<Statement, { is: 'include' }>, scope: Scope, out: string[]): void {
     const wanted = this.#value(statement.name, scope);
-    const names = Array.isArray(wanted) ? wanted.map(str) : [str(wanted)];
-    const source = names.map((name) => this.#surroundings.load(name)).find((text) => text !== undefined);
-    if (source === undefined) {
+    const names =
+      isList(wanted) || Array.isArray(wanted) ? Array.from(wanted, templateName) : [templateName(wanted)];
+    const name = names.find((each) => this.#surroundings.load(each) !== undefined);
+    if (name === undefined) {
       if (statement.isOptional) return;
       throw new TemplateFault(`the template '${names.join("', '")}' was not found`);
     }
-    const inner = new Rendering(this.#surroundings, this.#variables);
-    inner.template(
-      parse(source, this.#surroundings.syntax),
-      out,
-      statement.withContext ? scope : new Scope(),
-    );
-  }
-
-  #module(name: Value, context: Scope | undefined): Callable {
-    const inner = new Rendering(this.#surroundings, context === undefined ? new Map() : this.#variables);
-    const scope = inner.template(this.#load(str(name)), [], context ?? new Scope());
-    return new Callable(str(name), () => null, scope.values);
-  }
-
-  #filtered(body: readonly Statement[], filters: (inner: Expression) => Expression, scope: Scope): Value {
     const written: string[] = [];
-    this.#run(body, new Scope(scope), written);
-    return this.#value(filters({ is: 'constant', value: written.join('') }), scope);
+    this.#other(name, this.#variables).template(this.#load(name), written, scope);
+    out.push(...written);
   }
 
-  #loop(
+  #import(name: string, value: Value, scope: Scope): void {
+    scope.values.set(name, value);
+    if (scope === this.#top) this.#imported.add(name);
+  }
+
+  #module(
+    statement: Extract<Statement, { is: 'import' | 'from' }>,
+    scope: Scope,
+  ): { module: Callable; name: string } {
+    const name = templateName(this.#value(statement.name, scope));
+    const { withContext } = statement;
+    const inner = this.#other(name, withContext ? this.#variables : new Map());
+    inner.template(this.#load(name), [], withContext ? scope : new Scope());
+    const notCalled = (): never => {
+      throw new TemplateFault("'TemplateModule' object is not callable");
+    };
+    return { module: new Callable(name, notCalled, inner.exported(), 'module'), name };
+  }
+
+  #notExported(template: string, name: string, line: number): string {
+    const inside = this.#surroundings.name === undefined ? '' : ` in ${repr(this.#surroundings.name)}`;
+    return `the template ${repr(template)} (imported on line ${line}${inside}) does not export the requested name ${repr(name)}`;
+  }
+
+  #filtered(
+    body: readonly Statement[],
+    filters: readonly FilterStep[],
+    scope: Scope,
+    isCaptured = true,
+  ): Value {
+    const inner = new Scope(scope);
+    const written: string[] = [];
+    this.#captures += isCaptured ? 1 : 0;
+    this.#run(body, inner, written);
+    this.#captures -= isCaptured ? 1 : 0;
+    return filters.reduce<Value>((value, { name, given }) => {
+      const { args, keywords } = this.#given(given, inner);
+      return runFilter(name, value, args, keywords, this);
+    }, written.join(''));
+  }
+
+  #for(
     statement: Extract<Statement, { is: 'for' }>,
-    all: Value[],
+    over: Value,
     scope: Scope,
     out: string[],
     depth: number,
   ): void {
     const { target, test, body } = statement;
+    const all = iterate(over);
     const items =
       test === undefined
         ? all
@@ -315,16 +375,17 @@ class Rendering implements FilterWorld {
       return;
     }
     const memory: { last: Value | undefined } = { last: undefined };
+    const again = (args: readonly Value[]): Value => {
+      if (!statement.isRecursive)
+        throw new TemplateFault("The loop must have the 'recursive' marker to be called recursively.");
+      return this.#captured((written) => this.#for(statement, args[0] ?? null, scope, written, depth + 1));
+    };
     for (const [index, item] of items.entries()) {
       const inner = new Scope(scope);
-      const again = (args: readonly Value[]): Value => {
-        if (!statement.isRecursive)
-          throw new TemplateFault("The loop must have the 'recursive' marker to be called recursively.");
-        const written: string[] = [];
-        this.#loop(statement, iterate(args[0] ?? []), scope, written, depth + 1);
-        return written.join('');
-      };
-      inner.values.set('loop', new Callable('loop', again, loopState(items, index, depth, memory)));
+      if (statement.usesLoop) {
+        const state = loopState(items, index, depth, memory);
+        inner.values.set('loop', new Callable('loop', again, state, 'jinja2.runtime.LoopContext'));
+      }
       this.#assign(target, item, inner);
       try {
         this.#run(body, inner, out);
@@ -332,19 +393,19 @@ class Rendering implements FilterWorld {
         if (!(left instanceof LoopLeft)) throw left;
         if (left.how === 'break') return;
       }
+      if ((isList(over) || over instanceof Map) && length(over) !== all.length)
+        throw new EngineCannot('what is walked changes on the way');
     }
   }
 
   #assign(target: Target, value: Value, scope: Scope): void {
     if (target.is === 'name') {
       scope.values.set(target.name, value);
+      if (scope === this.#top) this.#imported.delete(target.name);
       return;
     }
     if (target.is === 'field') {
-      const namespace = scope.find(target.namespace);
-      if (!(namespace instanceof Namespace))
-        throw new TemplateFault('cannot assign attribute on non-namespace object');
-      namespace.values.set(target.name, value);
+      namespaceOf(target, scope).values.set(target.name, value);
       return;
     }
     const items = iterate(value);
@@ -354,34 +415,44 @@ class Rendering implements FilterWorld {
     for (const [index, each] of target.items.entries()) this.#assign(each, items[index] ?? null, scope);
   }
 
-  #macro(name: string, parameters: readonly Parameter[], body: readonly Statement[], scope: Scope): Callable {
-    const names = new Set(parameters.map((parameter) => parameter.name));
-    // a macro that never says `caller` finds it among its kwargs
-    if (JSON.stringify(body).includes('"name":"caller"')) names.add('caller');
-    return new Callable(name, (args, keywords) => {
-      if (this.#depth > 200) throw new TemplateFault('maximum recursion depth exceeded');
+  /** @param name undefined for the body of a call block */
+  #macro(name: string | undefined, { parameters, body, says }: MacroBody, scope: Scope): Callable {
+    const written = name === undefined ? 'None' : repr(name);
+    const call = (args: readonly Value[], keywords: Keywords): Value => {
+      if (this.#depth > 100) throw new EngineCannot('it nests very deeply');
       const inner = new Scope(scope);
-      for (const [index, parameter] of parameters.entries()) {
-        const given = index < args.length ? args[index] : keywords.get(parameter.name);
-        if (given !== undefined) inner.values.set(parameter.name, given);
-        else if (parameter.fallback !== undefined)
-          inner.values.set(parameter.name, this.#value(parameter.fallback, inner));
-        else
-          inner.values.set(parameter.name, new Undefined(`parameter '${parameter.name}' was not provided`));
+      const rest = new Map(keywords);
+      for (const [index, { name: parameter, fallback }] of parameters.entries()) {
+        const value = index < args.length ? args[index] : rest.get(parameter);
+        if (index >= args.length) rest.delete(parameter);
+        if (value !== undefined) inner.values.set(parameter, value);
+        else if (fallback !== undefined) inner.values.set(parameter, this.#value(fallback, inner));
+        else inner.values.set(parameter, new Undefined(`parameter ${repr(parameter)} was not provided`));
       }
-      inner.values.set('varargs', tuple(...args.slice(parameters.length)));
-      inner.values.set('kwargs', new Map<Value, Value>([...keywords].filter(([key]) => !names.has(key))));
-      const caller = keywords.get('caller');
-      if (caller !== undefined) inner.values.set('caller', caller);
-      const written: string[] = [];
+      if (says.has('caller')) {
+        inner.values.set('caller', rest.get('caller') ?? new Undefined('No caller defined'));
+        rest.delete('caller');
+      }
+      if (says.has('kwargs')) inner.values.set('kwargs', new Map<Value, Value>(rest));
+      else
+        for (const unknown of rest.keys())
+          throw new TemplateFault(`macro ${written} takes no keyword argument ${repr(unknown)}`);
+      if (says.has('varargs')) inner.values.set('varargs', tuple(...args.slice(parameters.length)));
+      else if (args.length > parameters.length)
+        throw new TemplateFault(`macro ${written} takes not more than ${parameters.length} argument(s)`);
       this.#depth += 1;
       try {
-        this.#run(body, inner, written);
+        return this.#captured((out) => this.#run(body, inner, out));
       } finally {
         this.#depth -= 1;
       }
-      return written.join('');
-    });
+    };
+    return new Callable(
+      name ?? 'caller',
+      call,
+      macroParts(name, parameters.length, says),
+      'jinja2.runtime.Macro',
+    );
   }
 
   // ---- expressions
@@ -400,15 +471,14 @@ class Rendering implements FilterWorld {
         return tuple(...expression.items.map((item) => this.#value(item, scope)));
       case 'dict':
         return new Map(
-          expression.entries.map(([key, item]) => [keyOf(this.#value(key, scope)), this.#value(item, scope)]),
+          expression.entries
+            .map(([key, item]) => [this.#value(key, scope), this.#value(item, scope)] as const)
+            .map(([key, item]) => [keyOf(key), item]),
         );
       case 'if':
         if (truth(this.#value(expression.test, scope))) return this.#value(expression.value, scope);
         if (expression.otherwise !== undefined) return this.#value(expression.otherwise, scope);
-        return new Undefined(
-          'the inline if-expression evaluated to false and no else section was defined.',
-          true,
-        );
+        return new Undefined(this.#noElse(expression.line), true);
       case 'and': {
         const left = this.#value(expression.left, scope);
         return truth(left) ? this.#value(expression.right, scope) : left;
@@ -420,23 +490,27 @@ class Rendering implements FilterWorld {
       case 'not':
         return !truth(this.#value(expression.operand, scope));
       case 'negative':
-        return arithmetic('-', 0, this.#value(expression.operand, scope));
+        return signed('-', this.#value(expression.operand, scope));
       case 'positive':
-        return arithmetic('+', 0, this.#value(expression.operand, scope));
+        return signed('+', this.#value(expression.operand, scope));
       case 'compare':
         return this.#compare(expression, scope);
-      case 'binary':
-        return arithmetic(
-          expression.operator,
-          this.#value(expression.left, scope),
-          this.#value(expression.right, scope),
-        );
-      case 'concat':
-        return expression.items.map((item) => str(defined(this.#value(item, scope)))).join('');
+      case 'binary': {
+        const left = this.#value(expression.left, scope);
+        return arithmetic(expression.operator, left, this.#value(expression.right, scope));
+      }
+      case 'concat': {
+        const items = expression.items.map((item) => this.#value(item, scope));
+        if (items.some((item) => item instanceof Markup))
+          throw new EngineCannot('escaped text joins in ways of its own');
+        return items.map(str).join('');
+      }
       case 'attribute':
         return this.#attribute(this.#value(expression.of, scope), expression.name);
-      case 'item':
-        return this.#item(this.#value(expression.of, scope), this.#value(expression.index, scope));
+      case 'item': {
+        const of = this.#value(expression.of, scope);
+        return this.item(of, this.#value(expression.index, scope));
+      }
       case 'slice': {
         const [start, stop, step] = expression.parts.map((part) =>
           part === undefined ? null : this.#value(part, scope),
@@ -446,28 +520,30 @@ class Rendering implements FilterWorld {
       case 'call':
         return this.#call(expression.callee, expression.given, scope);
       case 'filter': {
+        const of = this.#value(expression.of, scope);
         const { args, keywords } = this.#given(expression.given, scope);
-        return runFilter(expression.name, this.#value(expression.of, scope), args, keywords, this);
+        return runFilter(expression.name, of, args, keywords, this);
       }
       case 'test': {
-        const { args } = this.#given(expression.given, scope);
-        return runTest(expression.name, this.#value(expression.of, scope), args);
+        const of = this.#value(expression.of, scope);
+        const { args, keywords } = this.#given(expression.given, scope);
+        return runTest(expression.name, of, args, keywords);
       }
     }
+  }
+
+  #noElse(line: number): string {
+    const inside = this.#surroundings.name === undefined ? '' : ` in ${repr(this.#surroundings.name)}`;
+    return `the inline if-expression on line ${line}${inside} evaluated to false and no else section was defined.`;
   }
 
   #lookup(name: string, scope: Scope): Value {
     const own = scope.find(name);
     const found = own === undefined ? globals.get(name) : own;
     if (found !== undefined) return found;
-    if (name === 'namespace') {
-      return new Callable('namespace', ([from], keywords) => {
-        const initial = from instanceof Map ? [...from].map(([key, item]) => [str(key), item] as const) : [];
-        return new Namespace(new Map([...initial, ...keywords]));
-      });
-    }
+    if (name === 'namespace') return new Callable('namespace', makeNamespace, undefined, 'type');
     if (name === 'lipsum' || name === 'self') throw new EngineCannot(`'${name}' needs Jinja2`);
-    return new Undefined(`'${name}' is undefined`);
+    return new Undefined(`${repr(name)} is undefined`);
   }
 
   #compare(expression: Extract<Expression, { is: 'compare' }>, scope: Scope): boolean {
@@ -482,50 +558,64 @@ class Rendering implements FilterWorld {
 
   /** `a.b`: an attribute first, then a key. */
   #attribute(of: Value, name: string): Value {
+    const own = this.attribute(of, name);
+    if (own !== undefined) return own;
+    const found = of instanceof Map ? of.get(name) : undefined;
+    return found === undefined ? new Undefined(missing(of, name)) : found;
+  }
+
+  // ---- what filters ask as well
+
+  /** A Python attribute: a method, or what loops, modules and namespaces have. */
+  attribute(of: Value, name: string): Value | undefined {
     const known = defined(of);
-    const fields =
-      known instanceof Namespace
-        ? known.values
-        : known instanceof Callable
-          ? (known.attributes ?? new Map<string, Value>())
-          : undefined;
-    if (fields !== undefined) {
-      const found = fields.get(name);
-      return found === undefined ? new Undefined(missing(known, name)) : found;
+    if (known instanceof Namespace) return known.values.get(name);
+    if (known instanceof Callable) {
+      if (known.attributes?.has(name) === true) return known.attributes.get(name);
+      if (/^__\w+__$/.test(name) || known.attributes === undefined || known.type === 'jinja2.runtime.Macro')
+        throw new EngineCannot(`${name} of a ${typeName(known)} needs Python`);
+      return undefined;
     }
-    const method = methodOf(known, name);
-    if (method !== undefined) return method;
-    if (known instanceof Map) {
-      const found = known.get(name);
-      return found === undefined ? new Undefined(missing(known, name)) : found;
-    }
-    return new Undefined(missing(known, name));
+    if (known instanceof Group && (name === 'grouper' || name === 'list'))
+      return known[name === 'list' ? 1 : 0];
+    return methodOf(known, name);
   }
 
   /** `a['b']`: a key first, then an attribute. */
-  #item(of: Value, index: Value): Value {
+  item(of: Value, key: Value): Value {
     const known = defined(of);
-    if (index instanceof Slice) return slice(known, index);
-    const key = defined(index);
+    if (key instanceof Slice) return slice(known, key);
     if (known instanceof Map) {
+      if (isList(key) || key instanceof Map) return new Undefined(missing(known, key));
       const found = known.get(keyOf(key));
       if (found !== undefined) return found;
-      return typeof key === 'string' ? this.#attribute(known, key) : new Undefined(missing(known, key));
     }
-    if ((typeof known === 'string' || Array.isArray(known)) && typeof key === 'number') {
-      const at = key < 0 ? key + length(known) : key;
-      const item = typeof known === 'string' ? Array.from(known)[at] : known[at];
-      return item === undefined ? new Undefined(missing(known, key)) : item;
+    const place = typeof key === 'boolean' ? Number(key) : key;
+    const isPlaced = typeof known === 'string' || (Array.isArray(known) && !(known instanceof DictView));
+    if (isPlaced && typeof place === 'number') {
+      const at = place < 0 ? place + length(known) : place;
+      const found = typeof known === 'string' ? Array.from(known)[at] : known[at];
+      return found === undefined ? new Undefined(missing(known, key)) : found;
     }
-    return typeof key === 'string' ? this.#attribute(known, key) : new Undefined(missing(known, key));
+    if (known instanceof Callable && known.type === 'type') throw new EngineCannot('a type with parameters');
+    const attribute = typeof key === 'string' ? this.attribute(known, key) : undefined;
+    return attribute === undefined ? new Undefined(missing(known, key)) : attribute;
+  }
+
+  filter(name: string, of: Value, args: readonly Value[], keywords: Keywords): Value {
+    return runFilter(name, of, args, keywords, this);
+  }
+
+  test(name: string, of: Value, args: readonly Value[], keywords: Keywords): boolean {
+    return runTest(name, of, args, keywords);
   }
 
   #call(callee: Expression, given: Arguments, scope: Scope, more?: Keywords): Value {
-    const called = defined(this.#value(callee, scope));
-    if (!(called instanceof Callable))
-      throw new TemplateFault(`'${className(called)}' object is not callable`);
+    const called = this.#value(callee, scope);
     const { args, keywords } = this.#given(given, scope);
-    return called.call(args, more === undefined ? keywords : new Map([...keywords, ...more]));
+    const known = defined(called);
+    if (!(known instanceof Callable)) throw new TemplateFault(`'${className(known)}' object is not callable`);
+    return known.call(args, more === undefined ? keywords : new Map([...keywords, ...more]));
   }
 
   #given(given: Arguments, scope: Scope): { args: Value[]; keywords: Map<string, Value> } {
@@ -533,121 +623,61 @@ class Rendering implements FilterWorld {
     if (given.spread !== undefined) args.push(...iterate(this.#value(given.spread, scope)));
     const keywords = new Map(given.named.map(([name, value]) => [name, this.#value(value, scope)]));
     if (given.spreadNamed !== undefined) {
-      const spread = this.#value(given.spreadNamed, scope);
-      if (!(spread instanceof Map)) throw new TemplateFault('** needs a dict');
-      for (const [key, item] of spread) keywords.set(str(key), item);
+      const spread = defined(this.#value(given.spreadNamed, scope));
+      if (!(spread instanceof Map)) throw new TemplateFault('argument after ** must be a mapping');
+      for (const [key, item] of spread) {
+        if (typeof key !== 'string') throw new TemplateFault('keywords must be strings');
+        if (keywords.has(key)) throw new TemplateFault(`got multiple values for keyword argument '${key}'`);
+        keywords.set(key, item);
+      }
     }
     return { args, keywords };
-  }
-
-  // ---- what filters ask
-
-  attribute(of: Value, name: Value): Value {
-    return this.#item(of, name);
-  }
-
-  filter(name: string, of: Value, args: readonly Value[], keywords: Keywords): Value {
-    return runFilter(name, of, args, keywords, this);
-  }
-
-  test(name: string, of: Value, args: readonly Value[]): boolean {
-    return runTest(name, of, args);
   }
 }
 
 const addParent = (block: Block, body: readonly Statement[]): Block => ({
-  body: block.body,
-  parent: block.parent === undefined ? { body, parent: undefined } : addParent(block.parent, body),
+  ...block,
+  parent:
+    block.parent === undefined
+      ? { name: block.name, body, parent: undefined }
+      : addParent(block.parent, body),
 });
+
+function templateName(value: Value): string {
+  const known = defined(value);
+  if (typeof known !== 'string')
+    throw new TemplateFault(`a template's name is a text, not a ${className(known)}`);
+  return known;
+}
 
 const missing = (of: Value, key: Value): string =>
   typeof key === 'string'
-    ? `'${typeName(of)}' has no attribute '${key}'`
+    ? `${repr(typeName(of))} has no attribute ${repr(key)}`
     : `${typeName(of)} has no element ${repr(key)}`;
 
-/** Python's 1, 1.0 and True are one key; so are ours. */
-function keyOf(value: Value): Value {
-  const known = defined(value);
-  if (typeof known === 'string' || known === null) return known;
-  if (typeof known === 'number') return known;
-  throw new EngineCannot(`a ${className(known)} as key of a dict needs Python`);
+function namespaceOf(target: Extract<Target, { is: 'field' }>, scope: Scope): Namespace {
+  const namespace = scope.find(target.namespace);
+  if (!(namespace instanceof Namespace))
+    throw new TemplateFault('cannot assign attribute on non-namespace object');
+  return namespace;
 }
 
-function holds(operator: string, left: Value, right: Value): boolean {
-  switch (operator) {
-    case '==':
-      return equal(left, right);
-    case '!=':
-      return !equal(left, right);
-    case 'in':
-      return contains(right, left);
-    case 'not in':
-      return !contains(right, left);
-    case '<':
-      return compare(left, right) < 0;
-    case '<=':
-      return compare(left, right) <= 0;
-    case '>':
-      return compare(left, right) > 0;
-    default:
-      return compare(left, right) >= 0;
-  }
+function makeNamespace([from, ...more]: readonly Value[], keywords: Keywords): Value {
+  if (more.length > 0) throw new TemplateFault('dict expected at most 1 argument');
+  if (from !== undefined && !(defined(from) instanceof Map))
+    throw new EngineCannot('a namespace of pairs needs Python');
+  const initial = from instanceof Map ? [...from].map(([key, item]) => [str(key), item] as const) : [];
+  return new Namespace(new Map([...initial, ...keywords]));
 }
 
-function arithmetic(operator: string, left: Value, right: Value): Value {
-  defined(left);
-  defined(right);
-  if (operator === '%' && typeof left === 'string') return formatPercent(left, right);
-  if (operator === '+') {
-    if (typeof left === 'string' && typeof right === 'string') return left + right;
-    if (left instanceof Tuple && right instanceof Tuple) return tuple(...left, ...right);
-    if (Array.isArray(left) && Array.isArray(right) && !(left instanceof Tuple) && !(right instanceof Tuple))
-      return [...left, ...right];
-  }
-  if (operator === '*') {
-    const repeated = repeat(left, right) ?? repeat(right, left);
-    if (repeated !== undefined) return repeated;
-  }
-  const a = numeric(left);
-  const b = numeric(right);
-  if (a === undefined || b === undefined) {
-    throw new TemplateFault(
-      `unsupported operand type(s) for ${operator}: '${className(left)}' and '${className(right)}'`,
-    );
-  }
-  const isFloat = a.isFloat || b.isFloat || operator === '/' || (operator === '**' && b.value < 0);
-  if (['/', '//', '%'].includes(operator) && b.value === 0) throw new TemplateFault('division by zero');
-  const value = calculate(operator, a.value, b.value);
-  return isFloat ? new Float(value) : whole(value);
-}
-
-function calculate(operator: string, a: number, b: number): number {
-  switch (operator) {
-    case '+':
-      return a + b;
-    case '-':
-      return a - b;
-    case '*':
-      return a * b;
-    case '/':
-      return a / b;
-    case '//':
-      return Math.floor(a / b);
-    case '%':
-      return a - b * Math.floor(a / b);
-    default:
-      return a ** b;
-  }
-}
-
-function repeat(of: Value, times: Value): Value | undefined {
-  if (typeof times !== 'number' && typeof times !== 'boolean') return undefined;
-  const count = Math.max(0, Number(times));
-  if (typeof of === 'string') return of.repeat(count);
-  if (!Array.isArray(of)) return undefined;
-  const items = Array.from({ length: count }, () => Array.from(of)).flat(1) as Value[];
-  return of instanceof Tuple ? tuple(...items) : items;
-}
+const macroParts = (name: string | undefined, count: number, says: ReadonlySet<string>): Map<string, Value> =>
+  new Map<string, Value>([
+    ['name', name ?? null],
+    ['catch_kwargs', says.has('kwargs')],
+    ['catch_varargs', says.has('varargs')],
+    ['caller', says.has('caller')],
+    ...(count === 0 ? [['arguments', tuple()] as const] : []),
+  ]);
 
 function loopState(
   items: readonly Value[],
@@ -670,7 +700,13 @@ function loopState(
       'nextitem',
       index === items.length - 1 ? new Undefined('there is no next item') : (items[index + 1] ?? null),
     ],
-    ['cycle', new Callable('cycle', (args) => args[index % args.length] ?? null)],
+    [
+      'cycle',
+      new Callable('cycle', (args) => {
+        if (args.length === 0) throw new TemplateFault('no items for cycling given');
+        return args[index % args.length] ?? null;
+      }),
+    ],
     [
       'changed',
       new Callable('changed', (args) => {

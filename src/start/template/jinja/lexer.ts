@@ -1,4 +1,5 @@
 import { EngineCannot, TemplateFault } from './faults.ts';
+import { spaces, strip } from './text.ts';
 
 /** The parts of Jinja2's environment that a template may set. */
 export interface Syntax {
@@ -64,6 +65,7 @@ const operators = [
   ',',
   ';',
 ];
+const gaps = new RegExp(`[${spaces}]+`, 'y');
 const closing: Readonly<Record<string, string>> = { '(': ')', '[': ']', '{': '}' };
 const escapeRegex = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
 
@@ -83,19 +85,20 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
   const blockStart = escapeRegex(syntax.blockStart);
   const blockEnd = escapeRegex(syntax.blockEnd);
   const trimmed = syntax.trimBlocks ? String.raw`\n?` : '';
-  const rawBegin = new RegExp(String.raw`${blockStart}[-+]?\s*raw\s*(?:-${blockEnd}\s*|${blockEnd})`, 'y');
+  const gap = `[${spaces}]*`;
+  const rawBegin = new RegExp(`${blockStart}[-+]?${gap}raw${gap}(?:-${blockEnd}${gap}|${blockEnd})`, 'y');
   const rawEnd = new RegExp(
-    String.raw`${blockStart}([-+]?)\s*endraw\s*(?:\+${blockEnd}|-${blockEnd}\s*|${blockEnd}${trimmed})`,
+    String.raw`${blockStart}([-+]?)${gap}endraw${gap}(?:\+${blockEnd}|-${blockEnd}${gap}|${blockEnd}${trimmed})`,
     'g',
   );
-  const endOfBlock = new RegExp(String.raw`(?:\+${blockEnd}|-${blockEnd}\s*|${blockEnd}${trimmed})`, 'y');
+  const endOfBlock = new RegExp(String.raw`(?:\+${blockEnd}|-${blockEnd}${gap}|${blockEnd}${trimmed})`, 'y');
   const endOfVariable = new RegExp(
-    String.raw`(?:-${escapeRegex(syntax.variableEnd)}\s*|${escapeRegex(syntax.variableEnd)})`,
+    `(?:-${escapeRegex(syntax.variableEnd)}${gap}|${escapeRegex(syntax.variableEnd)})`,
     'y',
   );
   const commentEnd = escapeRegex(syntax.commentEnd);
   const endOfComment = new RegExp(
-    String.raw`(?:\+${commentEnd}|-${commentEnd}\s*|${commentEnd}${trimmed})`,
+    String.raw`(?:\+${commentEnd}|-${commentEnd}${gap}|${commentEnd}${trimmed})`,
     'g',
   );
 
@@ -114,11 +117,13 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
     sign: string | undefined,
     kind: 'block' | 'variable' | 'comment',
   ): string => {
-    if (sign === '-') return data.trimEnd();
+    if (sign === '-') return strip(data, undefined, 'right');
     if (sign === '+' || !syntax.lstripBlocks || kind === 'variable') return data;
     const lineStart = data.lastIndexOf('\n') + 1;
     const startsLine = lineStart > 0 || from === 0 || source[from - 1] === '\n';
-    return startsLine && data.slice(lineStart).trim() === '' ? data.slice(0, lineStart) : data;
+    return startsLine && strip(data.slice(lineStart), undefined, 'left') === ''
+      ? data.slice(0, lineStart)
+      : data;
   };
 
   while (position < source.length) {
@@ -173,7 +178,7 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
         advance(position + ending[0].length);
         return;
       }
-      const space = match(/\s+/y);
+      const space = match(gaps);
       if (space !== undefined) {
         advance(position + space.length);
         continue;
@@ -238,16 +243,28 @@ const simpleEscapes: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
+/** What a string of the template means, by Python's escapes. */
 function unescapeText(text: string): string {
   return text.replace(
-    /\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[0-7]{1,3}|N\{|[^])/g,
+    /\\(x[\da-fA-F]{2}|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[0-7]{1,3}|[^])/gu,
     (whole, escape: string) => {
-      if (escape.startsWith('N')) throw new EngineCannot('named characters in a string need Python');
       const simple = simpleEscapes[escape];
       if (simple !== undefined) return simple;
-      if (/^[xuU]./.test(escape)) return String.fromCodePoint(Number.parseInt(escape.slice(1), 16));
-      if (/^[0-7]/.test(escape)) return String.fromCodePoint(Number.parseInt(escape, 8));
-      return whole;
+      if (escape === 'N') throw new EngineCannot('named characters in a string need Python');
+      if (/^[xuU]$/.test(escape)) throw new TemplateFault(`truncated \\${escape} escape`);
+      const code = Number.parseInt(escape.replace(/^[xuU]/, ''), /^[xuU]/.test(escape) ? 16 : 8);
+      if (/^(?:[xuU]|[0-7])/.test(escape)) {
+        if (code > 0x10_ffff) throw new TemplateFault('illegal Unicode character');
+        return String.fromCodePoint(code);
+      }
+      // Jinja2 spells characters beyond ASCII as escapes first, so that the backslash before one meets another
+      return escape > '\u007f' ? `\\${spelled(escape)}` : whole;
     },
   );
+}
+
+function spelled(character: string): string {
+  const code = (character.codePointAt(0) ?? 0).toString(16);
+  if (code.length <= 2) return `x${code.padStart(2, '0')}`;
+  return code.length <= 4 ? `u${code.padStart(4, '0')}` : `U${code.padStart(8, '0')}`;
 }

@@ -1,72 +1,92 @@
 import { EngineCannot, TemplateFault } from './faults.ts';
+import { formatBraces } from './format.ts';
+import {
+  backwards,
+  capitalizeText,
+  centerText,
+  expandTabs,
+  foldCase,
+  isCased,
+  isSpace,
+  padText,
+  part,
+  replaceText,
+  splitLines,
+  splitWords,
+  strip,
+  swapCase,
+  titleText,
+} from './text.ts';
 import {
   Callable,
+  DictView,
+  Float,
+  Markup,
+  OrderedDict,
+  Range,
+  Tuple,
+  className,
+  compare,
   defined,
   equal,
+  isList,
   iterate,
+  keyOf,
   length,
   numeric,
-  str,
+  repr,
+  truth,
   tuple,
   view,
-  className,
-  repr,
   type Keywords,
   type Value,
 } from './values.ts';
 
-type Method<T> = (self: T, args: readonly Value[], keywords: Keywords) => Value;
+export { strip } from './text.ts';
+
+/** A method with the names of its parameters; `!` marks one that must be given, `*` any number of them. */
+interface Method<T> {
+  readonly parameters: readonly string[];
+  readonly run: (self: T, given: readonly (Value | undefined)[], keywords: Keywords) => Value;
+}
+type Methods<T> = Readonly<Record<string, Method<T>>>;
+
+const method = <T>(parameters: string, run: Method<T>['run']): Method<T> => ({
+  parameters: parameters === '' ? [] : parameters.split(' '),
+  run,
+});
 
 const text = (value: Value | undefined): string => {
   if (typeof value === 'string') return value;
+  if (value instanceof Markup) defined(value);
   throw new TemplateFault(`expected a string, got ${value === undefined ? 'nothing' : className(value)}`);
 };
 const count = (value: Value | undefined, otherwise: number): number => {
-  if (value === undefined || value === null) return otherwise;
-  const known = numeric(defined(value));
+  if (value === undefined) return otherwise;
+  const known = numeric(value);
   if (known === undefined || known.isFloat)
-    throw new TemplateFault(`expected a whole number, got ${className(value)}`);
+    throw new TemplateFault(`'${className(value)}' object cannot be interpreted as an integer`);
   return known.value;
 };
+const characters = (value: Value | undefined): string | undefined =>
+  value === undefined || value === null ? undefined : text(value);
+const filling = (value: Value | undefined): string => {
+  const fill = value === undefined ? ' ' : text(value);
+  if (Array.from(fill).length !== 1)
+    throw new TemplateFault('The fill character must be exactly one character long');
+  return fill;
+};
 
-/** Python counts these among white space as well; they also end lines, all but the last. */
-const separators = ['\u001c', '\u001d', '\u001e', '\u001f'];
-const isSpace = (character: string): boolean =>
-  (/\s/.test(character) && character !== '\ufeff') ||
-  character === '\u0085' ||
-  separators.includes(character);
-const isCased = (character: string): boolean => character.toLowerCase() !== character.toUpperCase();
-const isLetter = (character: string): boolean => /\p{L}/u.test(character);
-const isUpper = (character: string): boolean => isCased(character) && character === character.toUpperCase();
-const isLower = (character: string): boolean => isCased(character) && character === character.toLowerCase();
-const all = (self: string, test: (character: string) => boolean): boolean =>
-  self !== '' && Array.from(self).every(test);
+const all = (self: string, test: RegExp): boolean =>
+  self !== '' && Array.from(self).every((each) => test.test(each));
+/** A question that Unicode's numbers other than digits answer one by one. */
+const plainly = (self: string, test: RegExp): boolean => {
+  if (/[\p{No}\p{Nl}]/u.test(self)) throw new EngineCannot('numbers that are no digits need Python');
+  return all(self, test);
+};
 
-/** str.strip and its one-sided forms. */
-export function strip(self: string, characters: Value | undefined, side: 'both' | 'left' | 'right'): string {
-  const set = characters === undefined || characters === null ? undefined : new Set(text(characters));
-  const drop = (character: string): boolean => (set === undefined ? isSpace(character) : set.has(character));
-  const items = Array.from(self);
-  let from = 0;
-  let to = items.length;
-  if (side !== 'right') while (from < to && drop(items[from] ?? '')) from += 1;
-  if (side !== 'left') while (to > from && drop(items[to - 1] ?? '')) to -= 1;
-  return items.slice(from, to).join('');
-}
-
-export function splitText(self: string, separator: Value | undefined, limit: number): string[] {
-  if (separator === undefined || separator === null) {
-    const parts: string[] = [];
-    let rest = strip(self, undefined, 'left');
-    while (rest !== '') {
-      if (limit >= 0 && parts.length === limit) return [...parts, strip(rest, undefined, 'right')];
-      const at = Array.from(rest).findIndex(isSpace);
-      const word = at < 0 ? rest : Array.from(rest).slice(0, at).join('');
-      parts.push(word);
-      rest = strip(rest.slice(word.length), undefined, 'left');
-    }
-    return parts;
-  }
+function split(self: string, separator: Value | undefined, limit: number): string[] {
+  if (separator === undefined || separator === null) return splitWords(self, limit);
   const by = text(separator);
   if (by === '') throw new TemplateFault('empty separator');
   const parts = self.split(by);
@@ -75,300 +95,300 @@ export function splitText(self: string, separator: Value | undefined, limit: num
 }
 
 function splitRight(self: string, separator: Value | undefined, limit: number): string[] {
-  const backwards = (word: string): string => Array.from(word).reverse().join('');
   const by = separator === undefined || separator === null ? separator : backwards(text(separator));
-  return splitText(backwards(self), by, limit).map(backwards).reverse();
+  return split(backwards(self), by, limit).map(backwards).reverse();
 }
 
-export function replaceText(self: string, from: string, to: string, limit: number): string {
-  if (limit < 0) return self.replaceAll(from, () => to);
-  let done = 0;
-  return self.replaceAll(from, (found) => {
-    done += 1;
-    return done <= limit ? to : found;
-  });
-}
-
-/** str.title: a letter after anything that is not a letter is upper, every other one lower. */
-export function titleText(self: string): string {
-  let follows = false;
-  let out = '';
-  for (const character of self) {
-    out += follows ? character.toLowerCase() : titleCase(character);
-    follows = isCased(character);
-  }
-  return out;
-}
-const titleCase = (character: string): string => {
-  const upper = character.toUpperCase();
-  return upper.length > character.length ? upper.charAt(0) + upper.slice(1).toLowerCase() : upper;
-};
-
-export function capitalizeText(self: string): string {
-  const [first = '', ...rest] = Array.from(self);
-  return titleCase(first) + rest.join('').toLowerCase();
-}
-
-export function padText(self: string, width: number, fill: string, side: 'left' | 'right' | 'both'): string {
-  const missing = width - length(self);
-  if (missing <= 0) return self;
-  if (side === 'right') return self + fill.repeat(missing);
-  if (side === 'left') return fill.repeat(missing) + self;
-  const left = Math.floor(missing / 2) + (missing & width & 1);
-  return fill.repeat(left) + self + fill.repeat(missing - left);
-}
-
-const ends = (self: string, args: readonly Value[], test: (part: string) => boolean): boolean => {
-  if (args.length > 1) throw new EngineCannot('startswith and endswith with a range need Python');
-  const [wanted] = args;
-  return Array.isArray(wanted) ? wanted.some((each) => test(text(each))) : test(text(wanted));
-};
-
-const finder =
-  (from: 'left' | 'right', mustFind: boolean): Method<string> =>
-  (self, args) => {
-    if (args.length > 1) throw new EngineCannot('find with a range needs Python');
-    const at = from === 'left' ? self.indexOf(text(args[0])) : self.lastIndexOf(text(args[0]));
-    if (at < 0 && mustFind) throw new TemplateFault('substring not found');
-    return at < 0 ? -1 : length(self.slice(0, at));
+/** The part that `start` and `end` of find, count and their like choose. */
+function window(
+  self: string,
+  start: Value | undefined,
+  end: Value | undefined,
+): { from: number; text: string } | undefined {
+  const size = length(self);
+  const place = (value: Value | undefined, otherwise: number): number => {
+    const at = value === undefined || value === null ? otherwise : count(value, 0);
+    return at < 0 ? Math.max(0, at + size) : at;
   };
+  const from = place(start, 0);
+  const to = Math.min(place(end, size), size);
+  return from > size || from > to ? undefined : { from, text: part(self, from, to) };
+}
 
-const stringMethods: Readonly<Record<string, Method<string>>> = {
-  lower: (self) => self.toLowerCase(),
-  upper: (self) => self.toUpperCase(),
-  casefold: (self) => self.toLowerCase().replaceAll('ß', 'ss'),
-  title: (self) => titleText(self),
-  capitalize: (self) => capitalizeText(self),
-  swapcase: (self) =>
-    Array.from(self, (each) => (isUpper(each) ? each.toLowerCase() : each.toUpperCase())).join(''),
-  strip: (self, args) => strip(self, args[0], 'both'),
-  lstrip: (self, args) => strip(self, args[0], 'left'),
-  rstrip: (self, args) => strip(self, args[0], 'right'),
-  split: (self, args, keywords) =>
-    splitText(self, args[0] ?? keywords.get('sep'), count(args[1] ?? keywords.get('maxsplit'), -1)),
-  rsplit: (self, args, keywords) =>
-    splitRight(self, args[0] ?? keywords.get('sep'), count(args[1] ?? keywords.get('maxsplit'), -1)),
-  splitlines: (self, args, keywords) =>
-    splitLines(self, (args[0] ?? keywords.get('keepends') ?? false) === true),
-  replace: (self, args) => replaceText(self, text(args[0]), text(args[1]), count(args[2], -1)),
-  startswith: (self, args) => ends(self, args, (part) => self.startsWith(part)),
-  endswith: (self, args) => ends(self, args, (part) => self.endsWith(part)),
-  removeprefix: (self, args) => (self.startsWith(text(args[0])) ? self.slice(text(args[0]).length) : self),
-  removesuffix: (self, args) =>
-    args[0] !== '' && self.endsWith(text(args[0])) ? self.slice(0, -text(args[0]).length) : self,
-  join: (self, args) =>
-    iterate(args[0] ?? [])
-      .map((item) => text(item))
+const finder = (side: 'left' | 'right', mustFind: boolean): Method<string> =>
+  method('sub! start end', (self, [sub, start, end]) => {
+    const wanted = text(sub);
+    const within = window(self, start, end);
+    const at =
+      within === undefined
+        ? -1
+        : side === 'left'
+          ? within.text.indexOf(wanted)
+          : within.text.lastIndexOf(wanted);
+    if (at < 0 && mustFind) throw new TemplateFault('substring not found');
+    return at < 0 || within === undefined ? -1 : within.from + length(within.text.slice(0, at));
+  });
+
+const ends = (test: (self: string, part: string) => boolean): Method<string> =>
+  method('prefix! start end', (self, [wanted, start, end]) => {
+    const parts = wanted instanceof Tuple ? Array.from(wanted, text) : [text(wanted)];
+    const within = window(self, start, end);
+    return within !== undefined && parts.some((each) => test(within.text, each));
+  });
+
+const cut = (side: 'left' | 'right'): Method<string> =>
+  method('sep!', (self, [separator]) => {
+    const by = text(separator);
+    if (by === '') throw new TemplateFault('empty separator');
+    const at = side === 'left' ? self.indexOf(by) : self.lastIndexOf(by);
+    if (at < 0) return side === 'left' ? tuple(self, '', '') : tuple('', '', self);
+    return tuple(self.slice(0, at), by, self.slice(at + by.length));
+  });
+
+const stringMethods: Methods<string> = {
+  lower: method('', (self) => self.toLowerCase()),
+  upper: method('', (self) => self.toUpperCase()),
+  casefold: method('', foldCase),
+  title: method('', titleText),
+  capitalize: method('', capitalizeText),
+  swapcase: method('', swapCase),
+  strip: method('chars', (self, [chars]) => strip(self, characters(chars), 'both')),
+  lstrip: method('chars', (self, [chars]) => strip(self, characters(chars), 'left')),
+  rstrip: method('chars', (self, [chars]) => strip(self, characters(chars), 'right')),
+  split: method('sep= maxsplit=', (self, [by, limit]) => split(self, by, count(limit, -1))),
+  rsplit: method('sep= maxsplit=', (self, [by, limit]) => splitRight(self, by, count(limit, -1))),
+  splitlines: method('keepends=', (self, [keeps]) => splitLines(self, keeps !== undefined && truth(keeps))),
+  replace: method('old! new! count', (self, [from, to, limit]) =>
+    replaceText(self, text(from), text(to), count(limit, -1)),
+  ),
+  startswith: ends((self, wanted) => self.startsWith(wanted)),
+  endswith: ends((self, wanted) => self.endsWith(wanted)),
+  removeprefix: method('prefix!', (self, [prefix]) =>
+    self.startsWith(text(prefix)) ? self.slice(text(prefix).length) : self,
+  ),
+  removesuffix: method('suffix!', (self, [suffix]) =>
+    text(suffix) !== '' && self.endsWith(text(suffix)) ? self.slice(0, -text(suffix).length) : self,
+  ),
+  join: method('iterable!', (self, [items]) =>
+    iterate(items ?? null)
+      .map(text)
       .join(self),
+  ),
   find: finder('left', false),
   rfind: finder('right', false),
   index: finder('left', true),
   rindex: finder('right', true),
-  count: (self, args) => (args[0] === '' ? length(self) + 1 : self.split(text(args[0])).length - 1),
-  partition: (self, args) => {
-    const at = self.indexOf(text(args[0]));
-    return at < 0
-      ? tuple(self, '', '')
-      : tuple(self.slice(0, at), text(args[0]), self.slice(at + text(args[0]).length));
-  },
-  rpartition: (self, args) => {
-    const at = self.lastIndexOf(text(args[0]));
-    return at < 0
-      ? tuple('', '', self)
-      : tuple(self.slice(0, at), text(args[0]), self.slice(at + text(args[0]).length));
-  },
-  center: (self, args) => padText(self, count(args[0], 0), text(args[1] ?? ' '), 'both'),
-  ljust: (self, args) => padText(self, count(args[0], 0), text(args[1] ?? ' '), 'right'),
-  rjust: (self, args) => padText(self, count(args[0], 0), text(args[1] ?? ' '), 'left'),
-  zfill: (self, args) => {
+  count: method('sub! start end', (self, [sub, start, end]) => {
+    const within = window(self, start, end);
+    if (within === undefined) return 0;
+    return text(sub) === '' ? length(within.text) + 1 : within.text.split(text(sub)).length - 1;
+  }),
+  partition: cut('left'),
+  rpartition: cut('right'),
+  center: method('width! fillchar', (self, [width, fill]) =>
+    centerText(self, count(width, 0), filling(fill)),
+  ),
+  ljust: method('width! fillchar', (self, [width, fill]) =>
+    padText(self, count(width, 0), filling(fill), 'right'),
+  ),
+  rjust: method('width! fillchar', (self, [width, fill]) =>
+    padText(self, count(width, 0), filling(fill), 'left'),
+  ),
+  zfill: method('width!', (self, [width]) => {
     const sign = /^[+-]/.exec(self)?.[0] ?? '';
-    return sign + padText(self.slice(sign.length), count(args[0], 0) - sign.length, '0', 'left');
-  },
-  isalpha: (self) => all(self, isLetter),
-  isdigit: (self) => all(self, (each) => /\p{Nd}/u.test(each)),
-  isdecimal: (self) => all(self, (each) => /\p{Nd}/u.test(each)),
-  isnumeric: (self) => all(self, (each) => /\p{N}/u.test(each)),
-  isalnum: (self) => all(self, (each) => /[\p{L}\p{N}]/u.test(each)),
-  isspace: (self) => all(self, isSpace),
-  isupper: (self) => self.toUpperCase() === self && Array.from(self).some(isUpper),
-  islower: (self) => self.toLowerCase() === self && Array.from(self).some(isLower),
-  istitle: (self) => titleText(self) === self && Array.from(self).some(isCased),
-  isidentifier: (self) => /^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*$/u.test(self),
-  isascii: (self) => !/[\u0080-\uffff]/.test(self),
-  format: (self, args, keywords) => formatBraces(self, args, keywords),
+    return sign + padText(self.slice(sign.length), count(width, 0) - sign.length, '0', 'left');
+  }),
+  expandtabs: method('tabsize=', (self, [size]) => expandTabs(self, count(size, 8))),
+  isalpha: method('', (self) => all(self, /\p{L}/u)),
+  isdigit: method('', (self) => plainly(self, /\p{Nd}/u)),
+  isdecimal: method('', (self) => all(self, /\p{Nd}/u)),
+  isnumeric: method('', (self) => {
+    if (/\p{Lo}/u.test(self)) throw new EngineCannot('letters that are numbers need Python');
+    return all(self, /\p{N}/u);
+  }),
+  isalnum: method('', (self) => all(self, /[\p{L}\p{N}]/u)),
+  isspace: method('', (self) => self !== '' && Array.from(self).every(isSpace)),
+  isupper: method('', isUpper),
+  islower: method('', isLower),
+  istitle: method('', (self) => {
+    if (/[^\0-\x7f]/.test(self)) throw new EngineCannot('istitle beyond ASCII needs Python');
+    return titleText(self) === self && Array.from(self).some(isCased);
+  }),
+  isidentifier: method('', (self) => /^[_\p{XID_Start}]\p{XID_Continue}*$/u.test(self)),
+  isprintable: method('', (self) => {
+    if (/[^\0-\x7f]/.test(self)) throw new EngineCannot('isprintable beyond ASCII needs Python');
+    return /^[ -~]*$/.test(self);
+  }),
+  isascii: method('', (self) => !/[\u0080-\uffff]/.test(self)),
+  format: method('*', (self, args, keywords) => formatBraces(self, args as Value[], keywords)),
 };
-const otherStringMethods = new Set([
-  'encode',
-  'expandtabs',
-  'format_map',
-  'isprintable',
-  'maketrans',
-  'translate',
-]);
+const otherStringMethods = new Set(['encode', 'format_map', 'maketrans', 'translate']);
 
-const listMethods: Readonly<Record<string, Method<Value[]>>> = {
-  append: (self, [item]) => {
+/** str.isupper */
+export function isUpper(self: string): boolean {
+  return !/[\p{Lowercase}\p{Lt}]/u.test(self) && /\p{Uppercase}/u.test(self);
+}
+/** str.islower */
+export function isLower(self: string): boolean {
+  return !/[\p{Uppercase}\p{Lt}]/u.test(self) && /\p{Lowercase}/u.test(self);
+}
+
+const indexOf = (self: Value[], item: Value | undefined): number => {
+  const at = self.findIndex((each) => each === item || equal(each, item ?? null));
+  if (at < 0) throw new TemplateFault(`${repr(item ?? null)} is not in list`);
+  return at;
+};
+const tupleMethods: Methods<Value[]> = {
+  index: method('value!', (self, [item]) => indexOf(self, item)),
+  count: method(
+    'value!',
+    (self, [item]) => self.filter((each) => each === item || equal(each, item ?? null)).length,
+  ),
+};
+const listMethods: Methods<Value[]> = {
+  ...tupleMethods,
+  append: method('object!', (self, [item]) => {
     self.push(item ?? null);
     return null;
-  },
-  extend: (self, [items]) => {
-    self.push(...iterate(items ?? []));
+  }),
+  extend: method('iterable!', (self, [items]) => {
+    self.push(...iterate(items ?? null));
     return null;
-  },
-  insert: (self, [at, item]) => {
+  }),
+  insert: method('index! object!', (self, [at, item]) => {
     self.splice(count(at, 0), 0, item ?? null);
     return null;
-  },
-  pop: (self, [at]) => {
-    const [taken] = self.splice(count(at, -1), 1);
+  }),
+  pop: method('index', (self, [index]) => {
+    const at = count(index, -1);
+    const [taken] = at < -self.length ? [] : self.splice(at, 1);
     if (taken === undefined) throw new TemplateFault('pop index out of range');
     return taken;
-  },
-  remove: (self, [item]) => {
-    const at = self.findIndex((each) => equal(each, item ?? null));
-    if (at < 0) throw new TemplateFault('list.remove(x): x not in list');
-    self.splice(at, 1);
+  }),
+  remove: method('value!', (self, [item]) => {
+    self.splice(indexOf(self, item), 1);
     return null;
-  },
-  reverse: (self) => {
+  }),
+  reverse: method('', (self) => {
     self.reverse();
     return null;
-  },
-  index: (self, [item]) => {
-    const at = self.findIndex((each) => equal(each, item ?? null));
-    if (at < 0) throw new TemplateFault(`${repr(item ?? null)} is not in list`);
-    return at;
-  },
-  count: (self, [item]) => self.filter((each) => equal(each, item ?? null)).length,
-  copy: (self) => [...self],
+  }),
+  clear: method('', (self) => {
+    self.length = 0;
+    return null;
+  }),
+  copy: method('', (self) => [...self]),
+  sort: method('', (self) => {
+    self.sort(compare);
+    return null;
+  }),
 };
-const otherListMethods = new Set(['clear', 'sort']);
 
-const dictMethods: Readonly<Record<string, Method<Map<Value, Value>>>> = {
-  items: (self) => view(self.entries().map(([key, item]) => tuple(key, item))),
-  keys: (self) => view(self.keys()),
-  values: (self) => view(self.values()),
-  get: (self, [key, otherwise]) => {
-    const found = self.get(defined(key ?? null));
+const dictMethods: Methods<Map<Value, Value>> = {
+  items: method('', (self) =>
+    view(
+      viewOf(self, 'items'),
+      [...self].map(([key, item]) => tuple(key, item)),
+    ),
+  ),
+  keys: method('', (self) => view(viewOf(self, 'keys'), self.keys())),
+  values: method('', (self) => view(viewOf(self, 'values'), self.values())),
+  get: method('key! default', (self, [key, otherwise]) => {
+    const found = self.get(keyOf(key ?? null));
     return found === undefined ? (otherwise ?? null) : found;
-  },
-  copy: (self) => new Map(self),
-  update: (self, [other], keywords) => {
+  }),
+  copy: method('', (self) => (self instanceof OrderedDict ? new OrderedDict(self) : new Map(self))),
+  clear: method('', (self) => {
+    self.clear();
+    return null;
+  }),
+  update: method('*', (self, [other, ...more], keywords) => {
+    if (more.length > 0) throw new TemplateFault('update expected at most 1 argument');
     if (other instanceof Map) for (const [key, item] of other) self.set(key, item);
+    else if (other !== undefined) throw new EngineCannot('update with pairs needs Python');
     for (const [key, item] of keywords) self.set(key, item);
     return null;
-  },
-  pop: (self, [key, otherwise]) => {
-    const known = key ?? null;
+  }),
+  pop: method('key! default', (self, [key, otherwise]) => {
+    const known = keyOf(key ?? null);
     const taken = self.has(known) ? self.get(known) : otherwise;
-    if (taken === undefined) throw new TemplateFault(repr(known));
+    if (taken === undefined) throw new TemplateFault(`KeyError: ${repr(known)}`);
     self.delete(known);
     return taken;
-  },
-  setdefault: (self, [key, otherwise]) => {
-    const known = key ?? null;
+  }),
+  setdefault: method('key! default', (self, [key, otherwise]) => {
+    const known = keyOf(key ?? null);
     if (!self.has(known)) self.set(known, otherwise ?? null);
     return self.get(known) ?? null;
-  },
+  }),
 };
-const otherDictMethods = new Set(['clear', 'fromkeys', 'popitem', 'move_to_end']);
+const otherDictMethods = new Set(['fromkeys', 'popitem', 'move_to_end']);
+const viewOf = (self: Map<Value, Value>, of: string): string =>
+  `${self instanceof OrderedDict ? 'odict' : 'dict'}_${of}`;
 
-/** A method of a Python str, list or dict; undefined where Python has none of that name. */
+/** Of ints and floats; booleans have the ints' too. */
+const numberAttributes = new Set(
+  'real imag numerator denominator conjugate bit_length bit_count to_bytes from_bytes as_integer_ratio is_integer hex fromhex'.split(
+    ' ',
+  ),
+);
+
+/**
+ * An attribute of a Python value that is a method; undefined where Python has none of that name.
+ *
+ * @throws EngineCannot for one that only Python has
+ */
 export function methodOf(self: Value, name: string): Callable | undefined {
-  const bind = <T>(
-    method: Method<T> | undefined,
-    owner: T,
-    others: ReadonlySet<string>,
-  ): Callable | undefined => {
-    if (method !== undefined) return new Callable(name, (args, keywords) => method(owner, args, keywords));
-    if (others.has(name) || /^__\w+__$/.test(name))
-      throw new EngineCannot(`${className(self)}.${name} needs Python`);
-    return undefined;
-  };
-  if (typeof self === 'string') return bind(own(stringMethods, name), self, otherStringMethods);
-  if (Array.isArray(self)) return bind(own(listMethods, name), self, otherListMethods);
-  if (self instanceof Map) return bind(own(dictMethods, name), self, otherDictMethods);
+  if (/^__\w+__$/.test(name)) throw new EngineCannot(`${className(self)}.${name} needs Python`);
+  if (typeof self === 'string') return bound(name, self, stringMethods, otherStringMethods);
+  if (self instanceof Map) return bound(name, self, dictMethods, otherDictMethods);
+  if (isList(self)) return bound(name, self, listMethods);
+  if (self instanceof Tuple) return bound(name, self, tupleMethods);
+  const isOther =
+    ((self instanceof Range || self instanceof DictView) && /^[a-z]/.test(name)) ||
+    ((typeof self === 'number' || typeof self === 'boolean' || self instanceof Float) &&
+      numberAttributes.has(name)) ||
+    (className(self) === 'generator' && /^(?:send|throw|close|gi_)/.test(name));
+  if (isOther) throw new EngineCannot(`${className(self)}.${name} needs Python`);
   return undefined;
 }
 
-const own = <T>(table: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(table, name) ? table[name] : undefined;
+function bound<T extends Value>(
+  name: string,
+  self: T,
+  methods: Methods<T>,
+  others?: ReadonlySet<string>,
+): Callable | undefined {
+  const found = Object.hasOwn(methods, name) ? methods[name] : undefined;
+  if (found !== undefined)
+    return new Callable(
+      name,
+      (args, keywords) => found.run(self, given(name, found.parameters, args, keywords), keywords),
+      undefined,
+      'builtin_function_or_method',
+    );
+  if (others?.has(name) === true) throw new EngineCannot(`${className(self)}.${name} needs Python`);
+  return undefined;
+}
 
-const lineEnds = new RegExp(
-  String.raw`\r\n|[\n\r\v\f\u0085\u2028\u2029${separators.slice(0, 3).join('')}]`,
-  'g',
-);
-
-/** str.splitlines. */
-export function splitLines(self: string, keepEnds: boolean): string[] {
-  const lines: string[] = [];
-  let from = 0;
-  for (const end of self.matchAll(lineEnds)) {
-    const after = end.index + end[0].length;
-    lines.push(self.slice(from, keepEnds ? after : end.index));
-    from = after;
+/** Arguments in the order of the parameters; those that end in `=` may be named. */
+function given(
+  name: string,
+  parameters: readonly string[],
+  args: readonly Value[],
+  keywords: Keywords,
+): readonly (Value | undefined)[] {
+  if (parameters[0] === '*') return args;
+  if (args.length > parameters.length)
+    throw new TemplateFault(`${name}() takes at most ${parameters.length} arguments (${args.length} given)`);
+  for (const key of keywords.keys()) {
+    const at = parameters.indexOf(`${key}=`);
+    if (at < 0 || at < args.length) throw new TemplateFault(`${name}() takes no keyword argument '${key}'`);
   }
-  return from < self.length ? [...lines, self.slice(from)] : lines;
-}
-
-/** Python's `%` on a string. */
-export function formatPercent(pattern: string, values: Value): string {
-  const items = Array.isArray(values) && className(values) === 'tuple' ? Array.from(values) : [values];
-  let next = 0;
-  const out = pattern.replace(
-    /%(?:\((\w+)\))?([-+ #0]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])/g,
-    (
-      _whole,
-      key: string | undefined,
-      flags: string,
-      width: string | undefined,
-      precision: string | undefined,
-      kind: string,
-    ) => {
-      if (kind === '%') return '%';
-      const given = key === undefined ? items[next++] : values instanceof Map ? values.get(key) : undefined;
-      if (given === undefined) throw new TemplateFault('not enough arguments for format string');
-      const formatted = formatOne(
-        defined(given),
-        kind,
-        precision === undefined ? undefined : Number(precision),
-        flags.includes('+'),
-      );
-      const isPadded = flags.includes('0') && 'dif'.includes(kind);
-      return padText(
-        formatted,
-        Number(width ?? 0),
-        isPadded ? '0' : ' ',
-        flags.includes('-') ? 'right' : 'left',
-      );
-    },
-  );
-  if (next < items.length && !(values instanceof Map))
-    throw new TemplateFault('not all arguments converted during string formatting');
-  return out;
-}
-
-function formatOne(value: Value, kind: string, precision: number | undefined, hasPlus: boolean): string {
-  if (kind === 's') return str(value).slice(0, precision);
-  if (kind === 'r') return repr(value);
-  const number = numeric(value);
-  if (number === undefined)
-    throw new TemplateFault(`%${kind} format: a number is required, not ${className(value)}`);
-  const sign = hasPlus && number.value >= 0 ? '+' : '';
-  if (kind === 'd' || kind === 'i') return sign + String(Math.trunc(number.value));
-  if (kind === 'f') return sign + number.value.toFixed(precision ?? 6);
-  if (kind === 'x') return sign + Math.trunc(number.value).toString(16);
-  throw new EngineCannot(`the format %${kind} needs Python`);
-}
-
-function formatBraces(pattern: string, args: readonly Value[], keywords: Keywords): string {
-  let next = 0;
-  return pattern.replace(/\{\{|\}\}|\{([^{}]*)\}/g, (whole, field: string | undefined) => {
-    if (field === undefined) return whole.charAt(0);
-    if (!/^\w*$/.test(field)) throw new EngineCannot('a format with details needs Python');
-    const value =
-      field === '' ? args[next++] : /^\d+$/.test(field) ? args[Number(field)] : keywords.get(field);
-    if (value === undefined) throw new TemplateFault(`no value for the format field '${field}'`);
-    return str(value);
+  return parameters.map((parameter, at) => {
+    const value = at < args.length ? args[at] : keywords.get(parameter.slice(0, -1));
+    if (value === undefined && parameter.endsWith('!'))
+      throw new TemplateFault(`${name}() misses an argument`);
+    return value;
   });
 }

@@ -1,4 +1,5 @@
 import { EngineCannot, TemplateFault } from './faults.ts';
+import { isFilter, isTest } from './filters.ts';
 import { defaultSyntax, tokenize, type Syntax, type Token } from './lexer.ts';
 
 export type Expression =
@@ -12,6 +13,7 @@ export type Expression =
       readonly test: Expression;
       readonly value: Expression;
       readonly otherwise: Expression | undefined;
+      readonly line: number;
     }
   | { readonly is: 'and' | 'or'; readonly left: Expression; readonly right: Expression }
   | { readonly is: 'not' | 'negative' | 'positive'; readonly operand: Expression }
@@ -54,6 +56,12 @@ export interface Arguments {
   readonly spreadNamed: Expression | undefined;
 }
 
+/** One filter of a chain, before it has a value. */
+export interface FilterStep {
+  readonly name: string;
+  readonly given: Arguments;
+}
+
 export type Target =
   | { readonly is: 'name'; readonly name: string }
   | { readonly is: 'tuple'; readonly items: readonly Target[] }
@@ -62,6 +70,14 @@ export type Target =
 export interface Parameter {
   readonly name: string;
   readonly fallback: Expression | undefined;
+}
+
+/** What a macro and the body of a call block have in common. */
+export interface MacroBody {
+  readonly parameters: readonly Parameter[];
+  readonly body: readonly Statement[];
+  /** the special names that the body says: caller, kwargs, varargs */
+  readonly says: ReadonlySet<string>;
 }
 
 export type Statement =
@@ -73,6 +89,8 @@ export type Statement =
       readonly over: Expression;
       readonly test: Expression | undefined;
       readonly isRecursive: boolean;
+      /** whether the body says `loop` */
+      readonly usesLoop: boolean;
       readonly body: readonly Statement[];
       readonly otherwise: readonly Statement[];
     }
@@ -85,24 +103,14 @@ export type Statement =
   | {
       readonly is: 'set-block';
       readonly target: Target;
-      readonly filters: (inner: Expression) => Expression;
+      readonly filters: readonly FilterStep[];
       readonly body: readonly Statement[];
     }
-  | {
-      readonly is: 'macro';
-      readonly name: string;
-      readonly parameters: readonly Parameter[];
-      readonly body: readonly Statement[];
-    }
-  | {
-      readonly is: 'call';
-      readonly parameters: readonly Parameter[];
-      readonly call: Expression;
-      readonly body: readonly Statement[];
-    }
+  | { readonly is: 'macro'; readonly name: string; readonly macro: MacroBody }
+  | { readonly is: 'call'; readonly call: Extract<Expression, { is: 'call' }>; readonly macro: MacroBody }
   | {
       readonly is: 'filter';
-      readonly filters: (inner: Expression) => Expression;
+      readonly filters: readonly FilterStep[];
       readonly body: readonly Statement[];
     }
   | {
@@ -114,7 +122,6 @@ export type Statement =
       readonly is: 'include';
       readonly name: Expression;
       readonly isOptional: boolean;
-      readonly withContext: boolean;
     }
   | {
       readonly is: 'import';
@@ -127,6 +134,7 @@ export type Statement =
       readonly name: Expression;
       readonly names: readonly (readonly [string, string])[];
       readonly withContext: boolean;
+      readonly line: number;
     }
   | { readonly is: 'extends'; readonly name: Expression }
   | { readonly is: 'block'; readonly name: string; readonly body: readonly Statement[] }
@@ -146,7 +154,13 @@ const noArguments: Arguments = {
   spread: undefined,
   spreadNamed: undefined,
 };
-const reserved = new Set(['and', 'or', 'not', 'in', 'is', 'if', 'else', 'elif']);
+
+/** Names that every template has from outside. */
+const given = new Set(
+  'cookiecutter _cookiecutter range dict lipsum cycler joiner namespace uuid4 random_ascii_string self super'.split(
+    ' ',
+  ),
+);
 
 /**
  * Reads a template into statements by Jinja2's grammar.
@@ -160,7 +174,9 @@ export function parse(template: string, syntax: Syntax = defaultSyntax): readonl
 class Parser {
   readonly #tokens: readonly Token[];
   readonly #extraTags: ReadonlySet<string>;
+  readonly #blocks = new Set<string>();
   #at = 0;
+  #depth = 0;
 
   constructor(tokens: readonly Token[], extraTags: ReadonlySet<string>) {
     this.#tokens = tokens;
@@ -202,9 +218,26 @@ class Parser {
   #closed(tag: string): Statement[] {
     this.#end();
     const { body } = this.#body([tag]);
-    if (tag === 'endblock' && this.#current()?.kind === 'name') this.#at += 1;
     this.#end();
     return body;
+  }
+
+  /** What lies below the top level of the template. */
+  #inner<T>(read: () => T): T {
+    this.#depth += 1;
+    const result = read();
+    this.#depth -= 1;
+    return result;
+  }
+
+  #macro(parameters: readonly Parameter[], tag: string): MacroBody {
+    const body = this.#inner(() => this.#closed(tag));
+    const says = new Set(['caller', 'kwargs', 'varargs'].filter((name) => mentions(body, name)));
+    const caller = parameters.find((parameter) => parameter.name === 'caller');
+    if (caller !== undefined) throw new EngineCannot('a macro that names its caller needs Jinja2');
+    if (new Set(parameters.map(({ name }) => name)).size < parameters.length)
+      this.#fail('duplicate argument');
+    return { parameters, body, says };
   }
 
   #statement(tag: string): Statement[] {
@@ -216,18 +249,19 @@ class Parser {
       case 'set':
         return [this.#set()];
       case 'macro': {
-        const name = this.#name();
+        const name = this.#targetName();
         const parameters = this.#parameters();
-        return [{ is: 'macro', name, parameters, body: this.#closed('endmacro') }];
+        return [{ is: 'macro', name, macro: this.#macro(parameters, 'endmacro') }];
       }
       case 'call': {
         const parameters = this.#isOperator('(') ? this.#parameters() : [];
         const call = this.#expression();
-        return [{ is: 'call', parameters, call, body: this.#closed('endcall') }];
+        if (call.is !== 'call') return this.#fail('expected call');
+        return [{ is: 'call', call, macro: this.#macro(parameters, 'endcall') }];
       }
       case 'filter': {
         const filters = this.#filterChain(true);
-        return [{ is: 'filter', filters, body: this.#closed('endfilter') }];
+        return [{ is: 'filter', filters, body: this.#inner(() => this.#closed('endfilter')) }];
       }
       case 'with': {
         const assigned: [Target, Expression][] = [];
@@ -237,7 +271,7 @@ class Parser {
           this.#expect('=');
           assigned.push([target, this.#expression()]);
         }
-        return [{ is: 'with', assigned, body: this.#closed('endwith') }];
+        return [{ is: 'with', assigned, body: this.#inner(() => this.#closed('endwith')) }];
       }
       case 'include': {
         const name = this.#expression();
@@ -248,12 +282,13 @@ class Parser {
         }
         const withContext = this.#contextFlag(true);
         this.#end();
-        return [{ is: 'include', name, isOptional, withContext }];
+        if (!withContext) throw new EngineCannot('include without context needs Jinja2');
+        return [{ is: 'include', name, isOptional }];
       }
       case 'import': {
         const name = this.#expression();
         this.#expectName('as');
-        const as = this.#name();
+        const as = this.#targetName();
         const withContext = this.#contextFlag(false);
         this.#end();
         return [{ is: 'import', name, as, withContext }];
@@ -261,6 +296,7 @@ class Parser {
       case 'from':
         return [this.#from()];
       case 'extends': {
+        if (this.#depth > 0) throw new EngineCannot('extends inside of a block needs Jinja2');
         const name = this.#expression();
         this.#end();
         return [{ is: 'extends', name }];
@@ -269,7 +305,13 @@ class Parser {
         const name = this.#name();
         if (this.#isName('scoped') || this.#isName('required'))
           throw new EngineCannot('scoped and required blocks need Jinja2');
-        return [{ is: 'block', name, body: this.#closed('endblock') }];
+        if (this.#blocks.has(name)) this.#fail(`block '${name}' defined twice`);
+        this.#blocks.add(name);
+        this.#end();
+        const { body } = this.#inner(() => this.#body(['endblock']));
+        this.#takeName(name);
+        this.#end();
+        return [{ is: 'block', name, body }];
       }
       case 'print': {
         const value = this.#tupleOrOne();
@@ -299,14 +341,16 @@ class Parser {
     const test = this.#takeName('if') ? this.#expression() : undefined;
     const isRecursive = this.#takeName('recursive');
     this.#end();
-    const { body, ended } = this.#body(['endfor', 'else']);
+    const { body, ended } = this.#inner(() => this.#body(['endfor', 'else']));
     this.#end();
     let otherwise: Statement[] = [];
     if (ended === 'else') {
-      otherwise = this.#body(['endfor']).body;
+      otherwise = this.#inner(() => this.#body(['endfor'])).body;
       this.#end();
     }
-    return { is: 'for', target, over, test, isRecursive, body, otherwise };
+    const usesLoop = isRecursive || mentions(body, 'loop');
+    if (mentions(target, 'loop')) this.#fail("Can't assign to special loop variable in for-loop target");
+    return { is: 'for', target, over, test, isRecursive, usesLoop, body, otherwise };
   }
 
   #if(): Statement {
@@ -335,29 +379,31 @@ class Parser {
       return { is: 'set', target, value };
     }
     const filters = this.#filterChain(false);
-    return { is: 'set-block', target, filters, body: this.#closed('endset') };
+    return { is: 'set-block', target, filters, body: this.#inner(() => this.#closed('endset')) };
   }
 
   #from(): Statement {
+    const line = this.#line();
     const name = this.#expression();
     this.#expectName('import');
     const names: [string, string][] = [];
-    let withContext = false;
-    while (this.#current()?.kind !== 'end') {
-      if (names.length > 0 && !this.#takeOperator(',')) {
+    const isFlag = (): boolean =>
+      (this.#isName('with') || this.#isName('without')) && this.#isName('context', 1);
+    let withContext: boolean | undefined;
+    for (;;) {
+      if (names.length > 0) this.#expect(',');
+      if (isFlag()) {
         withContext = this.#contextFlag(false);
         break;
       }
-      if ((this.#isName('with') || this.#isName('without')) && this.#isName('context', 1)) {
-        withContext = this.#contextFlag(false);
-        break;
-      }
-      if (this.#current()?.kind === 'end') break;
-      const imported = this.#name();
-      names.push([imported, this.#takeName('as') ? this.#name() : imported]);
+      const imported = this.#targetName();
+      if (imported.startsWith('_')) this.#fail('names starting with an underline can not be imported');
+      names.push([imported, this.#takeName('as') ? this.#targetName() : imported]);
+      if (isFlag()) withContext = this.#contextFlag(false);
+      if (withContext !== undefined || !this.#isOperator(',')) break;
     }
     this.#end();
-    return { is: 'from', name, names, withContext };
+    return { is: 'from', name, names, withContext: withContext ?? false, line };
   }
 
   #now(): Statement {
@@ -382,31 +428,42 @@ class Parser {
     const parameters: Parameter[] = [];
     while (!this.#takeOperator(')')) {
       if (parameters.length > 0) this.#expect(',');
-      const name = this.#name();
-      parameters.push({ name, fallback: this.#takeOperator('=') ? this.#expression() : undefined });
+      const name = this.#targetName();
+      const fallback = this.#takeOperator('=') ? this.#expression() : undefined;
+      if (fallback === undefined && parameters.at(-1)?.fallback !== undefined)
+        this.#fail('non-default argument follows default argument');
+      parameters.push({ name, fallback });
     }
     return parameters;
   }
 
+  /** Where a value is put: a name, several of them, or a field of a namespace. */
   #target(allowsField = false): Target {
     const items: Target[] = [];
-    let isTuple = false;
     for (;;) {
       if (this.#takeOperator('(')) {
         items.push(this.#target());
         this.#expect(')');
       } else {
-        const name = this.#name();
+        const name = this.#targetName();
         if (allowsField && this.#takeOperator('.'))
           items.push({ is: 'field', namespace: name, name: this.#name() });
         else items.push({ is: 'name', name });
       }
-      if (!this.#takeOperator(',')) break;
-      isTuple = true;
-      if (this.#isName('in') || this.#isOperator('=') || this.#isOperator(')')) break;
+      if (!this.#takeOperator(','))
+        return (items.length === 1 ? items[0] : undefined) ?? { is: 'tuple', items };
+      if (this.#isName('in') || this.#isOperator(')') || this.#current()?.kind === 'end')
+        return { is: 'tuple', items };
     }
-    const [first] = items;
-    return !isTuple && first !== undefined ? first : { is: 'tuple', items };
+  }
+
+  #targetName(): string {
+    const name = this.#name();
+    if (['true', 'false', 'none', 'True', 'False', 'None'].includes(name))
+      this.#fail(`can't assign to '${name}'`);
+    // where such a name means what, before and after, Jinja2 decides for the whole template at once
+    if (given.has(name)) throw new EngineCannot(`the template gives '${name}' another meaning`);
+    return name;
   }
 
   // ---- expressions, weakest binding first
@@ -431,27 +488,28 @@ class Parser {
   #expression(): Expression {
     let value = this.#or();
     while (this.#takeName('if')) {
+      const line = this.#line();
       const test = this.#or();
       const otherwise = this.#takeName('else') ? this.#expression() : undefined;
-      value = { is: 'if', test, value, otherwise };
+      value = { is: 'if', test: decidable(test), value, otherwise, line };
     }
     return value;
   }
 
   #or(): Expression {
     let left = this.#and();
-    while (this.#takeName('or')) left = { is: 'or', left, right: this.#and() };
+    while (this.#takeName('or')) left = { is: 'or', left: decidable(left), right: this.#and() };
     return left;
   }
 
   #and(): Expression {
     let left = this.#not();
-    while (this.#takeName('and')) left = { is: 'and', left, right: this.#not() };
+    while (this.#takeName('and')) left = { is: 'and', left: decidable(left), right: this.#not() };
     return left;
   }
 
   #not(): Expression {
-    return this.#takeName('not') ? { is: 'not', operand: this.#not() } : this.#compare();
+    return this.#takeName('not') ? { is: 'not', operand: decidable(this.#not()) } : this.#compare();
   }
 
   #compare(): Expression {
@@ -489,7 +547,7 @@ class Parser {
     const items = [this.#product()];
     while (this.#takeOperator('~')) items.push(this.#product());
     const [first] = items;
-    return items.length === 1 && first !== undefined ? first : { is: 'concat', items };
+    return items.length === 1 && first !== undefined ? first : { is: 'concat', items: items.map(decidable) };
   }
 
   #product(): Expression {
@@ -518,7 +576,6 @@ class Parser {
         if (token.text === 'true' || token.text === 'True') return { is: 'constant', value: true };
         if (token.text === 'false' || token.text === 'False') return { is: 'constant', value: false };
         if (token.text === 'none' || token.text === 'None') return { is: 'constant', value: null };
-        if (reserved.has(token.text)) this.#fail(`unexpected '${token.text}'`);
         return { is: 'name', name: token.text };
       case 'string': {
         let value = token.text;
@@ -591,22 +648,23 @@ class Parser {
   }
 
   #subscript(): Expression {
-    const parts: (Expression | undefined)[] = [];
-    let isSlice = false;
-    let part: Expression | undefined;
-    for (;;) {
-      if (this.#takeOperator(']')) break;
-      if (this.#takeOperator(':')) {
-        isSlice = true;
-        parts.push(part);
-        part = undefined;
-      } else if (part === undefined) part = this.#expression();
-      else if (this.#isOperator(',')) throw new EngineCannot('a subscript of several items needs Jinja2');
-      else this.#fail('expected a subscript');
-    }
-    if (!isSlice) return part ?? this.#fail('expected subscript expression');
-    parts.push(part);
-    return { is: 'slice', parts: [parts[0], parts[1], parts[2]] };
+    if (this.#isOperator(']')) throw new EngineCannot('an empty subscript needs Jinja2');
+    const subscript = this.#isOperator(':') ? this.#slice(undefined) : this.#expression();
+    const whole = this.#isOperator(':') ? this.#slice(subscript) : subscript;
+    if (this.#isOperator(',')) throw new EngineCannot('a subscript of several items needs Jinja2');
+    this.#expect(']');
+    return whole;
+  }
+
+  #slice(start: Expression | undefined): Expression {
+    const part = (): Expression | undefined =>
+      this.#isOperator(':') || this.#isOperator(']') || this.#isOperator(',')
+        ? undefined
+        : this.#expression();
+    this.#expect(':');
+    const stop = part();
+    const step = this.#takeOperator(':') ? part() : undefined;
+    return { is: 'slice', parts: [start, stop, step] };
   }
 
   #filtersAndTests(of: Expression): Expression {
@@ -620,30 +678,28 @@ class Parser {
   }
 
   #filter(of: Expression): Expression {
+    return { is: 'filter', of, ...this.#filterStep() };
+  }
+
+  #filterStep(): FilterStep {
     const name = this.#dottedName();
-    return {
-      is: 'filter',
-      of,
-      name,
-      given: this.#isOperator('(') ? this.#arguments() : noArguments,
-    };
+    if (!isFilter(name)) throw new EngineCannot(`the filter '${name}' is not built in`);
+    return { name, given: this.#isOperator('(') ? this.#arguments() : noArguments };
   }
 
   /** `name(…) | name(…)`, for the tags that filter their body. */
-  #filterChain(startsWithName: boolean): (inner: Expression) => Expression {
-    const steps: { name: string; given: Arguments }[] = [];
+  #filterChain(startsWithName: boolean): FilterStep[] {
+    const steps: FilterStep[] = [];
     while (startsWithName ? steps.length === 0 || this.#takeOperator('|') : this.#takeOperator('|')) {
-      steps.push({
-        name: this.#dottedName(),
-        given: this.#isOperator('(') ? this.#arguments() : noArguments,
-      });
+      steps.push(this.#filterStep());
     }
-    return (inner) => steps.reduce<Expression>((of, step) => ({ is: 'filter', of, ...step }), inner);
+    return steps;
   }
 
   #test(of: Expression): Expression {
     const isNegated = this.#takeName('not');
     const name = this.#dottedName();
+    if (!isTest(name)) throw new EngineCannot(`the test '${name}' is not built in`);
     let given = noArguments;
     const token = this.#current();
     if (this.#isOperator('(')) given = this.#arguments();
@@ -651,11 +707,11 @@ class Parser {
       token?.kind === 'string' ||
       token?.kind === 'integer' ||
       token?.kind === 'float' ||
-      (token?.kind === 'name' &&
-        !['else', 'or', 'and', 'if', 'is', 'in', 'not', 'recursive'].includes(token.text)) ||
+      (token?.kind === 'name' && !['else', 'or', 'and'].includes(token.text)) ||
       this.#isOperator('[') ||
       this.#isOperator('{')
     ) {
+      if (this.#isName('is')) this.#fail('You cannot chain multiple tests with is');
       given = { ...noArguments, positional: [this.#postfix(this.#primary())] };
     }
     const test: Expression = { is: 'test', of, name, given };
@@ -674,19 +730,30 @@ class Parser {
     const named: [string, Expression][] = [];
     let spread: Expression | undefined;
     let spreadNamed: Expression | undefined;
-    let count = 0;
-    while (!this.#takeOperator(')')) {
+    const ensure = (isRight: boolean): void => {
+      if (!isRight) this.#fail('invalid syntax for function call expression');
+    };
+    for (let count = 0; !this.#takeOperator(')'); count += 1) {
       if (count > 0) this.#expect(',');
-      if (this.#takeOperator(')')) break;
-      count += 1;
+      if (count > 0 && this.#takeOperator(')')) break;
       const token = this.#current();
       const next = this.#tokens[this.#at + 1];
-      if (this.#takeOperator('*')) spread = this.#expression();
-      else if (this.#takeOperator('**')) spreadNamed = this.#expression();
-      else if (token?.kind === 'name' && next?.kind === 'operator' && next.text === '=') {
+      if (this.#takeOperator('*')) {
+        ensure(spread === undefined && spreadNamed === undefined);
+        spread = this.#expression();
+      } else if (this.#takeOperator('**')) {
+        ensure(spreadNamed === undefined);
+        spreadNamed = this.#expression();
+      } else if (token?.kind === 'name' && next?.kind === 'operator' && next.text === '=') {
+        ensure(spreadNamed === undefined);
+        if (named.some(([name]) => name === token.text))
+          this.#fail(`keyword argument repeated: ${token.text}`);
         this.#at += 2;
         named.push([token.text, this.#expression()]);
-      } else positional.push(this.#expression());
+      } else {
+        ensure(spread === undefined && spreadNamed === undefined && named.length === 0);
+        positional.push(this.#expression());
+      }
     }
     return { positional, named, spread, spreadNamed };
   }
@@ -750,5 +817,83 @@ class Parser {
 
   #expectName(text: string): void {
     if (!this.#takeName(text)) this.#fail(`expected '${text}'`);
+  }
+}
+
+/** Whether the name is said anywhere in this part of a template. */
+function mentions(part: unknown, name: string): boolean {
+  if (typeof part !== 'object' || part === null) return false;
+  if (Array.isArray(part)) return part.some((each) => mentions(each, name));
+  if ('is' in part && part.is === 'name' && 'name' in part && part.name === name) return true;
+  if (part instanceof Set) return false;
+  return Object.values(part).some((each) => mentions(each, name));
+}
+
+/**
+ * Jinja2 works out what has no names in it while it reads the template, and stops there when something undefined is asked
+ * for its truth or its text, even in a branch that is never taken.
+ */
+function decidable(expression: Expression): Expression {
+  if (mayLack(expression) && isConstant(expression))
+    throw new EngineCannot('looking into what is written down needs Jinja2');
+  return expression;
+}
+
+function mayLack(expression: Expression): boolean {
+  switch (expression.is) {
+    case 'item':
+    case 'attribute':
+    case 'filter':
+      return true;
+    case 'and':
+    case 'or':
+      return mayLack(expression.left) || mayLack(expression.right);
+    case 'if':
+      return (
+        mayLack(expression.value) || (expression.otherwise !== undefined && mayLack(expression.otherwise))
+      );
+    default:
+      return false;
+  }
+}
+
+function isConstant(expression: Expression | undefined): boolean {
+  switch (expression?.is) {
+    case undefined:
+    case 'constant':
+    case 'float':
+      return true;
+    case 'list':
+    case 'tuple':
+    case 'concat':
+      return expression.items.every(isConstant);
+    case 'dict':
+      return expression.entries.flat().every(isConstant);
+    case 'slice':
+      return expression.parts.every(isConstant);
+    case 'not':
+    case 'negative':
+    case 'positive':
+      return isConstant(expression.operand);
+    case 'and':
+    case 'or':
+    case 'binary':
+      return isConstant(expression.left) && isConstant(expression.right);
+    case 'compare':
+      return isConstant(expression.first) && expression.rest.every(([, operand]) => isConstant(operand));
+    case 'if':
+      return isConstant(expression.test) && isConstant(expression.value) && isConstant(expression.otherwise);
+    case 'item':
+      return isConstant(expression.of) && isConstant(expression.index);
+    case 'attribute':
+      return isConstant(expression.of);
+    case 'filter':
+    case 'test': {
+      const { positional, named, spread, spreadNamed } = expression.given;
+      const given = [...positional, ...named.map(([, value]) => value), spread, spreadNamed];
+      return isConstant(expression.of) && given.every(isConstant);
+    }
+    default:
+      return false;
   }
 }

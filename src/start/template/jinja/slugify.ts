@@ -1,5 +1,5 @@
-import { EngineCannot } from './faults.ts';
-import { iterate, numeric, str, truth, type Keywords, type Value } from './values.ts';
+import { EngineCannot, TemplateFault } from './faults.ts';
+import { className, defined, iterate, numeric, str, truth, type Keywords, type Value } from './values.ts';
 
 const parameters = [
   'entities',
@@ -50,7 +50,9 @@ export function slugify(of: Value, args: readonly Value[], keywords: Keywords): 
   const replace = (text: string): string =>
     replacements.reduce((at, [from = '', to = '']) => at.replaceAll(from, to), text);
 
-  let text = replace(str(of)).replace(/'+/g, '-');
+  const given = defined(of);
+  if (typeof given !== 'string') throw new TemplateFault(`slugify takes a text, not a ${className(given)}`);
+  let text = replace(given).replace(/'+/g, '-');
   text = ascii(text);
   if (/&(?:[a-zA-Z]\w*|#\d+|#x[\da-fA-F]+);/.test(text))
     throw new EngineCannot('slugify of HTML entities needs Python');
