@@ -102,7 +102,7 @@ class Operands {
 
   valueOf(term: Term): RawBuilder<unknown> {
     return termSql(term, ({ field, isNumber }) => {
-      if (field.family === 'attribute') return sql`CAST(${this.#attribute(field.key)} AS real)`;
+      if (field.family === 'attribute') return sql`CAST(${this.#attribute(field.key)} AS double precision)`;
       const index = this.#fields.findIndex((each) => each.field.family === field.family && each.field.key === field.key);
       return loggedNumber(`f${index}`, isNumber);
     });
@@ -120,7 +120,7 @@ class Operands {
 /** The number in a row of metrics, NULL for a NaN, or in a row of params or tags. */
 const loggedNumber = (alias: string, isText: boolean): RawBuilder<unknown> => {
   const value = sql.ref(`${alias}.value`);
-  return isText ? sql`CAST(${value} AS real)` : sql`CASE WHEN ${sql.ref(`${alias}.is_nan`)} = 0 THEN ${value} END`;
+  return isText ? sql`CAST(${value} AS double precision)` : sql`CASE WHEN ${sql.ref(`${alias}.is_nan`)} = 0 THEN ${value} END`;
 };
 
 /**
@@ -136,7 +136,7 @@ export function runTermsSql(terms: readonly Term[]): { joins: RawBuilder<unknown
   });
   const values = terms.map((term) =>
     termSql(term, ({ field, isNumber }) => {
-      if (field.family === 'attribute') return sql`CAST(${attributeSql('run', field.key)} AS real)`;
+      if (field.family === 'attribute') return sql`CAST(${attributeSql('run', field.key)} AS double precision)`;
       const alias = `t${fields.findIndex((each) => each.field.family === field.family && each.field.key === field.key)}`;
       const value = loggedNumber(alias, isNumber);
       return isNumber ? sql`CASE WHEN ${isNumberText(sql.ref(`${alias}.value`))} THEN ${value} END` : value;

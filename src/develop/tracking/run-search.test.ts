@@ -4,6 +4,8 @@ import fc from 'fast-check';
 import { CompiledQuery, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { openDatabase, type Database, type Tables } from '../../platform/database.ts';
 import { TilthError } from '../../platform/errors.ts';
+import { experimentGrammar } from './experiment-store.ts';
+import { loggedModelGrammar } from './logged-model-store.ts';
 import { runGrammar } from './run-grammar.ts';
 import { searchRuns } from './run-search.ts';
 import { parseFilter } from './search-filter.ts';
@@ -290,16 +292,32 @@ describe('a search of runs', () => {
     );
   });
 
+  test('takes long lists and many conditions', async () => {
+    const wanted = inScope.slice(0, 40);
+    const others = Array.from({ length: 9_000 }, (_, index) => `'none${index}'`);
+    const list = [...wanted.map((run) => `'${run.id}'`), ...others].join(', ');
+    const expected = sorted(wanted, []);
+    assert.deepEqual(await search(`run_id IN (${list}) AND attributes.run_id IN (${list})`, [], 1_000), expected);
+    assert.deepEqual(await search(`run_id NOT IN (${list})`, [], 1_000), sorted(inScope.slice(40), []));
+    const conditions = wanted.flatMap((run) => [`run_id = '${run.id}'`, `(params.x = '${run.id}' AND NOT metrics.a - metrics.b > 1)`, `tags.t LIKE '${run.id}'`]);
+    assert.deepEqual(await search(conditions.join(' OR '), [], 1_000), expected);
+    assert.deepEqual(await search(`${'NOT ('.repeat(24)}${conditions.join(' OR ')}${')'.repeat(24)}`, [], 1_000), expected);
+  });
+
   test('never breaks on a text that is no filter: it says where', () => {
-    const pieces = fc.constantFrom(...'metrics.a params.`x y` tags. status ( ) ( AND OR NOT IN IS NULL LIKE BETWEEN = != < > 1 -2.5 \'t\' "u" \'open + - * / , number abs ö 1x ; run_id'.split(' '));
+    const pieces = fc.constantFrom(...'metrics.a params.`x y` tags. status ( ) ( AND OR NOT IN IS NULL LIKE BETWEEN = != < > 1 -2.5 \'t\' "u" \'open + - * / , number abs ö 1x ; run_id creation_time name creation_timestamp'.split(' '));
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 12 }), (words) => {
-        try {
-          parseFilter(words.join(' '), runGrammar);
-        } catch (thrown) {
-          assert.ok(thrown instanceof TilthError && thrown.status === 400, String(thrown));
-          const { at, length } = thrown.details as SearchProblem;
-          assert.ok(at >= 0 && length >= 0 && at + length <= words.join(' ').length, words.join(' '));
+        const text = words.join(' ');
+        for (const grammar of [runGrammar, experimentGrammar, loggedModelGrammar]) {
+          try {
+            const tree = JSON.stringify(parseFilter(text, grammar));
+            assert.ok(grammar.hasArithmetic === true || !tree.includes('"calculate"'), text);
+          } catch (thrown) {
+            assert.ok(thrown instanceof TilthError && thrown.status === 400, `${text}: ${String(thrown)}`);
+            const { at, length } = thrown.details as SearchProblem;
+            assert.ok(at >= 0 && length >= 0 && at + length <= text.length, text);
+          }
         }
       }),
       { numRuns: 3_000, seed },

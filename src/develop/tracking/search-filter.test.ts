@@ -87,7 +87,7 @@ test('what is not in the grammar is refused with the reason and the place', () =
     ['1 > 2', /at least one field/, ''],
     ['run_id IN ()', /quoted string/, ')'],
     ["run_id IN ('a', 1)", /quoted string/, '1'],
-    [`${'NOT '.repeat(60)}metrics.a > 1`, /50 parentheses/, 'NOT'],
+    [`${'NOT '.repeat(60)}metrics.a > 1`, /50 levels/, 'NOT'],
     [Array.from({ length: 251 }, () => 'metrics.a > 1').join(' OR '), /250 conditions/, 'metrics.a'],
   ];
   for (const [source, reason, found] of wrong) {

@@ -177,7 +177,7 @@ export class Parser {
   }
 
   #nested<T>(read: () => T): T {
-    if (this.#depth >= deepest) throw this.#reader.fail(`A filter may be ${deepest} parentheses deep; a deeper one begins`);
+    if (this.#depth >= deepest) throw this.#reader.fail(`A filter may have ${deepest} levels of parentheses and NOT; one more begins`);
     this.#depth += 1;
     const value = read();
     this.#depth -= 1;
@@ -305,6 +305,7 @@ export class Parser {
       const start = reader.peek();
       const of = this.#nested(() => this.#readOperand());
       this.#requireNumber(of, start);
+      if (of.kind !== 'number' && this.#grammar.hasArithmetic !== true) throw reader.fail('Nothing is calculated here; a sign stands', undefined, token);
       return token.text === '+' ? of : calculated('-', { kind: 'number', value: 0 }, of);
     }
     if (this.#grammar.hasArithmetic === true) {

@@ -41,9 +41,9 @@ export function comparisonSql(column: RawBuilder<unknown>, comparison: Compariso
     case 'IS NOT NULL':
       return sql`${column} IS NOT NULL`;
     case 'IN':
-      return sql`${column} IN (${sql.join(comparison.value)})`;
+      return sql`${column} IN ${listSql(comparison.value)}`;
     case 'NOT IN':
-      return sql`${column} NOT IN (${sql.join(comparison.value)})`;
+      return sql`${column} NOT IN ${listSql(comparison.value)}`;
     case 'LIKE':
       return sql`${column} GLOB ${globOf(comparison.value)}`;
     case 'ILIKE':
@@ -52,6 +52,10 @@ export function comparisonSql(column: RawBuilder<unknown>, comparison: Compariso
       return sql`${column} ${sql.raw(comparison.operator)} ${comparison.value}`;
   }
 }
+
+/** A statement takes some thousand bound values; a long list is one of them. */
+const listSql = (values: readonly string[]): RawBuilder<unknown> =>
+  values.length <= 50 ? sql`(${sql.join(values)})` : sql`(SELECT value FROM json_each(${JSON.stringify(values)}))`;
 
 /** SQLite's LIKE does not see case; its GLOB does. */
 const globOf = (like: string): string =>
@@ -74,7 +78,7 @@ export function numbersSql(left: RawBuilder<unknown>, operator: NumberOperator, 
 export function termSql(term: Term, fieldSql: (field: Term & { kind: 'field' }) => RawBuilder<unknown>): RawBuilder<unknown> {
   switch (term.kind) {
     case 'number':
-      return sql`CAST(${term.value} AS real)`;
+      return sql`CAST(${term.value} AS double precision)`;
     case 'field':
       return fieldSql(term);
     case 'absolute':
