@@ -301,3 +301,12 @@ test('a secret and a large file in git are told', async () => {
   });
   assert.deepEqual(found, ['git/secret .env:2', 'git/large-file data.bin']);
 });
+
+test('a README or module of odd lines is read in no time', async () => {
+  const started = performance.now();
+  await foundIn({
+    'README.md': `${'│   '.repeat(40)}x\n${' '.repeat(400)}|\n[a](README.md/b.md)\n`,
+    'odd.py': `${'\n'.repeat(400)}x = 1${' '.repeat(60)}y\n`,
+  });
+  assert.ok(performance.now() - started < 5000);
+});

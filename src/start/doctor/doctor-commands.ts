@@ -20,6 +20,8 @@ interface DoctorFlags extends CommonFlags {
 interface Report {
   readonly folder: string;
   readonly machine: readonly MachineFact[];
+  /** what was looked at */
+  readonly checks: readonly Pick<Check, 'id' | 'title' | 'practice'>[];
   /** what is found, or what is left after `--fix` */
   readonly findings: readonly ReportedFinding[];
   readonly counts: Readonly<Record<Severity, number>>;
@@ -78,6 +80,7 @@ async function doctor(
   const report: Report = {
     folder: root,
     machine,
+    checks: checks.map(({ id, title, practice }) => ({ id, title, practice })),
     findings: found.map(reported),
     counts: { error: count('error'), warning: count('warning'), info: count('info') },
     fixed: repaired?.fixed ?? [],
@@ -190,7 +193,7 @@ function text(report: Report): string[] {
   const fixable = findings.filter(({ isFixable }) => isFixable).length;
   lines.push(
     '',
-    `${report.folder}: ${counts.error === 0 && counts.warning === 0 ? 'healthy' : `${plural(counts.error, 'error')}, ${plural(counts.warning, 'warning')}`}${counts.info === 0 ? '' : `, ${plural(counts.info, 'note')}`}`,
+    `${report.folder}: ${counts.error === 0 && counts.warning === 0 ? `healthy (looked at ${report.checks.map(({ title }) => title).join('; ')})` : `${plural(counts.error, 'error')}, ${plural(counts.warning, 'warning')}`}${counts.info === 0 ? '' : `, ${plural(counts.info, 'note')}`}`,
   );
   if (fixed.length > 0)
     lines.push(

@@ -195,7 +195,7 @@ test('a Dockerfile, a compose file, a Makefile and hooks keep everything but wha
   const hooks = healed.text('.pre-commit-config.yaml');
   assert.match(
     hooks ?? '',
-    /repo: https:\/\/github\.com\/astral-sh\/ruff-pre-commit {2}# fast\n {4}rev: "v0\.17\.6"\n/,
+    /repo: https:\/\/github\.com\/astral-sh\/ruff-pre-commit {2}# fast\n {4}rev: "v0\.16\.4"\n/,
   );
 });
 

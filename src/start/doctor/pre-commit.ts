@@ -29,7 +29,7 @@ const tooOld: readonly {
     before: '0.1.0',
     stops: false,
     why: 'It stops at the table [tool.ruff.lint], which every ruff since 0.1 asks for; editor and hook disagree.',
-    rev: 'v0.17.6',
+    rev: 'v0.16.4',
   },
   {
     repository: 'pycqa/isort',

@@ -138,9 +138,12 @@ export class ProjectFiles {
 const tidy = (path: string): string => posix.normalize(path).replace(/\/$/, '');
 
 function kindOf(path: string): 'file' | 'folder' | 'other' | 'absent' {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return 'absent';
-  return found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
+  try {
+    const found = lstatSync(path);
+    return found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
+  } catch {
+    return 'absent';
+  }
 }
 
 const onDisk = (path: string): Buffer | undefined =>

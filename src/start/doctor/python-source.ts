@@ -108,7 +108,7 @@ function longBlanks({ path, text }: Module): Finding[] {
 }
 
 function isInDocstring(text: string, lines: readonly string[], index: number): boolean {
-  const docstring = /^(?:#[^\n]*\n|\s*\n)*[rRuU]?("""|''')[\s\S]*?\1/.exec(text)?.[0];
+  const docstring = /^(?:#[^\n]*\n|[ \t]*\n)*[rRuU]?("""|''')[\s\S]*?\1/.exec(text)?.[0];
   return docstring !== undefined && lines.slice(0, index + 1).join('\n').length <= docstring.length;
 }
 

@@ -134,7 +134,7 @@ function filesNamed(files: ProjectFiles, file: string, lines: readonly string[])
 export function treeOf(lines: readonly string[]): { readonly path: string; readonly line: number }[] {
   const above: { readonly depth: number; readonly name: string }[] = [];
   return lines.flatMap((text, index) => {
-    const entry = /^((?:[│|]?[ \u00a0]*)*)(?:├|└|\|--|`--)[─-]*[ \u00a0]*([\w.@-]+)\/?(?:\s|$)/u.exec(text);
+    const entry = /^([│| \u00a0]*)(?:├|└|\|--|`--)[─-]*[ \u00a0]*([\w.@-]+)\/?(?:\s|$)/u.exec(text);
     if (entry === null) return [];
     const depth = entry[1]?.length ?? 0;
     while ((above.at(-1)?.depth ?? -1) >= depth) above.pop();
