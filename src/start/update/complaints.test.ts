@@ -117,6 +117,13 @@ test('there is one way to merge, and its outcome is the exit code: 0, 1 or 2, wi
     [2, 'conflicts'],
   );
   assert.deepEqual(gitStatus(project), ['M  .cruft.json', 'UU a.txt', 'M  b.txt']);
+  git(project, 'reset', '--quiet', '--merge');
+  assert.deepEqual(
+    [gitStatus(project), read(project, 'a.txt')],
+    [[], lines('five of mine')],
+    'the way back that is told',
+  );
+  assert.equal(tilth(project, 'template', 'update').status, 2);
   publish(bench, { 'b.txt': lines('six of theirs') });
   const again = tilth(project, 'template', 'update');
   assert.equal(again.status, 1, 'a merge that goes on is not merged into');

@@ -130,8 +130,8 @@ async function isSameWithOldGit(oracle: string): Promise<void> {
     const labels = { base: 'base', ours: 'ours', theirs: 'theirs' };
     const best = await mergeTrees(project, sides, labels);
     const old = await mergeTrees(project, sides, labels, 'old');
-    assert.deepEqual([...old.tree].toSorted(), [...best.tree].toSorted());
-    assert.deepEqual([...old.conflicts].toSorted(), [...best.conflicts].toSorted());
+    assert.deepEqual(new Map(old.tree), new Map(best.tree));
+    assert.deepEqual(new Map(old.conflicts), new Map(best.conflicts));
   } finally {
     project.close();
   }
