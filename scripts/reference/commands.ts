@@ -23,14 +23,16 @@ const common = new Set(['--json', '--server', '--home']);
 /** `docs/reference/commands.md` */
 export async function commandsPage(): Promise<string> {
   const program = await loadProgram();
-  const sections = program.commands.map((command) => section(command, [command.name()]));
+  // what the help doesn't list is not for users
+  const commands = program.createHelp().visibleCommands(program).filter((command) => command.name() !== 'help');
+  const sections = commands.map((command) => section(command, [command.name()]));
   const head = pageHead(
     'Commands',
     'Standard output is the result, standard error is progress. Exit codes: 0 yes, 1 no, 2 wrong usage, 3 server not reachable, 70 a fault in tilth.\n\n' +
       'Most commands also take `--json` (one JSON document), `--server URL` (else `TILTH_URL`) and `--home FOLDER` (else `TILTH_HOME`);\n' +
       'where one of them is missing below, it does not apply.',
   );
-  const contents = program.commands.map((command) => `[${command.name()}](#tilth-${command.name()})`).join(' · ');
+  const contents = commands.map((command) => `[${command.name()}](#tilth-${command.name()})`).join(' · ');
   return `${head}\n${contents}\n\n${sections.join('\n')}`;
 }
 

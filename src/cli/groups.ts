@@ -51,6 +51,7 @@ const endpoint: Group = { load: async () => (await import('../deploy/endpoints/e
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const monitor: Group = { load: async () => (await import('../monitor/monitor-commands.ts')).addMonitorCommands };
 const alert: Group = { load: async () => (await import('../monitor/alerts/alert-commands.ts')).addAlertCommands };
+const gc: Group = { load: async () => (await import('../maintain/cleanup/cleanup-commands.ts')).addCleanupCommands };
 const audit: Group = { load: async () => (await import('../maintain/audit/audit-commands.ts')).addAuditCommands };
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
 const quickstart: Group = { load: async () => (await import('./quickstart/quickstart-commands.ts')).addQuickstartCommands };
@@ -80,6 +81,7 @@ export const groups = {
   status,
   retrain: retraining,
   audit,
+  gc,
   offboard: handover,
   run,
   'template-worker': templateWorker,
