@@ -32,7 +32,7 @@ export async function completeFilter(read: Reader, experimentIds: readonly strin
 const plain = (text: string): string => text.replaceAll(/["'`]/g, '').toLowerCase();
 
 /** The text before the word that the cursor touches, and that word as far as it goes. */
-export function cutAtCursor(filter: string, cursor: number): { before: string; partial: string; from: number } {
+function cutAtCursor(filter: string, cursor: number): { before: string; partial: string; from: number } {
   const text = filter.slice(0, cursor);
   const tokens = tokensOf(text);
   const touching = (token: Token | undefined, end: number): token is Token =>
@@ -49,7 +49,7 @@ export function cutAtCursor(filter: string, cursor: number): { before: string; p
 }
 
 /** What may follow the beginning of a filter. */
-export function wantedAfter(beginning: string): readonly Wanted[] {
+function wantedAfter(beginning: string): readonly Wanted[] {
   const reader = new TextReader(beginning);
   try {
     new Parser(reader, runGrammar).readFilter();

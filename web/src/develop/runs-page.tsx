@@ -11,6 +11,7 @@ import { RunFilterBox } from './run-filter-box.tsx';
 import { filterOf, useExperiments, useRuns, type Run } from './tracking.ts';
 
 const rowPx = 36;
+const newestFirst = 'attributes.start_time DESC';
 const firstMetricCount = 3;
 const firstParamCount = 1;
 
@@ -95,7 +96,7 @@ const paramColumn = (key: string): Column => ({
 export function RunsPage() {
   const [experiment, setExperiment] = useUrlState('experiment');
   const [filter, setFilter] = useUrlState('filter');
-  const [order, setOrder] = useUrlState('order', 'attributes.start_time DESC');
+  const [order, setOrder] = useUrlState('order', newestFirst);
   const [chosen, setChosen] = useUrlState('columns');
   const [selected, setSelected] = useUrlState('selected');
   const experiments = useExperiments();
@@ -113,6 +114,7 @@ export function RunsPage() {
     'tilth run list',
     name === undefined ? '' : `--experiment ${shellWord(name)}`,
     filter === '' ? '' : `--filter ${shellWord(filterOf(filter))}`,
+    order === newestFirst ? '' : `--order-by ${shellWord(order)}`,
   ]
     .filter((part) => part !== '')
     .join(' ');
