@@ -19,7 +19,7 @@ export interface MachineFact {
 }
 
 /**
- * What this machine has, asked at the same time; a program that does not answer within a second counts as absent.
+ * What this machine has, asked at the same time; a program that does not answer within three seconds counts as absent.
  *
  * @param wantedPython the project's own range, where it says one
  */
@@ -29,7 +29,7 @@ export const examineMachine = (
 ): Promise<MachineFact[]> =>
   Promise.all([node(), git(), python(wantedPython), poetry(), docker(), server(flags), home(flags)]);
 
-const oneSecond = 1000;
+const patienceMs = 3000;
 /** As the status of a program that did not answer in time, the one that `timeout` gives. */
 const late = 124;
 
@@ -39,7 +39,7 @@ async function ask(
 ): Promise<{ readonly status: number; readonly output: string }> {
   const answer = runProgram(program, args);
   const tooLate = new Promise<{ status: number; output: string }>((done) => {
-    setTimeout(() => done({ status: late, output: '' }), oneSecond).unref();
+    setTimeout(() => done({ status: late, output: '' }), patienceMs).unref();
   });
   const { status, output } = await Promise.race([answer, tooLate]);
   return { status, output: output.trim() };
