@@ -48,6 +48,8 @@ export interface RenderRequest {
   readonly engine?: 'own' | 'python' | undefined;
   readonly now?: (() => Date) | undefined;
   readonly python?: string | undefined;
+  /** further private variables that files see, such as the `_commit` of cruft */
+  readonly extras?: ReadonlyMap<string, Value> | undefined;
   /** called with all answers before anything is written */
   readonly onAnswers?: (answers: Context, defaults: Context) => void;
   /** ends a hook that runs, and leaves nothing of the project */
@@ -126,6 +128,7 @@ async function renderInto(
     ['_output_dir', outputFolder],
     ['_repo_dir', request.path ?? request.templateFolder],
     ['_checkout', request.checkout ?? null],
+    ...(request.extras ?? []),
   ]);
   const variables = variablesOf(visible, defaults);
   request.onAnswers?.(visible, defaults);

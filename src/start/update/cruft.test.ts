@@ -73,7 +73,7 @@ test(
   async () => {
     const version = (text: string): Record<string, string> => ({
       'a.txt': text,
-      'commit.txt': '{{ cookiecutter.title }}\n',
+      'commit.txt': '{{ cookiecutter.title }} {{ cookiecutter._commit }}\n',
       'docs/x.md': text,
     });
     const publishNested = (text: string): string =>
@@ -106,7 +106,11 @@ test(
     commit(project, { 'a.txt': lines('one of mine') });
     const to = publishNested(lines('seven of theirs'));
     const result = await update(bench, project);
-    assert.deepEqual(kinds(result), { 'a.txt': 'changed', 'docs/x.md': 'kept skipped' });
+    assert.deepEqual(kinds(result), {
+      'a.txt': 'changed',
+      'commit.txt': 'changed',
+      'docs/x.md': 'kept skipped',
+    });
     const origin = JSON.parse(read(project, '.cruft.json')) as {
       context: { cookiecutter: Record<string, string> };
     };

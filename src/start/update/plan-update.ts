@@ -193,6 +193,7 @@ export async function renderBoth(
   const rendering = {
     project,
     template: templateName(origin),
+    showsCommit: '_commit' in origin.context.cookiecutter,
     mayRunCode: request.hooks === 'yes',
     checkout: origin.checkout,
     defaults: request.config.defaults,

@@ -17,6 +17,8 @@ export interface RenderVersion {
   /** the template's folder as it was at `commit` */
   readonly templateFolder: string;
   readonly commit: string | null;
+  /** whether files see it as `_commit`: so it is with cruft */
+  readonly showsCommit?: boolean;
   readonly checkout: string | null;
   readonly answers: ReadonlyMap<string, Value>;
   /** the user's own defaults */
@@ -73,6 +75,7 @@ export async function renderAside<Result>(
       outputFolder: output,
       defaults: request.defaults,
       answers: literally(request.answers, readContext(prepared)),
+      extras: request.showsCommit === true ? new Map([['_commit', request.commit]]) : undefined,
       ask: request.ask,
       runsHooks,
       mayRunCode: request.mayRunCode,

@@ -58,6 +58,7 @@ export async function diffTemplate(
         rendered = await settled(project, project.head === '' ? undefined : await oursOf(project), {
           project,
           template: templateName(origin),
+          showsCommit: '_commit' in origin.context.cookiecutter,
           mayRunCode: request.hooks === 'yes',
           templateFolder,
           commit,
