@@ -149,7 +149,7 @@ async function docker(): Promise<MachineFact> {
 async function server(flags: CommonFlags): Promise<MachineFact> {
   const address = serverAddress(flags);
   try {
-    await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(oneSecond) });
+    await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(patienceMs) });
     return { name: 'server', state: 'good', says: address };
   } catch {
     return { name: 'server', state: 'absent', says: `none answers at ${address}`, remedy: 'tilth up' };
