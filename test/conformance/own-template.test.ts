@@ -74,7 +74,10 @@ for (const [name, answers] of Object.entries(all)) {
       const folder = await render(answers);
       const owner = answers['author'] ?? 'Ada Example';
       const { datasets, models } = readDeclaration(folder);
-      assert.deepEqual([datasets['flights']?.owner, models['late-arrival']?.owner], [owner, owner]);
+      // two projects of the template may be on one server: each has a model of its own
+      const model = Object.keys(models)[0] ?? '';
+      assert.match(model, /^[a-z0-9][a-z0-9-]{0,63}$/);
+      assert.deepEqual([datasets['flights']?.owner, models[model]?.owner], [owner, owner]);
       const contract = parse(readFileSync(join(folder, 'data/raw.odcs.yaml'), 'utf8')) as {
         team: { members: [{ username: string }] };
       };

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { clientsOf, scriptOf, terminalOf, type Journey, type Person, type Station } from './journey.ts';
+import { clientsOf, model, scriptOf, terminalOf, type Journey, type Person, type Station } from './journey.ts';
 import { run, tilth } from './tools.ts';
 
 interface Started {
@@ -18,7 +18,7 @@ export const startStation: Station = {
   run: async (journey) => {
     const { progress } = journey;
     await progress.step('two people join, both simulated: ana the data scientist, ben the ML engineer', () => joinTeam(journey));
-    const answers = ['project_title=Late flights', 'author=ana'];
+    const answers = ['project_title=Late flights', 'author=ana', `model=${model}`];
     // both wait for the package index most of the time, so they wait together
     const clients = installClients(journey);
     // a failure is told where it is awaited
