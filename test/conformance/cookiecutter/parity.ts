@@ -18,8 +18,10 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { runProgram } from '../../../src/start/project/programs.ts';
 import { startProject } from '../../../src/start/start-project.ts';
+import { decideHooks } from '../../../src/start/template/hook-trust.ts';
 import { readContext, toJson } from '../../../src/start/template/context.ts';
 import { fromJson, str, type Value } from '../../../src/start/template/jinja/values.ts';
+import { openTemplate } from '../../../src/start/template/template-source.ts';
 import { TilthError } from '../../../src/platform/errors.ts';
 
 export type Answers = Readonly<Record<string, unknown>>;
@@ -152,6 +154,7 @@ export class Parity {
   ): Promise<{ fault: Outcome['fault']; askedPythonFor: string | undefined }> {
     let askedPythonFor: string | undefined;
     try {
+      await this.#trust(rendering);
       const made = await startProject({
         source: { template: rendering.template, directory: rendering.directory },
         config: {
@@ -178,6 +181,18 @@ export class Parity {
         return { fault: { code: 'crash', words: String(thrown) }, askedPythonFor };
       return { fault: { code: thrown.code, words: thrown.message }, askedPythonFor };
     }
+  }
+
+  /** cookiecutter runs a template's extensions unasked, even without its hooks. */
+  async #trust({ template, directory }: Rendering): Promise<void> {
+    const source = await openTemplate({
+      template,
+      directory,
+      abbreviations: {},
+      cookiecuttersFolder: join(this.#home, 'cookiecutters'),
+    });
+    await decideHooks({ source, folder: source.folder, choice: 'yes' });
+    source.close();
   }
 
   /** One home, one git identity, one clock for everything that hooks start. */
