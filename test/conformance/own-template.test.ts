@@ -192,6 +192,14 @@ test('Python may be given as a version or as a range; what the lock does not cov
   assert.equal(existsSync(join(place, String(count))), false);
 });
 
+test('an answer that is refused is named, with what it must be', async () => {
+  await assert.rejects(render({ model: 'two words' }), (thrown: TilthError) => {
+    assert.equal(thrown.code, 'TEMPLATE_VARIABLE_UNDEFINED');
+    assert.match(thrown.hint ?? '', /: model must be letters digits and dashes\.$/);
+    return true;
+  });
+});
+
 test('a package is never named like a module that Python or a library has', async () => {
   for (const [title, name] of [
     ['Class', 'p_class'],

@@ -255,7 +255,15 @@ function named(name: string, thrown: unknown, context: Context): unknown {
     thrown.message,
     toJson(new Map<Value, Value>(context)),
     thrown,
+    refusedAnswer(thrown.message, context),
   );
+}
+
+/** Templates without hooks refuse an answer by a name that nobody defined: `port_must_be_a_number`. */
+function refusedAnswer(message: string, context: Context): string | undefined {
+  const [, name, wish] = /'(\w+?)_(must_\w+)'$/.exec(message) ?? [];
+  if (name === undefined || wish === undefined || !context.has(name)) return undefined;
+  return `The template refuses this answer: ${name} ${wish.replaceAll('_', ' ')}.`;
 }
 
 /** A template value as plain JSON. */

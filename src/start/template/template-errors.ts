@@ -14,12 +14,13 @@ export const templateUndefined = (
   reason: string,
   context: unknown,
   cause?: unknown,
+  hint = 'Name the variable in cookiecutter.json, or use it behind "is defined".',
 ): TilthError =>
   new TilthError(
     'TEMPLATE_VARIABLE_UNDEFINED',
     400,
     `Unable to ${what}: ${reason}`,
-    'Name the variable in cookiecutter.json, or use it behind "is defined".',
+    hint,
     { cause, details: { context } },
   );
 
