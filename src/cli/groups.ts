@@ -10,11 +10,8 @@ const templateWorker: Group = { load: async () => (await import('../start/new-pr
 const template: Group = { load: async () => (await import('../start/update/update-commands.ts')).addTemplateCommands };
 const doctor: Group = {
   load: async () => {
-    const [{ doctorCommands }, { startChecks }] = await Promise.all([
-      import('../start/doctor/doctor-commands.ts'),
-      import('../start/doctor/start-checks.ts'),
-    ]);
-    return doctorCommands(startChecks);
+    const { doctorCommands } = await import('../start/doctor/doctor-commands.ts');
+    return doctorCommands(async () => (await import('../start/doctor/start-checks.ts')).startChecks);
   },
 };
 const project: Group = { load: async () => (await import('../start/project/project-commands.ts')).addProjectCommands };

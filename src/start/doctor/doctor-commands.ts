@@ -33,9 +33,9 @@ interface Report {
 }
 type ReportedFinding = Omit<Finding, 'fix'> & { readonly isFixable: boolean };
 
-/** @param checks those of every practice */
+/** @param loadChecks those of every practice, which only a look at a project needs */
 export const doctorCommands =
-  (checks: readonly Check[]): AddCommands =>
+  (loadChecks: () => Promise<readonly Check[]>): AddCommands =>
   (program) => {
     withCommonFlags(program.command('doctor [folder]'))
       .description('what is broken or will break in a project, why, and how to put it right')
@@ -43,7 +43,9 @@ export const doctorCommands =
       .option('--dry-run', 'with --fix: show the changes and make none')
       .option('-y, --yes', 'with --fix: make every safe fix without asking')
       .option('--force', 'with --fix: also in files with changes that are not committed')
-      .action((folder: string | undefined, flags: DoctorFlags) => doctor(checks, folder, flags));
+      .action(async (folder: string | undefined, flags: DoctorFlags) =>
+        doctor(await loadChecks(), folder, flags),
+      );
   };
 
 async function doctor(
