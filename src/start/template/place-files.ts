@@ -1,4 +1,5 @@
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -50,7 +51,7 @@ function place(step: Step, source: string, target: string, ifExists: string): vo
     case 'copied-folder':
       rmSync(target, { recursive: true, force: true });
       mkdirSync(dirname(target), { recursive: true });
-      renameSync(source, target);
+      move(source, target);
       return;
     case 'file':
       if (there?.isDirectory() === true || (there !== undefined && ifExists === 'skip-files')) return;
@@ -58,7 +59,17 @@ function place(step: Step, source: string, target: string, ifExists: string): vo
     case 'copied-file':
   }
   // a later file of the same name has replaced this one in the staged folder, and is placed already
-  if (existsSync(source)) renameSync(source, target);
+  if (existsSync(source)) move(source, target);
+}
+
+function move(source: string, target: string): void {
+  try {
+    renameSync(source, target);
+  } catch (thrown) {
+    // part of the project may be on another disk
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EXDEV')) throw thrown;
+    cpSync(source, target, { recursive: true, preserveTimestamps: true });
+  }
 }
 
 /** Where a path of the project really is: links inside of the project are followed, others refused. */

@@ -167,7 +167,8 @@ export class Parity {
         answers: new Map(Object.entries(rendering.answers).map(([name, value]) => [name, fromJson(value)])),
         ifExists: 'refuse',
         hooks: rendering.hooks ? 'yes' : 'no',
-        keepsProjectOnFailure: false,
+        // so that what a failing hook has left is compared as well
+        keepsProjectOnFailure: true,
         usesGit: false,
         onLine: () => undefined,
         onDetail: (line) => {

@@ -21,9 +21,8 @@ def render(request):
             output_dir=request["outputFolder"],
             directory=request.get("directory"),
             accept_hooks=request["hooks"],
-            overwrite_if_exists=request.get("ifExists") in ("overwrite", "skip-files"),
-            skip_if_file_exists=request.get("ifExists") == "skip-files",
             config_file=request["config"],
+            keep_project_on_failure=True,
         )
         return {"made": True}
     except (Exception, SystemExit) as fault:
