@@ -34,7 +34,8 @@ type FoundRow = { id: string } & Record<string, unknown>;
 /** Runs that are looked at, in their order, before the whole search is asked. */
 const windowSize = 4_000;
 
-async function searchRunIds(read: Reader, search: RunSearch): Promise<{ ids: string[]; next?: Position }> {
+/** The same, ids only. */
+export async function searchRunIds(read: Reader, search: RunSearch): Promise<{ ids: string[]; next?: Position }> {
   const filter = parseFilter(search.filter, runGrammar);
   const orders = ordersOf(search.orderBy);
   const experiments = experimentNumbers(search.experimentIds);

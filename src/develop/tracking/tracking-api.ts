@@ -54,6 +54,51 @@ export const runPage = z.object({
 });
 export type RunPage = z.infer<typeof runPage>;
 
+/** Which keys a table shows; nothing else of the runs is sent. */
+const runColumns = z.object({
+  metrics: z.array(z.string()).max(2_000).default([]),
+  params: z.array(z.string()).max(2_000).default([]),
+  tags: z.array(z.string()).max(2_000).default([]),
+});
+export type RunColumns = z.output<typeof runColumns>;
+
+export const runTableRequest = z.object({
+  /** id or name; all without */
+  experiment: z.string().optional(),
+  filter: z.string().optional(),
+  /** several are separated by commas */
+  orderBy: z.string().optional(),
+  columns: runColumns.prefault({}),
+  limit: z.number().int().min(1).max(1_000).default(200),
+  cursor: z.string().optional(),
+});
+export type RunTableRequest = z.input<typeof runTableRequest>;
+
+export const runRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  experimentId: z.string(),
+  userId: z.string(),
+  status: z.enum(runStatuses),
+  startedAt: z.number(),
+  endedAt: z.number().nullable(),
+  /** the latest value of each key asked for, in that order; null where the run has none, text where JSON has no number: NaN */
+  metrics: z.array(z.union([z.number(), z.string(), z.null()])),
+  params: z.array(z.string().nullable()),
+  tags: z.array(z.string().nullable()),
+});
+export type RunRow = z.infer<typeof runRow>;
+
+export const runTable = z.object({
+  runs: z.array(runRow),
+  /** where the next page starts; absent on the last one */
+  nextCursor: z.string().optional(),
+});
+export type RunTable = z.infer<typeof runTable>;
+
+export const runKeys = z.object({ metrics: z.array(z.string()), params: z.array(z.string()), tags: z.array(z.string()) });
+export type RunKeys = z.infer<typeof runKeys>;
+
 export const artifactView = z.object({ path: z.string(), isFolder: z.boolean(), byteCount: z.number().optional() });
 export type ArtifactView = z.infer<typeof artifactView>;
 

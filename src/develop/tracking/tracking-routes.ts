@@ -4,21 +4,21 @@ import { badRequest } from '../../platform/errors.ts';
 import { answers, createApi, createRoute, z, type Api } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
+import { sendArtifact } from './artifact-answer.ts';
 import { artifactKeyBelow, listArtifacts } from './artifacts.ts';
+import { metricCurve } from './curve-store.ts';
 import { experimentsMeant, getExperiment, searchExperiments } from './experiment-store.ts';
 import type { Position } from './keyset.ts';
 import { getLoggedModel } from './logged-model-store.ts';
-import { metricHistory } from './metric-store.ts';
-import { sendArtifact } from './mlflow-artifact-routes.ts';
 import { pageToken, readPageToken } from './mlflow-wire.ts';
 import { searchRuns } from './run-search.ts';
 import { getRun, getRunInfo, getRuns } from './run-store.ts';
+import { addRunTableRoutes } from './run-table-routes.ts';
 import { addSearchRoutes } from './search-routes.ts';
 import { listOf } from './search-tokens.ts';
 import { artifactView, comparison, experimentView, metricHistoryView, runDetail, runPage, type ExperimentView } from './tracking-api.ts';
 import { runNotFound } from './tracking-errors.ts';
 import { compareRuns, pointView, recordOf, viewOf } from './tracking-views.ts';
-import { downsample } from './tracking.ts';
 
 const position = z.array(z.union([z.string(), z.number(), z.null()])) as unknown as z.ZodType<Position>;
 const runParameter = z.object({ id: z.string() });
@@ -90,6 +90,7 @@ export function trackingRoutes(world: World): Api {
   );
 
   addSearchRoutes(api, world);
+  addRunTableRoutes(api, world);
 
   api.openapi(
     createRoute({
@@ -156,10 +157,8 @@ export function trackingRoutes(world: World): Api {
       requireRight(context.var.actor, 'read');
       const { id, key } = context.req.valid('param');
       await getRunInfo(read, id);
-      const { points } = await metricHistory(read, id, key);
-      points.sort((a, b) => a.step - b.step || a.timestamp - b.timestamp);
-      const shown = downsample(points, context.req.valid('query').points).map(pointView);
-      return context.json({ key, pointCount: points.length, points: shown }, 200);
+      const { pointCount, points } = await metricCurve(read, id, key, context.req.valid('query').points);
+      return context.json({ key, pointCount, points: points.map(pointView) }, 200);
     },
   );
   return api;
