@@ -22,9 +22,14 @@ export async function runRows(read: Reader, ids: readonly string[], columns: Run
   return ids.flatMap((id) => {
     const row = byId.get(id);
     if (row === undefined) return [];
-    const { name, status } = row;
     return {
-      ...{ id, name, status, experimentId: String(row.experiment_id), userId: row.user_id, startedAt: row.started_at, endedAt: row.ended_at },
+      id,
+      name: row.name,
+      experimentId: String(row.experiment_id),
+      userId: row.user_id,
+      status: row.status,
+      startedAt: row.started_at,
+      endedAt: row.ended_at,
       metrics: metrics(id),
       params: params(id),
       tags: tags(id),
