@@ -4,7 +4,7 @@ import { segmentsOf } from '../../platform/blobs.ts';
 const scheme = 'mlflow-artifacts:';
 
 export const artifactRefused = (reference: string): TilthError =>
-  new TilthError('ARTIFACT_PATH_REFUSED', 400, `Invalid path: ${JSON.stringify(reference)} leaves its root.`);
+  new TilthError('ARTIFACT_PATH_REFUSED', 400, `Invalid path: ${JSON.stringify(reference.slice(0, 300))} leaves its root, or is no name that a file can have.`);
 
 /**
  * The blob key of a path below the artifact root, as it stands in a URL: decoded once.
@@ -29,7 +29,6 @@ export function keyOfPath(path: string): string {
       again = decodeLeniently(again);
       segmentsOf(again);
     }
-    if (segments.some((segment) => segment.endsWith('.part'))) throw artifactRefused(path);
     return ['artifacts', ...segments].join('/');
   } catch {
     throw artifactRefused(path);

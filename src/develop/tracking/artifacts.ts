@@ -47,9 +47,16 @@ const joined = (folder: string, name: string): string => {
 };
 
 export async function putArtifact(world: World, key: string, body: ReadableStream<Uint8Array> | null): Promise<void> {
-  requireDepth(key, 2);
-  await world.blobs.put(key, body === null ? new Uint8Array() : Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]));
+  requireInside(key);
+  await world.blobs.put(key, streamOf(body));
 }
+
+/** The body of a request as it comes in. */
+export const streamOf = (body: ReadableStream<Uint8Array> | null): Uint8Array | Readable =>
+  body === null ? new Uint8Array() : Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+
+/** @throws BAD_REQUEST for a file beside the runs and models */
+export const requireInside = (key: string): void => requireDepth(key, 2);
 
 /** Removes a file or folder and says so in the audit log. */
 export async function deleteArtifact(world: World, actor: Actor, key: string): Promise<void> {

@@ -1,100 +1,240 @@
-import { Readable } from 'node:stream';
+import { homeKey } from '../../platform/home-keys.ts';
 import { z, type Api, type RequestContext } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
-import { requireRight } from '../../team/can.ts';
-import { keyOfEncodedPath, keyOfPath } from './artifact-keys.ts';
-import { artifactKeyBelow, deleteArtifact, listKey, putArtifact } from './artifacts.ts';
-import { createMlflowApi, filledText, message, parseInput } from './mlflow-wire.ts';
+import { sendArtifact } from './artifact-answer.ts';
+import { keyOfPath } from './artifact-keys.ts';
+import { readGrant, signGrant, type ArtifactGrant } from './artifact-links.ts';
+import { artifactKeyBelow, deleteArtifact, listKey, putArtifact, requireInside, streamOf } from './artifacts.ts';
+import { getLoggedModel } from './logged-model-store.ts';
+import { bothPrefixes, fileRoutes, type FileCall } from './mlflow-files.ts';
+import { absent, filledText, int64, invalidParameter, message, parseInput, readBody } from './mlflow-wire.ts';
 import { getRunInfo } from './run-store.ts';
 
 /** The artifact proxy of MLflow's clients: files by path below one root, and the downloads of its page. */
-export function mlflowArtifactRoutes(world: World): Api {
-  const api = createMlflowApi(world);
-  for (const prefix of ['/api', '/ajax-api']) {
-    const root = `${prefix}/2.0/mlflow-artifacts/artifacts`;
-    api.get(root, async (context) => {
-      requireRight(context.var.actor, 'read');
+export const mlflowArtifactRoutes = (world: World): Api => fileRoutes(world, artifactCalls);
+
+const hourMs = 3_600_000;
+/** How long the parts of one upload may take; what is older is removed by a cleanup. */
+export const uploadLifeMs = 24 * hourMs;
+const standardDownloadSeconds = 300;
+const standardUploadSeconds = 900;
+const pageUploadLimit = 10 * 1024 * 1024;
+
+const proxy = (path: string): string[] => bothPrefixes(`mlflow-artifacts/${path}`);
+
+const ofRun = z.object({ run_id: filledText, path: filledText });
+const upload = z.object({ path: filledText, upload_id: filledText });
+const part = z.object({ part_number: int64, etag: filledText });
+const seconds = (standard: number) =>
+  absent(int64.refine((value) => value >= 1 && value <= 604_800, 'expiration must be between 1 and 604800 seconds')).transform(
+    (value) => value ?? standard,
+  );
+
+/** Every call of MLflow's about artifacts, with the right that each takes. */
+export const artifactCalls: readonly FileCall[] = [
+  {
+    method: 'get',
+    paths: proxy('artifacts'),
+    right: 'read',
+    async answer(world, context) {
       const files = await listKey(world, keyOfPath(context.req.query('path') ?? ''), '');
       return context.json(
         message({ files: files.map((file) => message({ path: file.path, is_dir: file.isFolder, file_size: file.byteCount })) }),
       );
-    });
-    api.get(`${root}/*`, async (context) => {
-      requireRight(context.var.actor, 'read');
-      return sendArtifact(world, context, keyInUrl(context, root));
-    });
-    api.put(`${root}/*`, async (context) => {
-      requireRight(context.var.actor, 'run.log');
-      await putArtifact(world, keyInUrl(context, root), context.req.raw.body);
+    },
+  },
+  { method: 'get', paths: proxy('artifacts/*'), right: 'read', answer: sendArtifact },
+  {
+    method: 'put',
+    paths: proxy('artifacts/*'),
+    right: 'run.log',
+    async answer(world, context, key) {
+      await putArtifact(world, key, context.req.raw.body);
       return context.json({});
-    });
-    api.delete(`${root}/*`, async (context) => {
-      requireRight(context.var.actor, 'artifact.delete');
-      await deleteArtifact(world, context.var.actor, keyInUrl(context, root));
+    },
+  },
+  {
+    method: 'delete',
+    paths: proxy('artifacts/*'),
+    right: 'artifact.delete',
+    async answer(world, context, key) {
+      await deleteArtifact(world, context.var.actor, key);
       return context.json({});
-    });
-  }
-  for (const path of ['/get-artifact', '/ajax-api/2.0/mlflow/get-artifact']) {
-    api.get(path, async (context) => {
-      requireRight(context.var.actor, 'read');
-      const query = parseInput(z.object({ run_id: filledText, path: filledText }), {
-        run_id: context.req.query('run_id') ?? context.req.query('run_uuid'),
-        path: context.req.query('path'),
-      });
+    },
+  },
+  {
+    method: 'post',
+    paths: proxy('mpu/create/*'),
+    right: 'run.log',
+    async answer(world, context, folder) {
+      const partCount = int64.refine((value) => value >= 1 && value <= 10_000, 'between 1 and 10000 parts');
+      const input = parseInput(z.object({ path: filledText, num_parts: absent(partCount) }), await readBody(context));
+      const key = keyInFolder(folder, input.path);
+      const id = await world.blobs.uploads.begin(key);
+      const expiresAt = world.clock.now() + uploadLifeMs;
+      const credentials = Array.from({ length: input.num_parts ?? 1 }, (_, index) => ({
+        url: linkTo(world, context, { does: 'put part', key, upload: id, part: index + 1, expiresAt }),
+        part_number: index + 1,
+      }));
+      return context.json({ upload_id: id, credentials });
+    },
+  },
+  {
+    method: 'post',
+    paths: proxy('mpu/complete/*'),
+    right: 'run.log',
+    async answer(world, context, folder) {
+      const input = parseInput(upload.extend({ parts: z.array(part) }), await readBody(context));
+      const parts = input.parts.map(({ part_number, etag }) => ({ number: part_number, etag }));
+      await world.blobs.uploads.complete(input.upload_id, keyInFolder(folder, input.path), parts);
+      return context.json({});
+    },
+  },
+  {
+    method: 'post',
+    paths: proxy('mpu/abort/*'),
+    right: 'run.log',
+    async answer(world, context, folder) {
+      const input = parseInput(upload, await readBody(context));
+      await world.blobs.uploads.abort(input.upload_id, keyInFolder(folder, input.path));
+      return context.json({});
+    },
+  },
+  {
+    method: 'get',
+    paths: proxy('presigned/*'),
+    right: 'read',
+    async answer(world, context, key) {
+      const file_size = (await world.blobs.facts(key))?.byteCount ?? (await world.blobs.get(key)).byteCount;
+      return context.json({ url: linkFor(world, context, 'get', key, standardDownloadSeconds), headers: {}, file_size });
+    },
+  },
+  {
+    method: 'post',
+    paths: bothPrefixes('mlflow/artifacts/presigned-upload-url'),
+    right: 'run.log',
+    async answer(world, context) {
+      const shape = z.object({ run_id: absent(z.string()), model_id: absent(z.string()), path: filledText, expiration: seconds(standardUploadSeconds) });
+      const input = parseInput(shape, await readBody(context));
+      if (Boolean(input.run_id) === Boolean(input.model_id)) throw invalidParameter('Exactly one of run_id and model_id must be provided.');
+      const root = input.run_id
+        ? (await getRunInfo(world.database.read, input.run_id)).artifactUri
+        : (await getLoggedModel(world.database.read, input.model_id ?? '')).artifactUri;
+      const key = artifactKeyBelow(root, input.path);
+      return context.json({ presigned_url: linkFor(world, context, 'put', key, input.expiration) });
+    },
+  },
+  {
+    method: 'post',
+    paths: bothPrefixes('mlflow/artifacts/presigned-download-url'),
+    right: 'read',
+    async answer(world, context) {
+      const input = parseInput(ofRun.extend({ expiration: seconds(standardDownloadSeconds) }), await readBody(context));
+      const { artifactUri } = await getRunInfo(world.database.read, input.run_id);
+      const key = artifactKeyBelow(artifactUri, input.path);
+      const file_size = (await world.blobs.facts(key))?.byteCount ?? (await world.blobs.get(key)).byteCount;
+      return context.json({ presigned_url: linkFor(world, context, 'get', key, input.expiration), file_size });
+    },
+  },
+  {
+    method: 'get',
+    paths: proxy('signed/:grant'),
+    right: 'signed link',
+    answer: async (world, context) => {
+      const grant = readGrant(secretOf(world), context.req.param('grant') ?? '', world.clock.now());
+      if (grant.does !== 'get') throw linkIsFor(grant);
+      return sendArtifact(world, context, grant.key);
+    },
+  },
+  {
+    method: 'put',
+    paths: proxy('signed/:grant'),
+    right: 'signed link',
+    async answer(world, context) {
+      const grant = readGrant(secretOf(world), context.req.param('grant') ?? '', world.clock.now());
+      const { body } = context.req.raw;
+      if (grant.does === 'get') throw linkIsFor(grant);
+      if (grant.does === 'put part') {
+        const { etag } = await world.blobs.uploads.putPart(grant.upload, grant.part, streamOf(body));
+        return context.json({}, 200, { etag });
+      }
+      await putArtifact(world, grant.key, body);
+      return context.json({});
+    },
+  },
+  {
+    method: 'get',
+    paths: ['/get-artifact', ...bothPrefixes('mlflow/get-artifact')],
+    right: 'read',
+    async answer(world, context) {
+      const query = parseInput(ofRun, { run_id: context.req.query('run_id') || context.req.query('run_uuid'), path: context.req.query('path') });
       const run = await getRunInfo(world.database.read, query.run_id);
       return sendArtifact(world, context, artifactKeyBelow(run.artifactUri, query.path));
-    });
+    },
+  },
+  {
+    method: 'get',
+    paths: bothPrefixes('mlflow/logged-models/:model/artifacts/files'),
+    right: 'read',
+    async answer(world, context) {
+      const { path } = parseInput(z.object({ path: filledText }), { path: context.req.query('artifact_file_path') });
+      const model = await getLoggedModel(world.database.read, context.req.param('model') ?? '');
+      return sendArtifact(world, context, artifactKeyBelow(model.artifactUri, path));
+    },
+  },
+  {
+    method: 'post',
+    paths: bothPrefixes('mlflow/upload-artifact'),
+    right: 'run.log',
+    async answer(world, context) {
+      const query = parseInput(ofRun, { run_id: context.req.query('run_uuid') || context.req.query('run_id'), path: context.req.query('path') });
+      const run = await getRunInfo(world.database.read, query.run_id);
+      const key = artifactKeyBelow(run.artifactUri, query.path);
+      const content = await readAtMost(context.req.raw.body, pageUploadLimit);
+      if (content.length === 0) throw invalidParameter('Request must specify data.');
+      await world.blobs.put(key, content);
+      return context.json({});
+    },
+  },
+];
+
+/** The client names its own file, whole; its last part is the name here. */
+function keyInFolder(folder: string, file: string): string {
+  const name = /[^/\\]*$/.exec(file)?.[0] ?? '';
+  const key = keyOfPath([...folder.split('/').slice(1), name].join('/'));
+  if (name === '' || name === '.') throw invalidParameter(`${JSON.stringify(file.slice(0, 200))} names no file.`);
+  requireInside(key);
+  return key;
+}
+
+async function readAtMost(body: ReadableStream<Uint8Array> | null, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let byteCount = 0;
+  for await (const chunk of body ?? []) {
+    byteCount += chunk.length;
+    if (byteCount > limit) throw invalidParameter('Artifact size is too large. Max size is 10MB.', 'Log it with a client: mlflow.log_artifact.');
+    chunks.push(chunk);
   }
-  return api;
+  return Buffer.concat(chunks);
 }
 
-/** The path behind the root as it was sent: the router's own copy has been decoded already, and must not be decoded again. */
-function keyInUrl(context: RequestContext, root: string): string {
-  const path = context.req.raw.url.replace(/^[a-z]+:\/\/[^/]*/i, '').replace(/[?#].*$/s, '');
-  return keyOfEncodedPath(path.startsWith(`${root}/`) ? path.slice(root.length + 1) : '');
+const secrets = new WeakMap<World, Buffer>();
+
+/** Read once: an upload in 10,000 parts takes as many links. */
+function secretOf(world: World): Buffer {
+  const secret = secrets.get(world) ?? homeKey(world.home, 'artifact-links');
+  secrets.set(world, secret);
+  return secret;
 }
 
-/** Streams a file; the type is ours, so that an uploaded page can't run as one of ours. */
-export async function sendArtifact(world: World, context: RequestContext, key: string): Promise<Response> {
-  const range = rangeOf(context.req.header('range'), await world.blobs.size(key));
-  const { stream, byteCount } = await world.blobs.get(key, range);
-  const name = key.slice(key.lastIndexOf('/') + 1);
-  const headers: Record<string, string> = {
-    'content-type': typeOf(name),
-    'content-length': String(range === undefined ? byteCount : range.end - range.start + 1),
-    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
-    'x-content-type-options': 'nosniff',
-    'content-security-policy': "default-src 'none'; sandbox",
-    'accept-ranges': 'bytes',
-  };
-  if (range !== undefined) headers['content-range'] = `bytes ${range.start}-${range.end}/${byteCount}`;
-  return new Response(Readable.toWeb(stream) as ReadableStream, { status: range === undefined ? 200 : 206, headers });
+const linkFor = (world: World, context: RequestContext, does: 'get' | 'put', key: string, lifeSeconds: number): string =>
+  linkTo(world, context, { does, key, expiresAt: world.clock.now() + lifeSeconds * 1000 });
+
+/** A link by the name under which the caller reached us, also through a proxy that ends TLS. */
+function linkTo(world: World, context: RequestContext, grant: ArtifactGrant): string {
+  const { host, protocol } = new URL(context.req.url);
+  const scheme = context.req.header('x-forwarded-proto') === 'https' ? 'https:' : protocol;
+  return `${scheme}//${host}/api/2.0/mlflow-artifacts/signed/${signGrant(secretOf(world), grant)}`;
 }
 
-/** `bytes=0-499`, `bytes=500-`, `bytes=-500`; anything else gets the whole file. */
-function rangeOf(header: string | undefined, size: number | undefined): { start: number; end: number } | undefined {
-  const found = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
-  if (found === null || size === undefined || size === 0) return undefined;
-  const [, from = '', to = ''] = found;
-  if (from === '' && to === '') return undefined;
-  const start = from === '' ? Math.max(0, size - Number(to)) : Number(from);
-  const end = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1);
-  return start <= end && start < size ? { start, end } : undefined;
-}
-
-const harmlessTypes: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  webp: 'image/webp',
-  json: 'application/json',
-  pdf: 'application/pdf',
-};
-const textEndings = new Set(['txt', 'log', 'md', 'csv', 'tsv', 'yaml', 'yml', 'py', 'toml', 'cfg', 'ini']);
-
-function typeOf(name: string): string {
-  const ending = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
-  if (textEndings.has(ending) || name === 'MLmodel') return 'text/plain; charset=utf-8';
-  return harmlessTypes[ending] ?? 'application/octet-stream';
-}
+const linkIsFor = (grant: ArtifactGrant) => invalidParameter(`This link is good for "${grant.does}" and nothing else.`);

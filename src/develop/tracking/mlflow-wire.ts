@@ -85,7 +85,8 @@ async function readInput(context: RequestContext, maxBodyBytes: number | undefin
   return Object.assign(input, context.req.param());
 }
 
-async function readBody(context: RequestContext, maxBodyBytes: number | undefined): Promise<object> {
+/** @throws INVALID_PARAMETER_VALUE for what is no JSON object, or too long */
+export async function readBody(context: RequestContext, maxBodyBytes?: number): Promise<object> {
   const text = await context.req.text();
   if (maxBodyBytes !== undefined && Buffer.byteLength(text) > maxBodyBytes) {
     throw invalidParameter(
