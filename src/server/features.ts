@@ -12,6 +12,7 @@ import { mlflowTrackingRoutes } from '../develop/tracking/mlflow-routes.ts';
 import { mlflowFallback } from '../develop/tracking/mlflow-wire.ts';
 import { trackingRoutes } from '../develop/tracking/tracking-routes.ts';
 import { trackingMigrations } from '../develop/tracking/tracking-store.ts';
+import { tracesFeature } from '../develop/traces/traces-feature.ts';
 import { auditRoutes } from '../maintain/audit/audit-routes.ts';
 import { cardRoutes } from '../maintain/cards/card-routes.ts';
 import { cleanupFeature } from '../maintain/cleanup/cleanup-feature.ts';
@@ -47,6 +48,7 @@ export const features: readonly Feature[] = [
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
   { name: 'mlflow tracking', routes: mlflowTrackingRoutes },
   { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
+  tracesFeature,
   registryFeature,
   mlflowRegistryFeature,
   endpointFeature,

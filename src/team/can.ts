@@ -40,6 +40,7 @@ export const verbs = {
   'run.finish': ['contributor', 'maintainer', 'system'],
   'run.delete': ['contributor', 'maintainer'],
   'run.restore': ['contributor', 'maintainer'],
+  'trace.delete': ['contributor', 'maintainer'],
   'experiment.create': ['contributor', 'maintainer', 'system'],
   'experiment.change': ['contributor', 'maintainer', 'system'],
   'experiment.delete': ['contributor', 'maintainer'],

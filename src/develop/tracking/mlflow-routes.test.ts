@@ -55,7 +55,7 @@ test('errors have the code and status that MLflow’s clients branch on', async 
     [post('runs/search', { experiment_ids: ['0'], filter: 'metrics.m > 1 OR' }), 400, 'INVALID_PARAMETER_VALUE'],
     [post('runs/search', { experiment_ids: ['0'], page_token: 'made up' }), 400, 'INVALID_PARAMETER_VALUE'],
     [get('no/such/call'), 404, 'ENDPOINT_NOT_FOUND'],
-    [call('POST', '/api/3.0/mlflow/traces', {}), 501, 'NOT_IMPLEMENTED'],
+    [call('POST', '/api/3.0/mlflow/scorers/register', {}), 501, 'NOT_IMPLEMENTED'],
   ];
   for (const [answer, status, code] of cases) {
     const { status: seen, body } = await answer;
