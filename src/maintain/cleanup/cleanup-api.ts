@@ -10,8 +10,11 @@ export const cleanupRequest = z.object({
 });
 export type CleanupRequest = z.infer<typeof cleanupRequest>;
 
-/** `orphan`: files of a run or logged model that no longer exists, left by an interruption. */
-const kind = z.enum(['run', 'logged-model', 'experiment', 'orphan']);
+/**
+ * `orphan`: files of a run or logged model that no longer exists, left by an interruption.
+ * `upload`: what arrived of a file that never became whole.
+ */
+const kind = z.enum(['run', 'logged-model', 'experiment', 'orphan', 'upload']);
 
 export const cleanupPlan = z.object({
   remove: z.array(
@@ -20,7 +23,7 @@ export const cleanupPlan = z.object({
       id: z.string(),
       name: z.string(),
       experimentId: z.string(),
-      /** ms since the epoch; null for an orphan */
+      /** ms since the epoch; null for an orphan; when the last part arrived of an upload */
       deletedAt: z.number().nullable(),
       /** of its artifacts */
       byteCount: z.number(),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { programEntry } from '../../platform/package-root.ts';
@@ -202,4 +202,29 @@ test('a length of time is written as for mlflow gc', () => {
   assert.equal(milliseconds('1d2h3m4s'), 93_784_000);
   assert.throws(() => milliseconds('30'), /not a length of time/);
   assert.throws(() => milliseconds('1d x'), /not a length of time/);
+});
+
+test('an upload that nobody finished goes after a day, one under way stays', async () => {
+  const begin = (name: string) =>
+    call('POST', '/api/2.0/mlflow-artifacts/mpu/create/0/run/artifacts', {
+      path: name,
+      num_parts: 1,
+    }) as Promise<{ upload_id: string; credentials: [{ url: string }] }>;
+  const [old, fresh] = [await begin('old.bin'), await begin('fresh.bin')];
+  for (const { credentials } of [old, fresh])
+    assert.ok((await fetch(credentials[0].url, { method: 'PUT', body: 'z'.repeat(500) })).ok);
+  const folder = join(home.blobs, 'unfinished', old.upload_id);
+  const then = new Date(Date.now() - 25 * 3_600_000);
+  for (const file of [...readdirSync(folder).map((name) => join(folder, name)), folder])
+    utimesSync(file, then, then);
+  const plan = (await call('POST', '/api/v1/cleanup/plan', { olderThan: 0 })) as CleanupPlan;
+  const uploads = plan.remove.filter(({ kind }) => kind === 'upload');
+  assert.deepEqual(
+    uploads.map(({ name, experimentId }) => [name, experimentId]),
+    [['0/run/artifacts/old.bin', '0']],
+  );
+  assert.ok((uploads[0]?.byteCount ?? 0) >= 500);
+  const { job } = (await call('POST', '/api/v1/cleanup', { olderThan: 0 })) as { job: string };
+  await call('GET', `/api/v1/jobs/${job}?wait=true`);
+  assert.deepEqual(readdirSync(join(home.blobs, 'unfinished')), [fresh.upload_id]);
 });

@@ -4,6 +4,7 @@ import type { Reader, Transaction } from '../../platform/database.ts';
 import type { JobContext } from '../../platform/jobs.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
+import { uploadLifeMs } from '../../develop/tracking/mlflow-artifact-routes.ts';
 import { artifactKeyOf, isOurs } from '../../develop/tracking/artifact-keys.ts';
 import type { CleanupDone, CleanupPlan, CleanupRequest, Removable } from './cleanup-api.ts';
 
@@ -56,10 +57,14 @@ export async function planCleanup(world: World, request: CleanupRequest): Promis
     );
   }
   if (request.runs === undefined && request.experiments === undefined)
-    for (const orphan of await orphans(world)) remove.push(orphan);
+    remove.push(...(await orphans(world)), ...(await staleUploads(world, before)));
 
   const measured: Removable[] = [];
   for (const thing of remove) {
+    if (thing.kind === 'upload') {
+      measured.push(thing);
+      continue;
+    }
     const key = await keyOf(read, thing);
     measured.push({
       ...thing,
@@ -88,8 +93,8 @@ export async function cleanUp(
   for (const [index, thing] of remove.entries()) {
     job.signal.throwIfAborted();
     if (index % 20 === 0) await job.progress(`${index} of ${remove.length} removed`);
-    const key = await keyOf(world.database.read, thing);
     const { kind, id, name } = thing;
+    const key = kind === 'upload' ? undefined : await keyOf(world.database.read, thing);
     const change = {
       actor,
       verb: 'cleanup.remove',
@@ -104,6 +109,7 @@ export async function cleanUp(
       job.log(`${kind} ${id} was restored meanwhile and stays`);
       continue;
     }
+    if (kind === 'upload') await world.blobs.uploads.discard(id);
     if (key !== undefined) await world.blobs.remove(key);
     removed[kind] = (removed[kind] ?? 0) + 1;
     byteCount += thing.byteCount;
@@ -278,6 +284,23 @@ async function orphans(world: World): Promise<Removable[]> {
       });
   }
   return found;
+}
+
+/** Uploads that nobody goes on with: their links have expired, and as long as asked nothing came. */
+async function staleUploads(world: World, before: number): Promise<Removable[]> {
+  const stale = Math.min(before, world.clock.now() - uploadLifeMs);
+  const unfinished = await world.blobs.uploads.unfinished();
+  return unfinished
+    .filter(({ touchedAt }) => touchedAt <= stale)
+    .map(({ id, key, byteCount, touchedAt }) => ({
+      kind: 'upload',
+      id,
+      name: key?.replace(/^artifacts\//, '') ?? 'a file that broke off',
+      experimentId: /^artifacts\/([^/]+)/.exec(key ?? '')?.[1] ?? '',
+      deletedAt: touchedAt,
+      byteCount,
+      pointCount: 0,
+    }));
 }
 
 async function idsIn(
