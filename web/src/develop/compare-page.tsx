@@ -7,7 +7,7 @@ import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, FilterBox, Id, Page, Panel, Segmented } from '../parts/basics.tsx';
 import { Curves } from './curves.tsx';
-import { statusTone } from './runs-page.tsx';
+import { statusTone } from './run-columns.tsx';
 import { useComparison } from './tracking.ts';
 
 export function ComparePage() {

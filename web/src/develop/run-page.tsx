@@ -5,7 +5,7 @@ import { Answer } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
 import { segment, withParams } from '../platform/api.ts';
 import { Curves } from './curves.tsx';
-import { statusTone } from './runs-page.tsx';
+import { statusTone } from './run-columns.tsx';
 import { useArtifacts, useRun, type Run } from './tracking.ts';
 
 export function RunPage() {
