@@ -19,6 +19,7 @@ const climbingPaths = [
   'c%3a/windows',
   'a%00.txt',
   '%ff%fe',
+  '%25ff/%252e%252e%252fetc',
 ] as const;
 
 const isRefused = (thrown: unknown): boolean => thrown instanceof TilthError && thrown.code === 'ARTIFACT_PATH_REFUSED';

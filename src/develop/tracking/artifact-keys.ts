@@ -35,13 +35,9 @@ export function keyOfPath(path: string): string {
   }
 }
 
-function decodeLeniently(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
+/** What some later reader could make of it: every escape of a plain letter, also beside broken ones. */
+const decodeLeniently = (text: string): string =>
+  text.replace(/%([0-7][0-9a-f])/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));
 
 /**
  * The blob key of an artifact that this server keeps: `mlflow-artifacts:/1/<run>/artifacts/model`.
