@@ -46,6 +46,8 @@ const lazy = (path: string, load: Loader, name: string) =>
 
 const runs: Loader = () => import('./develop/runs-page.tsx');
 const run: Loader = () => import('./develop/run-page.tsx');
+const traces: Loader = () => import('./develop/traces-page.tsx');
+const trace: Loader = () => import('./develop/trace-page.tsx');
 const compare: Loader = () => import('./develop/compare-page.tsx');
 const data: Loader = () => import('./develop/data-page.tsx');
 const lineage: Loader = () => import('./develop/lineage-page.tsx');
@@ -67,6 +69,8 @@ const routes = [
   to('/develop', '/develop/runs'),
   lazy('/develop/runs', runs, 'RunsPage'),
   lazy('/develop/runs/$id', run, 'RunPage'),
+  lazy('/develop/traces', traces, 'TracesPage'),
+  lazy('/develop/traces/$id', trace, 'TracePage'),
   lazy('/develop/compare', compare, 'ComparePage'),
   lazy('/develop/data', data, 'DataPage'),
   lazy('/develop/data/$name', data, 'DatasetPage'),

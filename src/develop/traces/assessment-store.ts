@@ -151,7 +151,8 @@ export async function deleteAssessment(world: World, traceId: string, id: string
     const trace = await tx.selectFrom('trace').select('id').where('id', '=', traceId).executeTakeFirst();
     if (trace === undefined) throw traceNotFound(traceId);
     const gone = await tx.deleteFrom('trace_assessment').where('trace_id', '=', traceId).where('id', '=', id).returning('overrides').executeTakeFirst();
-    if (gone?.overrides == null) return;
-    await tx.updateTable('trace_assessment').set({ is_valid: 1 }).where('trace_id', '=', traceId).where('id', '=', gone.overrides).execute();
+    const overridden = gone?.overrides ?? null;
+    if (overridden === null) return;
+    await tx.updateTable('trace_assessment').set({ is_valid: 1 }).where('trace_id', '=', traceId).where('id', '=', overridden).execute();
   });
 }

@@ -77,7 +77,7 @@ function idOf(text: string | null | undefined): string | null {
   return Buffer.from(text, 'base64').toString('hex').padStart(16, '0');
 }
 
-const statusIn = (code: string | undefined): Span['status'] => (/ERROR$/.test(code ?? '') ? 'ERROR' : /OK$/.test(code ?? '') ? 'OK' : 'UNSET');
+const statusIn = (code: string | undefined): Span['status'] => (code?.endsWith('ERROR') === true ? 'ERROR' : code?.endsWith('OK') === true ? 'OK' : 'UNSET');
 
 function readJson(value: unknown): unknown {
   if (typeof value !== 'string') return value;

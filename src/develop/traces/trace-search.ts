@@ -3,6 +3,7 @@ import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { experimentNumbers } from '../tracking/experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from '../tracking/keyset.ts';
+import type { Comparison } from '../tracking/search-filter.ts';
 import { comparisonSql } from '../tracking/search-sql.ts';
 import { matching } from './pattern.ts';
 import { parseTraceFilter, parseTraceOrder, type Condition, type TraceField, type TraceFilter } from './trace-filter.ts';
@@ -110,18 +111,12 @@ async function conditionSql(read: Reader, condition: Condition, scope: readonly 
     }
     default:
   }
-  const column = fieldSql(field);
-  if (operator === 'RLIKE') return regularSql(read, column, sql`trace t`, String(value));
-  return comparisonSql(column, { family: 'attribute', key: '', operator, value } as Parameters<typeof comparisonSql>[1]);
+  return comparedSql(read, fieldSql(field), sql`trace t`, condition);
 }
 
 async function spanSql(read: Reader, conditions: readonly Condition[]): Promise<RawBuilder<unknown>> {
   const parts = await Promise.all(
-    conditions.map(({ field, operator, value }) => {
-      const column = spanColumn(field);
-      if (operator === 'RLIKE') return regularSql(read, column, sql`trace_span s`, String(value));
-      return comparisonSql(column, { family: 'attribute', key: '', operator, value } as Parameters<typeof comparisonSql>[1]);
-    }),
+    conditions.map((condition) => comparedSql(read, spanColumn(condition.field), sql`trace_span s`, condition)),
   );
   return sql`EXISTS (SELECT 1 FROM trace_span s WHERE s.trace_id = t.id AND ${sql.join(parts.map((part) => sql`(${part})`), sql` AND `)})`;
 }
@@ -140,18 +135,17 @@ function spanColumn(field: TraceField): RawBuilder<unknown> {
 async function assessmentSql(
   read: Reader,
   field: { readonly kind: 'feedback' | 'expectation'; readonly name: string },
-  { operator, value }: Condition,
+  condition: Condition,
   scope: readonly number[],
 ): Promise<RawBuilder<unknown>> {
+  const { operator, value } = condition;
   const there = sql`a.kind = ${field.kind} AND a.name = ${field.name} AND a.is_valid = 1`;
   const isTest = operator === 'IS NULL' || operator === 'IS NOT NULL';
   const fits = isTest
     ? sql`1 = 1`
     : /[<>]/.test(operator)
       ? sql`a.value_number ${sql.raw(operator)} ${value}`
-      : operator === 'RLIKE'
-        ? await regularSql(read, sql`a.value_text`, sql`trace_assessment a`, String(value))
-        : comparisonSql(sql`a.value_text`, { family: 'attribute', key: '', operator, value } as Parameters<typeof comparisonSql>[1]);
+      : await comparedSql(read, sql`a.value_text`, sql`trace_assessment a`, condition);
   const sessionOf = sql`SELECT value FROM trace_metadata WHERE key = ${metadataKeys.session} AND trace_id =`;
   const found = (wanted: RawBuilder<unknown>): RawBuilder<unknown> => sql`(
     EXISTS (SELECT 1 FROM trace_assessment a WHERE a.trace_id = t.id AND ${there} AND ${wanted})
@@ -164,9 +158,16 @@ async function assessmentSql(
   return sql`CASE WHEN ${found(fits)} THEN 1 WHEN ${found(sql`1 = 1`)} THEN 0 END`;
 }
 
-/** SQLite has no regular expressions: the values that there are are tried here, and those that fit are looked for. */
-async function regularSql(read: Reader, column: RawBuilder<unknown>, from: RawBuilder<unknown>, pattern: string): Promise<RawBuilder<unknown>> {
+/** @param from where all values of the column are, for what SQLite can't compare itself */
+async function comparedSql(
+  read: Reader,
+  column: RawBuilder<unknown>,
+  from: RawBuilder<unknown>,
+  { operator, value }: Condition,
+): Promise<RawBuilder<unknown>> {
+  if (operator !== 'RLIKE') return comparisonSql(column, { family: 'attribute', key: '', operator, value } as Comparison);
+  // SQLite has no regular expressions: the values that there are are tried here, and those that fit are looked for
   const { rows } = await sql<{ value: string | null }>`SELECT DISTINCT ${column} AS value FROM ${from}`.execute(read);
-  const fitting = matching(rows.flatMap(({ value }) => value ?? []), pattern);
+  const fitting = matching(rows.flatMap(({ value: text }) => text ?? []), String(value));
   return sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(fitting)}))`;
 }

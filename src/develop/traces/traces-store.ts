@@ -18,7 +18,6 @@ import {
   metadataKeys,
   microsOf,
   numbersText,
-  plainValue,
   previewOf,
   spanKeys,
   spansAreHere,
@@ -393,7 +392,7 @@ const rootTags = (root: Span): Record<string, string> =>
 const isTagKey = (key: string): boolean => key !== '' && key.length <= 250;
 
 /** Tags that say where things are: only the server sets them. */
-export const isFixedTag = (key: string): boolean => key === tagKeys.spansLocation || key === tagKeys.artifacts || /^mlflow\.trace\.archiv/.test(key);
+export const isFixedTag = (key: string): boolean => key === tagKeys.spansLocation || key === tagKeys.artifacts || key.startsWith('mlflow.trace.archiv');
 
 /** @throws TRACE_NOT_FOUND, BAD_REQUEST for a tag that only the server sets */
 export async function setTraceTag(world: World, id: string, key: string, value: string): Promise<void> {
@@ -471,6 +470,3 @@ export async function deleteTraces(world: World, actor: Actor, experimentId: str
   }
   return gone.length;
 }
-
-/** The inputs and outputs of a span as plain JSON; null when it has none. */
-export const shownValue = (span: Span, key: string): unknown => plainValue(attributeOf(span, key));

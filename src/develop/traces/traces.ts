@@ -201,7 +201,9 @@ const previewLength = 1_000;
 export function previewOf(value: AnyValue | undefined, role: 'user' | 'assistant'): string | null {
   if (value === undefined || Object.keys(value).length === 0) return null;
   const text = lastMessage(messagesIn(plainValue(value)), role) || jsonText(value);
-  const letters = [...text];
+  if (text.length <= previewLength) return text;
+  // a letter beyond the first 65,536 takes two places, and must not be cut in the middle
+  const letters = Array.from(text);
   return letters.length <= previewLength ? text : `${letters.slice(0, previewLength - 3).join('')}...`;
 }
 

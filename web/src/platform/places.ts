@@ -7,6 +7,7 @@ export interface Place {
 
 export const places: readonly Place[] = [
   { section: 'Develop', name: 'Runs', path: '/develop/runs' },
+  { section: 'Develop', name: 'Traces', path: '/develop/traces' },
   { section: 'Develop', name: 'Data', path: '/develop/data' },
   { section: 'Develop', name: 'Lineage', path: '/develop/lineage' },
   { section: 'Develop', name: 'Pipelines', path: '/develop/pipelines' },
