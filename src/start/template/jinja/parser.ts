@@ -624,7 +624,7 @@ class Parser {
     while (!this.#takeOperator('}')) {
       if (entries.length > 0) this.#expect(',');
       if (this.#takeOperator('}')) break;
-      const key = this.#expression();
+      const key = decidable(this.#expression());
       this.#expect(':');
       entries.push([key, this.#expression()]);
     }
@@ -877,12 +877,16 @@ function isConstant(expression: Expression | undefined): boolean {
       return isConstant(expression.operand);
     case 'and':
     case 'or':
+      // the left side may decide alone
+      return isConstant(expression.left);
     case 'binary':
       return isConstant(expression.left) && isConstant(expression.right);
     case 'compare':
       return isConstant(expression.first) && expression.rest.every(([, operand]) => isConstant(operand));
     case 'if':
-      return isConstant(expression.test) && isConstant(expression.value) && isConstant(expression.otherwise);
+      return (
+        isConstant(expression.test) && (isConstant(expression.value) || isConstant(expression.otherwise))
+      );
     case 'item':
       return isConstant(expression.of) && isConstant(expression.index);
     case 'attribute':

@@ -1,5 +1,15 @@
 import { EngineCannot, TemplateFault } from './faults.ts';
-import { className, defined, iterate, numeric, str, truth, type Keywords, type Value } from './values.ts';
+import {
+  Markup,
+  className,
+  defined,
+  iterate,
+  numeric,
+  str,
+  truth,
+  type Keywords,
+  type Value,
+} from './values.ts';
 
 const parameters = [
   'entities',
@@ -50,7 +60,7 @@ export function slugify(of: Value, args: readonly Value[], keywords: Keywords): 
   const replace = (text: string): string =>
     replacements.reduce((at, [from = '', to = '']) => at.replaceAll(from, to), text);
 
-  const given = defined(of);
+  const given = of instanceof Markup ? defined(of) : of;
   if (typeof given !== 'string') throw new TemplateFault(`slugify takes a text, not a ${className(given)}`);
   let text = replace(given).replace(/'+/g, '-');
   text = ascii(text);
