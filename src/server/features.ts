@@ -7,6 +7,7 @@ import { lineageRoutes } from '../develop/lineage/lineage-routes.ts';
 import { lineageMigrations } from '../develop/lineage/lineage-store.ts';
 import { pipelineRoutes } from '../develop/pipelines/pipeline-routes.ts';
 import { pipelineMigrations } from '../develop/pipelines/pipeline-store.ts';
+import { repeatableRoutes } from '../develop/repeatable/repeatable-routes.ts';
 import { mlflowArtifactRoutes } from '../develop/tracking/mlflow-artifact-routes.ts';
 import { mlflowTrackingRoutes } from '../develop/tracking/mlflow-routes.ts';
 import { mlflowFallback } from '../develop/tracking/mlflow-wire.ts';
@@ -46,6 +47,7 @@ export const features: readonly Feature[] = [
   { name: 'data', migrations: dataMigrations, routes: dataRoutes },
   { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
+  { name: 'repeatable runs', routes: repeatableRoutes },
   { name: 'mlflow tracking', routes: mlflowTrackingRoutes },
   { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
   tracesFeature,

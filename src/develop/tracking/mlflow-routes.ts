@@ -1,6 +1,7 @@
 import type { Api } from '../../platform/http.ts';
 import { z } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
+import { startRun } from '../repeatable/command-run-store.ts';
 import { listArtifacts } from './artifacts.ts';
 import {
   createExperiment,
@@ -48,7 +49,6 @@ import {
 import { searchRuns } from './run-search.ts';
 import {
   changeTag,
-  createRun,
   deleteRun,
   deleteTag,
   getRun,
@@ -310,7 +310,7 @@ const runCalls: readonly MlflowCall[] = [
     }),
     answer: async (world, actor, input) => ({
       run: newRunMessage(
-        await createRun(world, actor, {
+        await startRun(world, actor, {
           experimentId: input.experiment_id,
           userId: input.user_id,
           name: input.run_name,

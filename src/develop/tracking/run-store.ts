@@ -135,7 +135,7 @@ async function putParams(tx: Transaction, runId: string, params: readonly KeyVal
 }
 
 /** The tag that holds the name renames the run too. */
-async function putTags(tx: Transaction, runId: string, tags: readonly KeyValue[]): Promise<void> {
+export async function putTags(tx: Transaction, runId: string, tags: readonly KeyValue[]): Promise<void> {
   for (const { key, value } of tags) {
     await tx
       .insertInto('run_tag')

@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { findUp } from '../../platform/home.ts';
+import { declarationFile } from '../../start/project/declaration-file.ts';
+import { openRepository, repositoryPath, type Repository } from '../dvc-files/repository.ts';
+import { listRecorded, type Recorded } from '../dvc-files/stored.ts';
+import { readLockFile } from '../dvc-files/lock-file.ts';
+import { Workspace } from '../dvc-files/workspace.ts';
+import { fitting, type Gathered } from './gather-source.ts';
+
+/** Data that is larger is taken to be what its `.dvc` file says: hashing it would make the command wait for seconds. */
+const mostHashedBytes = 1_000_000_000;
+const mostTags = 100;
+
+/**
+ * The version of all data that is there: what `.dvc` files record, and outputs of stages that other stages read. Which of it a
+ * command reads is not known, so that all of it is recorded.
+ */
+export async function gatherData(folder: string): Promise<Gathered['tags']> {
+  const root = findUp('.dvc', folder);
+  if (root === undefined) return {};
+  try {
+    const repository = openRepository(folder);
+    const present = readData(repository).filter(({ path }) => existsSync(path));
+    const names = await namesOfDatasets(folder);
+    const tags: Record<string, string> = {};
+    for (const { path, md5 } of present.slice(0, mostTags)) {
+      if (md5 === undefined) continue;
+      const name = names.get(path);
+      tags[name === undefined ? `tilth.data.${keyOf(repositoryPath(repository, path))}` : `tilth.dataset.${name}`] = md5;
+    }
+    const changed = changedOf(repository, present);
+    if (changed.length > 0) tags['tilth.changed_data'] = fitting(changed);
+    return tags;
+  } catch {
+    // a broken file of dvc's is told by `tilth data status`; the command does not wait for it to be mended
+    return {};
+  }
+}
+
+function readData(repository: Repository): Recorded[] {
+  const stages = [...readLockFile(join(repository.root, 'dvc.lock')).values()];
+  const read = new Set(stages.flatMap(({ deps }) => deps.map(({ path }) => join(repository.root, path))));
+  return listRecorded(repository).filter(({ source, path, isCached }) => source.kind === 'dvc-file' || (isCached && read.has(path)));
+}
+
+async function namesOfDatasets(folder: string): Promise<ReadonlyMap<string, string>> {
+  const root = findUp(declarationFile, folder);
+  if (root === undefined) return new Map();
+  const { readDeclaration } = await import('../../start/project/declaration.ts');
+  return new Map(Object.entries(readDeclaration(root)?.datasets ?? {}).map(([name, { path }]) => [join(root, path), name]));
+}
+
+/** A path as the key of a tag, which has fewer letters. */
+const keyOf = (path: string): string => path.replaceAll(/[^\p{L}\p{N}_/.\- :]/gu, '_').slice(0, 230);
+
+function changedOf(repository: Repository, present: readonly Recorded[]): string[] {
+  const isSmall = present.reduce((sum, { size }) => sum + (size ?? 0), 0) <= mostHashedBytes;
+  if (!isSmall) return [];
+  const workspace = new Workspace(repository);
+  try {
+    return present.filter(({ path, md5 }) => workspace.measure(path)?.md5 !== md5).map(({ path }) => repositoryPath(repository, path));
+  } finally {
+    workspace.close();
+  }
+}
