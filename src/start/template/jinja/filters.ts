@@ -502,6 +502,7 @@ const filters: Readonly<Record<string, Filter>> = {
     strip(str(of), given(characters) ? textOf(characters) : undefined, 'both'),
   ),
   truncate: filter('length killwords end leeway', (of, [size, killWords, end, leeway]) => {
+    if (typeof defined(of) !== 'string') throw new EngineCannot('truncate of what is no text needs Python');
     const text = Array.from(textOf(of));
     const limit = wholeNumber(size, 255);
     const ending = end === undefined ? '...' : textOf(end);
