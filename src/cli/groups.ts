@@ -53,6 +53,8 @@ const audit: Group = { load: async () => (await import('../maintain/audit/audit-
 const handover: Group = { load: async () => (await import('../maintain/handover/handover-commands.ts')).addHandoverCommands };
 const quickstart: Group = { load: async () => (await import('./quickstart/quickstart-commands.ts')).addQuickstartCommands };
 const retraining: Group = { load: async () => (await import('../maintain/retraining/retraining-commands.ts')).addRetrainingCommands };
+const importing: Group = { load: async () => (await import('../maintain/exchange/exchange-commands.ts')).addImportCommands };
+const exporting: Group = { load: async () => (await import('../maintain/exchange/exchange-commands.ts')).addExportCommands };
 const run: Group = { load: async () => (await import('../develop/tracking/run-commands.ts')).addRunCommands };
 
 /** The first word of each command and where it lives; a feature adds itself here. */
@@ -81,6 +83,8 @@ export const groups = {
   gc,
   offboard: handover,
   run,
+  import: importing,
+  export: exporting,
   'template-worker': templateWorker,
 } satisfies Record<string, Group>;
 

@@ -17,6 +17,7 @@ import { tracesFeature } from '../develop/traces/traces-feature.ts';
 import { auditRoutes } from '../maintain/audit/audit-routes.ts';
 import { cardRoutes } from '../maintain/cards/card-routes.ts';
 import { cleanupFeature } from '../maintain/cleanup/cleanup-feature.ts';
+import { exchangeFeature } from '../maintain/exchange/exchange-feature.ts';
 import { handoverRoutes } from '../maintain/handover/handover-routes.ts';
 import { handoverMigrations } from '../maintain/handover/handover-store.ts';
 import { retrainingFeature } from '../maintain/retraining/retraining-feature.ts';
@@ -60,6 +61,7 @@ export const features: readonly Feature[] = [
   { name: 'cards', routes: cardRoutes },
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   cleanupFeature,
+  exchangeFeature,
   { name: 'audit', routes: auditRoutes },
   { name: 'board', routes: boardRoutes },
   // last: answers what no table of MLflow calls knows

@@ -75,6 +75,9 @@ export const verbs = {
   'handover.carry-out': ['maintainer', 'admin'],
   // what was deleted goes for good
   'cleanup.remove': ['maintainer', 'admin'],
+  // reads and writes folders of the server's machine
+  'tracking.import': ['maintainer', 'admin'],
+  'tracking.export': ['maintainer', 'admin'],
   'team.manage': ['admin'],
   'audit.read': ['maintainer', 'operator', 'admin', 'viewer', 'contributor', 'reviewer', 'system'],
 } as const satisfies Record<string, readonly Role[]>;
