@@ -6,6 +6,7 @@ import { Badge, Copy, Empty, Facts, FilterBox, Id, Page, Panel, When } from '../
 import { segment, withParams } from '../platform/api.ts';
 import { Curves } from './curves.tsx';
 import { statusTone } from './run-columns.tsx';
+import { Repeatable } from './repeatable.tsx';
 import { useArtifacts, useRun, type Run } from './tracking.ts';
 
 export function RunPage() {
@@ -108,6 +109,7 @@ export function RunPage() {
                 </Panel>
               </div>
             </div>
+            <Repeatable runId={data.id} isRunning={data.status === 'running'} />
             <p className="text-xs text-ink-3">
               {data.startedAt === null ? '' : `Started ${absolute(data.startedAt)}`}
             </p>
