@@ -1,14 +1,18 @@
 import { Link } from '@tanstack/react-router';
+import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import type { Comparison } from '../../../src/develop/tracking/tracking-api.ts';
-import { duration, number } from '../platform/format.ts';
+import type { ApiError } from '../platform/api.ts';
+import { duration, number, shellWord } from '../platform/format.ts';
 import { seriesColour } from '../platform/theme.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, FilterBox, Id, Page, Panel, Segmented } from '../parts/basics.tsx';
 import { Curves } from './curves.tsx';
+import type { PlotRun } from './plots.ts';
 import { statusTone } from './run-columns.tsx';
-import { useComparison } from './tracking.ts';
+import { RunPlots } from './run-plots.tsx';
+import { askRuns, useComparison, useRunKeys } from './tracking.ts';
 
 export function ComparePage() {
   const [text] = useUrlState('ids');
@@ -17,19 +21,40 @@ export function ComparePage() {
   const [metric, setMetric] = useUrlState('metric');
   const ids = useMemo(() => text.split(',').filter((id) => id !== ''), [text]);
   const query = useComparison(ids);
+  const [experiment] = useUrlState('experiment');
+  const [listed] = useUrlState('list');
+  const [order] = useUrlState('order', 'attributes.start_time DESC');
+  // a whole list of runs instead of some that were ticked
+  const list = useMemo(
+    () =>
+      listed === '' ? undefined : { experiment, filter: listed === 'all' ? '' : listed, orderBy: order },
+    [listed, experiment, order],
+  );
   return (
     <Page
       title="Compare runs"
       name="Compare"
-      lead={ids.length === 0 ? undefined : `${ids.length} runs beside each other; what differs is marked.`}
-      cli={`tilth run compare ${ids.length === 0 ? 'RUN RUN' : ids.join(' ')}`}
+      lead={
+        ids.length === 0
+          ? list === undefined
+            ? undefined
+            : 'What differs between the runs of a list.'
+          : `${ids.length} runs beside each other; what differs is marked.`
+      }
+      cli={
+        list === undefined
+          ? `tilth run compare ${ids.length === 0 ? 'RUN RUN' : ids.join(' ')}`
+          : `tilth run list${list.filter === '' ? '' : ` --filter ${shellWord(list.filter)}`} --limit ${mostPlotted}`
+      }
       actions={
         <Link to="/develop/runs" search={{ selected: text } as never} className="button">
           Choose runs
         </Link>
       }
     >
-      {ids.length === 0 ? (
+      {ids.length === 0 && list !== undefined ? (
+        <PlotsOfList list={list} />
+      ) : ids.length === 0 ? (
         <div className="card">
           <Empty title="Choose two runs or more" command="tilth run compare RUN RUN">
             Tick them in the runs table, then press Compare.
@@ -97,9 +122,17 @@ export function ComparePage() {
                       </select>
                     }
                   >
-                    <Curves ids={ids} names={names} metric={shown} />
+                    <div className="pt-3">
+                      <Curves
+                        ids={ids}
+                        names={names}
+                        metric={shown}
+                        isLive={comparison.runs.some((run) => run.status === 'RUNNING')}
+                      />
+                    </div>
                   </Panel>
                 )}
+                <PlotsOf comparison={comparison} />
               </>
             );
           }}
@@ -107,6 +140,103 @@ export function ComparePage() {
       )}
     </Page>
   );
+}
+
+/** The runs beside each other, with what they logged, as the plots want them. */
+function PlotsOf({ comparison }: { comparison: Comparison }) {
+  const { runs, keys } = useMemo(() => {
+    const fields = comparison.fields.filter((field) => field.kind === 'metric' || field.kind === 'param');
+    const keys = fields.map((field) => `${field.kind === 'metric' ? 'm' : 'p'}.${field.key}`);
+    const runs = comparison.runs.map((run, index): PlotRun => {
+      const values = new Map(
+        fields.flatMap((field, place) => {
+          const value = field.values[index];
+          return value === null || value === undefined ? [] : [[keys[place] ?? '', value] as const];
+        }),
+      );
+      return { id: run.id, name: run.name, values };
+    });
+    return { runs, keys };
+  }, [comparison]);
+  return <RunPlots runs={runs} keys={keys} />;
+}
+
+/** Lines of more runs can't be told apart. */
+const mostPlotted = 1_000;
+/** Keys that are asked for of a list; those of a thousand layers are none to plot together. */
+const mostKeys = 60;
+
+function PlotsOfList({ list }: { list: { experiment: string; filter: string; orderBy: string } }) {
+  const known = useRunKeys(list.experiment).data;
+  const columns = useMemo(
+    () =>
+      known === undefined
+        ? undefined
+        : {
+            metrics: [...known.metrics].sort(usualFirst).slice(0, mostKeys),
+            params: [...known.params].sort(usualFirst).slice(0, mostKeys),
+            tags: [],
+          },
+    [known],
+  );
+  const query = useQuery<readonly PlotRun[], ApiError>({
+    queryKey: ['run-plots', list, columns],
+    enabled: columns !== undefined,
+    staleTime: 10_000,
+    queryFn: async ({ signal }) => {
+      const { runs } = await askRuns(
+        { ...list, columns: columns ?? { metrics: [], params: [], tags: [] } },
+        { limit: mostPlotted },
+        signal,
+      );
+      return runs.map((run) => ({
+        id: run.id,
+        name: run.name,
+        values: new Map<string, number | string>([
+          ...[...run.metrics].map(([key, value]) => [`m.${key}`, value] as const),
+          ...[...run.params].map(([key, value]) => [`p.${key}`, value] as const),
+        ]),
+      }));
+    },
+  });
+  return (
+    <Answer
+      query={query}
+      empty={
+        <div className="card">
+          <Empty title="No run fits this filter." />
+        </div>
+      }
+    >
+      {(runs) => (
+        <>
+          <p className="text-sm text-ink-2">
+            {runs.length === mostPlotted ? `The first ${mostPlotted} runs` : `${runs.length} runs`}
+            {list.filter === '' ? (
+              ''
+            ) : (
+              <>
+                {' '}
+                with <code>{list.filter}</code>
+              </>
+            )}
+          </p>
+          <RunPlots runs={runs} keys={keysIn(runs)} />
+        </>
+      )}
+    </Answer>
+  );
+}
+
+/** Keys that have a number in them, such as layer_12, come after the others. */
+const usualFirst = (a: string, b: string): number =>
+  Number(/\d/.test(a)) - Number(/\d/.test(b)) || a.localeCompare(b);
+
+/** Keys by how many runs have them. */
+function keysIn(runs: readonly PlotRun[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const run of runs) for (const key of run.values.keys()) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return [...counts].sort(([a, one], [b, other]) => other - one || a.localeCompare(b)).map(([key]) => key);
 }
 
 const groups = [

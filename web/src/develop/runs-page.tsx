@@ -77,6 +77,16 @@ export function RunsPage() {
               Clear {picked.length} selected
             </button>
           )}
+          {runs.length < 2 ? null : (
+            <Link
+              to="/develop/compare"
+              search={{ list: filter === '' ? 'all' : filterOf(filter), experiment, order: order === newestFirst ? undefined : order } as never}
+              className="button"
+              title="The runs of this list as lines and points"
+            >
+              Plot
+            </Link>
+          )}
           <Link
             to="/develop/compare"
             search={{ ids: picked.join(',') } as never}

@@ -199,12 +199,21 @@ export const useRun = (id: string) =>
 export const useComparison = (ids: readonly string[]) =>
   useApi<Comparison>(ids.length === 0 ? null : '/api/v1/runs/compare', { ids: ids.join(',') });
 
-/** The history of one metric of several runs, in step order. */
-export const useMetricHistories = (ids: readonly string[], key: string) =>
+/** A running run's curve is asked for anew this often; a long one less. */
+const liveMs = 2_000;
+const longLiveMs = 15_000;
+const longCurve = 50_000;
+
+/** The history of one metric of several runs, in step order; of runs that run, again and again. */
+export const useMetricHistories = (ids: readonly string[], key: string, isLive = false) =>
   useQuery<MetricHistoryView[], ApiError>({
-    queryKey: ['api', 'metric-history', ids, key],
+    queryKey: ['metric-history', ids, key],
     enabled: key !== '' && ids.length > 0,
     placeholderData: keepPreviousData,
+    // of a run that is over nothing more comes
+    staleTime: isLive ? 0 : 60_000,
+    refetchInterval: (query) =>
+      isLive && (query.state.data?.some((history) => history.pointCount > longCurve) === true ? longLiveMs : liveMs),
     queryFn: ({ signal }) =>
       Promise.all(
         ids.map((id) =>

@@ -3,16 +3,18 @@ import uPlot from 'uplot';
 import { day, shortDay } from '../platform/format.ts';
 import { token, useShownTheme } from '../platform/theme.ts';
 
-/** A line over time or steps; null is a gap. All arrays have the length of the chart's `x`. */
+/** A line over time or steps; null is a gap, undefined a place that the line passes over. All arrays have the length of the chart's `x`. */
 export interface Line {
   readonly label: string;
   /** number of the design language's series colour, 1..8 */
   readonly colour: number;
-  readonly values: readonly (number | null)[];
+  readonly values: readonly (number | null | undefined)[];
   readonly low?: readonly (number | null)[];
   readonly high?: readonly (number | null)[];
   readonly isDashed?: boolean;
   readonly width?: number;
+  /** behind its own smoothed line */
+  readonly isFaint?: boolean;
   /** points that are drawn as bad */
   readonly isBad?: readonly boolean[];
 }
@@ -45,6 +47,8 @@ interface LineChartShape {
   readonly lines: readonly Line[];
   /** x is ms since the epoch, or a plain number such as a step */
   readonly isTime?: boolean;
+  /** y by powers of ten; what is not above 0 is left out */
+  readonly isLog?: boolean;
   readonly height?: number;
   readonly marks?: readonly Mark[];
   readonly gaps?: readonly Span[];
@@ -69,6 +73,7 @@ export function LineChart(props: LineChartShape) {
     x,
     lines,
     isTime = false,
+    isLog = false,
     height = 280,
     marks = [],
     gaps = [],
@@ -109,15 +114,15 @@ export function LineChart(props: LineChartShape) {
     const ink = token('ink-3');
     const grid = token('line');
     const surface = token('surface');
-    const data: (number | null)[][] = [[...x]];
+    const data: (number | null | undefined)[][] = [[...x]];
     const series: uPlot.Series[] = [{}];
     const bands: uPlot.Band[] = [];
     for (const line of drawing.lines) {
       const colour = token(`series-${line.colour}`);
-      data.push([...line.values]);
+      data.push(isLog ? line.values.map((value) => (typeof value === 'number' && value <= 0 ? null : value)) : [...line.values]);
       series.push({
         label: line.label,
-        stroke: colour,
+        stroke: line.isFaint === true ? fade(colour, 0.28) : colour,
         width: line.width ?? 2,
         ...(line.isDashed === true ? { dash: [6, 5] } : {}),
         points: {
@@ -164,7 +169,7 @@ export function LineChart(props: LineChartShape) {
             ? {}
             : { range: [drawing.extent[0], drawing.extent[1]] as uPlot.Range.MinMax }),
         },
-        y: { range: (_self, low, high) => yRange(low, high, drawing) },
+        y: isLog ? { distr: 3 as const } : { range: (_self, low, high) => yRange(low, high, drawing) },
       },
       axes: [
         {
@@ -184,7 +189,7 @@ export function LineChart(props: LineChartShape) {
           font: '11px "IBM Plex Sans Variable", system-ui',
           size: gutter,
           gap: 8,
-          ...(format === undefined ? {} : { values: (_self: uPlot, at: number[]) => at.map(format) }),
+          ...(format === undefined ? {} : { values: (_self: uPlot, at: (number | null)[]) => at.map((each) => (each === null ? '' : format(each))) }),
         },
       ],
       hooks: {
@@ -215,7 +220,7 @@ export function LineChart(props: LineChartShape) {
     };
     // xKey stands for x, drawing for the lines
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [width, height, theme, xKey, drawing, gutter, isTime]);
+  }, [width, height, theme, xKey, drawing, gutter, isTime, isLog]);
 
   useEffect(() => {
     const self = chart.current;
@@ -237,7 +242,7 @@ export function LineChart(props: LineChartShape) {
     <div
       ref={holder}
       role="img"
-      aria-label={`${label}: ${lines.map((line) => line.label).join(', ')}${from}`}
+      aria-label={`${label}: ${[...new Set(lines.map((line) => line.label))].join(', ')}${from}`}
       style={{ height }}
       className="min-w-0"
     />
@@ -245,11 +250,10 @@ export function LineChart(props: LineChartShape) {
 }
 
 /** Points that stand alone would be invisible as a line. */
-const isLonely = (values: readonly (number | null)[]): boolean =>
-  values.some(
-    (value, index) =>
-      value !== null && (values[index - 1] ?? null) === null && (values[index + 1] ?? null) === null,
-  );
+function isLonely(values: readonly (number | null | undefined)[]): boolean {
+  const own = values.filter((value) => value !== undefined);
+  return own.some((value, index) => value !== null && (own[index - 1] ?? null) === null && (own[index + 1] ?? null) === null);
+}
 
 const fade = (hex: string, alpha: number): string =>
   `${hex}${Math.round(alpha * 255)
