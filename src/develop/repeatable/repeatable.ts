@@ -177,8 +177,9 @@ function command({ command: line, hiddenCount, stage, script }: RunFacts): Repea
       ? check('command', 'missing', 'What was started is not known.', runItWith)
       : check('command', 'missing', `${script}, with arguments that are not known.`, runItWith);
   }
-  if (hiddenCount === 0) return check('command', 'known', line);
-  return check('command', 'partly', `${line} (what looks like a secret is not kept)`, 'Give secrets in the environment, not as arguments.');
+  const shown = line.replaceAll(/\s*\n\s*/g, ' ⏎ ');
+  if (hiddenCount === 0) return check('command', 'known', shown);
+  return check('command', 'partly', `${shown} (what looks like a secret is not kept)`, 'Give secrets in the environment, not as arguments.');
 }
 
 function data({ versionedData, changedData, loggedData }: RunFacts): RepeatCheck {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,7 +97,7 @@ async function repository(name: string, files: Readonly<Record<string, string>>)
 
 const nodeScript = (text: string): string[] => ['--', process.execPath, '-e', text];
 
-describe('a command without MLflow', () => {
+describe('a command without MLflow', { concurrency: 3 }, () => {
   test('has a run with its output, its exit code and its circumstances, outside git too', async () => {
     const said = await tilthRun(['--name', 'by hand', ...nodeScript('process.stdin.pipe(process.stdout); console.error("on err")')], { input: 'from stdin\n' });
     assert.deepEqual([said.code, said.out], [0, 'from stdin\n'], said.err);
@@ -147,10 +148,47 @@ describe('a command without MLflow', () => {
     assert.match(said.err, /tilth up/);
   });
 
+  test('that leaves something running in the background ends when it ends itself', async () => {
+    const startedAt = performance.now();
+    const said = await tilthRun(['--', 'sh', '-c', 'sleep 60 & echo $!; echo done']);
+    process.kill(Number(said.out.split('\n')[0]));
+    assert.equal((await getRun(said.runId)).status, 'FINISHED');
+    assert.ok(performance.now() - startedAt < 30_000);
+  });
+
+  test('outlives a restart of the server, and nothing is lost', async () => {
+    const own = temporaryHome();
+    let other = await startServer({ home: own, port: 0 });
+    const port = Number(new URL(other.address).port);
+    const script = 'console.log("before"); setTimeout(() => console.log("while away"), 300); setTimeout(() => console.log("after"), 1500)';
+    const said = await tilthRun(nodeScript(script), {
+      address: other.address,
+      on: {
+        text: 'before',
+        act: () => {
+          void (async () => {
+            await other.close();
+            await new Promise((done) => setTimeout(done, 2_500));
+            other = await startServer({ home: own, port });
+          })();
+        },
+      },
+    });
+    try {
+      assert.equal(said.code, 0, said.err);
+      const read = async (path: string): Promise<string> => (await fetch(`${other.address}/api/v1/runs/${said.runId}${path}`)).text();
+      assert.match(await read(''), /"status":"FINISHED"/);
+      assert.match(await read('/artifact?path=logs/output.txt'), /out before\n.*out while away\n.*out after\n$/);
+    } finally {
+      await other.close();
+      own.remove();
+    }
+  });
+
   test('shows what it prints while it runs', async () => {
     let seen = '';
     const script = 'console.log("epoch 1"); setInterval(() => {}, 1000)';
-    const said = await tilthRun(nodeScript(script), {
+    const said = await tilthRun(['--name', 'live', ...nodeScript(script)], {
       on: {
         text: 'epoch 1',
         act: (pid) => {
@@ -158,7 +196,7 @@ describe('a command without MLflow', () => {
             const deadline = Date.now() + 8_000;
             while (!seen.includes('epoch 1') && Date.now() < deadline) {
               await new Promise((done) => setTimeout(done, 100));
-              const { runs } = await get<RunPage>("/api/v1/runs?filter=status = 'RUNNING'");
+              const { runs } = await get<RunPage>("/api/v1/runs?filter=status = 'RUNNING' AND attributes.run_name = 'live'");
               const path = runs[0] === undefined ? '' : `${server.address}/api/v1/runs/${runs[0].id}/artifact?path=logs/output.txt`;
               const answer = path === '' ? undefined : await fetch(path);
               if (answer?.status === 200) seen = await answer.text();
@@ -208,6 +246,33 @@ describe('what differs from the commit', () => {
   });
 });
 
+test('the versions of data that dvc files record are with the run, and what was changed since is named', async () => {
+  const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+  const dvcFile = (text: string, name: string): string => `outs:\n- md5: ${md5(text)}\n  size: ${text.length}\n  hash: md5\n  path: ${name}\n`;
+  const folder = await repository('data', {
+    '.dvc/config': '',
+    '.dvc/.gitignore': '/tmp\n/cache\n',
+    'raw/flights.csv.dvc': dvcFile('a,b\n1,2\n', 'flights.csv'),
+    'raw/weather.csv.dvc': dvcFile('as it was\n', 'weather.csv'),
+    'raw/absent.csv.dvc': dvcFile('x', 'absent.csv'),
+    'raw/.gitignore': '/*.csv\n',
+  });
+  writeFileSync(join(folder, 'raw/flights.csv'), 'a,b\n1,2\n');
+  writeFileSync(join(folder, 'raw/weather.csv'), 'as it is now\n');
+  const said = await tilthRun(nodeScript(''), { folder });
+  const { tags } = await getRun(said.runId);
+  assert.deepEqual(
+    Object.entries(tags).filter(([key]) => key.startsWith('tilth.data.') || key === 'tilth.changed_data'),
+    [
+      ['tilth.changed_data', 'raw/weather.csv'],
+      ['tilth.data.raw/flights.csv', md5('a,b\n1,2\n')],
+      ['tilth.data.raw/weather.csv', md5('as it was\n')],
+    ],
+  );
+  assert.equal(tags['tilth.dirty'], 'false');
+  assert.equal(stateOf(await getRepeatability(said.runId))['data'], 'partly');
+});
+
 const oneRun = `
 import sys, mlflow
 mlflow.set_experiment(sys.argv[1])
@@ -217,7 +282,7 @@ with mlflow.start_run():
     print("trained")
 `;
 
-describe('a script with the stock MLflow client', needsPython, () => {
+describe('a script with the stock MLflow client', { ...needsPython, concurrency: 3 }, () => {
   const runPython = (folder: string, script: string, ...words: string[]): string[] => {
     writeFileSync(join(folder, 'script.py'), script);
     return ['--', python ?? '', 'script.py', ...words];
@@ -271,6 +336,25 @@ subprocess.run([sys.executable, "-c", "import mlflow; mlflow.start_run(run_name=
         name,
       );
     }
+  });
+
+  test('that only autologs has its params, its model and its seed', async () => {
+    const script = `
+import mlflow
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+mlflow.autolog(log_models=False, silent=True)
+X, y = make_classification(60, random_state=0)
+LogisticRegression(random_state=13).fit(X, y)
+`;
+    const folder = await repository('autolog', { 'train.py': script });
+    const said = await tilthRun(['--', python ?? '', 'train.py'], { folder });
+    assert.equal(said.code, 0, said.err);
+    const run = await getRun(said.runId);
+    assert.deepEqual([run.status, run.params['random_state']], ['FINISHED', '13'], said.err);
+    const { checks } = await getRepeatability(said.runId);
+    assert.equal(checks.find(({ subject }) => subject === 'seed')?.found, 'random_state = 13.');
+    assert.match(checks.find(({ subject }) => subject === 'data')?.found ?? '', /^Logged, but not versioned: dataset/);
   });
 
   test('that crashes without a with-block has failed, and one that is stopped is killed', async () => {

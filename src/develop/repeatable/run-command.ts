@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { constants, tmpdir, userInfo } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -203,7 +204,10 @@ function startAndFollow(command: readonly string[], environment: NodeJS.ProcessE
         resolve({ code, signal: signal ?? undefined, interruptedAt, endedAt });
       };
       // what it left running may hold its output open for ever
-      const late = setTimeout(done, 1_000);
+      const late = setTimeout(() => {
+        for (const pipe of [child.stdout, child.stderr]) (pipe as Socket).unref();
+        done();
+      }, 1_000);
       child.on('close', () => {
         clearTimeout(late);
         done();
