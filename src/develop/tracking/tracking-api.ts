@@ -102,6 +102,16 @@ export type RunKeys = z.infer<typeof runKeys>;
 export const artifactView = z.object({ path: z.string(), isFolder: z.boolean(), byteCount: z.number().optional() });
 export type ArtifactView = z.infer<typeof artifactView>;
 
+export const artifactTable = z.object({
+  columns: z.array(z.object({ name: z.string(), type: z.string() })),
+  rowCount: z.number(),
+  /** the first ones, as text, long texts cut; of the first 60 columns */
+  rows: z.array(z.array(z.string().nullable())),
+});
+export type ArtifactTable = z.infer<typeof artifactTable>;
+
+export const runNote = z.object({ text: z.string().max(100_000) });
+
 export const loggedModelView = z.object({
   id: z.string(),
   name: z.string(),

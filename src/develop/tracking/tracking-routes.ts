@@ -11,6 +11,7 @@ import { experimentsMeant, getExperiment, searchExperiments } from './experiment
 import type { Position } from './keyset.ts';
 import { getLoggedModel } from './logged-model-store.ts';
 import { pageToken, readPageToken } from './mlflow-wire.ts';
+import { addRunPageRoutes } from './run-page-routes.ts';
 import { searchRuns } from './run-search.ts';
 import { getRun, getRunInfo, getRuns } from './run-store.ts';
 import { addRunTableRoutes } from './run-table-routes.ts';
@@ -91,6 +92,7 @@ export function trackingRoutes(world: World): Api {
 
   addSearchRoutes(api, world);
   addRunTableRoutes(api, world);
+  addRunPageRoutes(api, world);
 
   api.openapi(
     createRoute({

@@ -1,13 +1,14 @@
 import { Link, useParams } from '@tanstack/react-router';
-import { number, absolute, bytes, duration } from '../platform/format.ts';
+import { number, absolute, duration } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
-import { segment, withParams } from '../platform/api.ts';
 import { Curves } from './curves.tsx';
 import { statusTone } from './run-columns.tsx';
 import { Repeatable } from './repeatable.tsx';
-import { useArtifacts, useRun, type Run } from './tracking.ts';
+import { RunArtifacts } from './run-artifacts.tsx';
+import { noteTag, RunNotes } from './run-notes.tsx';
+import { useRun, type Run } from './tracking.ts';
 
 export function RunPage() {
   const { id = '' } = useParams({ strict: false });
@@ -25,7 +26,19 @@ export function RunPage() {
         </>
       }
       cli={`tilth run show ${id}`}
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />}
+      actions={
+        <>
+          <FilterBox value={filter} onChange={setFilter} placeholder="Filter keys" className="w-44" />
+          <Link to="/develop/lineage" search={{ of: `run:${id}` } as never} className="button">
+            Lineage
+          </Link>
+          <Copy
+            text={`import mlflow\n\nmlflow.set_tracking_uri(${JSON.stringify(location.origin)})\nrun = mlflow.get_run(${JSON.stringify(id)})\n`}
+            label="Copy as Python"
+            className="h-8 border-line px-2.5"
+          />
+        </>
+      }
     >
       <Answer
         query={query}
@@ -72,6 +85,7 @@ export function RunPage() {
                 ]}
               />
             </Panel>
+            <RunNotes id={data.id} text={data.tags.get(noteTag) ?? ''} />
             <div className="grid items-start gap-5 lg:grid-cols-2">
               <div className="flex min-w-0 flex-col gap-5">
                 <Panel title={`Metrics (${data.metrics.size})`} flush>
@@ -85,12 +99,9 @@ export function RunPage() {
                   {metric !== '' && data.metrics.has(metric) ? (
                     <div className="border-t border-line pt-3">
                       <h3 className="px-4 pb-1">{metric}</h3>
-                      <Curves ids={[data.id]} names={[data.name]} metric={metric} />
+                      <Curves ids={[data.id]} names={[data.name]} metric={metric} isLive={data.status === 'running'} />
                     </div>
                   ) : null}
-                </Panel>
-                <Panel title="Artifacts" flush>
-                  <Artifacts run={data} />
                 </Panel>
               </div>
               <div className="flex min-w-0 flex-col gap-5">
@@ -109,6 +120,9 @@ export function RunPage() {
                 </Panel>
               </div>
             </div>
+            <Panel title="Artifacts" flush>
+              <RunArtifacts id={data.id} />
+            </Panel>
             <Repeatable runId={data.id} isRunning={data.status === 'running'} />
             <p className="text-xs text-ink-3">
               {data.startedAt === null ? '' : `Started ${absolute(data.startedAt)}`}
@@ -195,49 +209,5 @@ function Datasets({ run }: { run: Run }) {
         </li>
       ))}
     </ul>
-  );
-}
-
-function Artifacts({ run }: { run: Run }) {
-  const [path, setPath] = useUrlState('artifacts');
-  const query = useArtifacts(run.id, path);
-  const above = path.split('/').slice(0, -1).join('/');
-  return (
-    <div className="max-h-[420px] overflow-auto text-sm" tabIndex={0}>
-      {path === '' ? null : (
-        <button type="button" className="button button-quiet m-1.5 h-7" onClick={() => setPath(above)}>
-          ↑ {path}
-        </button>
-      )}
-      <Answer query={query} empty={<p className="px-4 py-4 text-ink-2">No artifact was logged.</p>}>
-        {(files) => (
-          <ul className="divide-y divide-line">
-            {files.map((file) => {
-              const name = file.path.split('/').at(-1) ?? file.path;
-              return (
-                <li key={file.path} className="flex items-center justify-between gap-3 px-4 py-1.5">
-                  {file.isFolder ? (
-                    <button type="button" className="link" onClick={() => setPath(file.path)}>
-                      {name}/
-                    </button>
-                  ) : (
-                    <a
-                      className="link min-w-0 truncate"
-                      href={withParams(`/api/v1/runs/${segment(run.id)}/artifact`, { path: file.path })}
-                      download
-                    >
-                      {name}
-                    </a>
-                  )}
-                  <span className="text-xs text-ink-3">
-                    {file.byteCount === undefined ? '' : bytes(file.byteCount)}
-                  </span>
-                </li>
-              );
-            })}
-          </ul>
-        )}
-      </Answer>
-    </div>
   );
 }

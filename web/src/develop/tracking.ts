@@ -180,6 +180,11 @@ function unique(runs: readonly TableRun[]): readonly TableRun[] {
   return runs.filter((run) => !seen.has(run.id) && seen.add(run.id).size > 0);
 }
 
+/** What a running run logs is asked for anew this often; a long curve less. */
+const liveMs = 2_000;
+const longLiveMs = 15_000;
+const longCurve = 50_000;
+
 export interface DetailedRun extends Run {
   readonly experimentName: string;
   readonly models: RunDetail['outputModels'];
@@ -189,6 +194,8 @@ export const useRun = (id: string) =>
   useQuery<DetailedRun, ApiError>({
     queryKey: ['api', 'run', id],
     placeholderData: keepPreviousData,
+    // what a run logs is no event
+    refetchInterval: (query) => query.state.data?.status === 'running' && liveMs,
     queryFn: async ({ signal }) => {
       const detail = await ask<RunDetail>('GET', `/api/v1/runs/${segment(id)}`, undefined, signal);
       return { ...readRun(detail), experimentName: detail.experimentName, models: detail.outputModels };
@@ -198,11 +205,6 @@ export const useRun = (id: string) =>
 /** Several runs beside each other, in the order asked for. */
 export const useComparison = (ids: readonly string[]) =>
   useApi<Comparison>(ids.length === 0 ? null : '/api/v1/runs/compare', { ids: ids.join(',') });
-
-/** A running run's curve is asked for anew this often; a long one less. */
-const liveMs = 2_000;
-const longLiveMs = 15_000;
-const longCurve = 50_000;
 
 /** The history of one metric of several runs, in step order; of runs that run, again and again. */
 export const useMetricHistories = (ids: readonly string[], key: string, isLive = false) =>
