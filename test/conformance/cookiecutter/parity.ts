@@ -248,7 +248,8 @@ async function treeOf(folder: string, at = ''): Promise<Map<string, string>> {
     const { mode } = lstatSync(file);
     const rights = (mode & 0o7777).toString(8);
     if (name === '.git') tree.set(path, await historyOf(join(folder, at)));
-    else if (name === '__pycache__') continue;
+    // what Python and tox keep for themselves holds times and process ids
+    else if (name === '__pycache__' || name === '.tox') continue;
     else if (lstatSync(file).isSymbolicLink()) tree.set(path, `link to ${readlinkSync(file)}`);
     else if (lstatSync(file).isDirectory()) {
       tree.set(path, `folder ${rights}`);

@@ -231,7 +231,11 @@ class Rendering implements FilterWorld {
         const { module, name } = this.#module(statement, scope);
         for (const [wanted, as] of statement.names) {
           const found = module.attributes?.get(wanted);
-          this.#import(as, found ?? new Undefined(this.#notExported(name, wanted, statement.line)), scope);
+          this.#import(
+            as,
+            found === undefined ? new Undefined(this.#notExported(name, wanted, statement.line)) : found,
+            scope,
+          );
         }
         return;
       }
@@ -278,8 +282,8 @@ class Rendering implements FilterWorld {
   #now(statement: Extract<Statement, { is: 'now' }>, scope: Scope): string {
     const zone = this.#value(statement.zone, scope);
     const offset = statement.offset === undefined ? undefined : str(this.#value(statement.offset, scope));
-    const format =
-      statement.format === undefined ? '%Y-%m-%d' : str(this.#value(statement.format, scope) ?? '%Y-%m-%d');
+    const given = statement.format === undefined ? null : this.#value(statement.format, scope);
+    const format = given === null ? '%Y-%m-%d' : str(given);
     if (typeof zone !== 'string') throw new EngineCannot('a time zone that is no text needs Python');
     return formatNow(this.#surroundings.now(), zone, offset, statement.sign ?? '+', format);
   }

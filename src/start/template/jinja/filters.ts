@@ -97,7 +97,8 @@ function path(of: Value, attribute: Value | undefined, world: FilterWorld, other
 
 function sorted(items: Value[], key: (item: Value) => Value, isReversed: boolean): Value[] {
   const keyed = items.map((item) => ({ item, key: key(item) }));
-  keyed.sort((a, b) => (isReversed ? compare(b.key, a.key) : compare(a.key, b.key)));
+  // Python asks whether the later one is smaller, which matters for what it says of undefined ones
+  keyed.sort((a, b) => (isReversed ? 1 : -1) * compare(b.key, a.key));
   return keyed.map(({ item }) => item);
 }
 
@@ -114,7 +115,7 @@ function unique(items: Value[], key: (item: Value) => Value): Value[] {
 
 /** Sets of Python hold what has a hash. */
 function checkHash(value: Value): void {
-  if (value instanceof Undefined) defined(value);
+  if (value instanceof Undefined && !value.isLenient) defined(value);
   if (isList(value) || value instanceof Map)
     throw new TemplateFault(`unhashable type: '${className(value)}'`);
   if (Array.isArray(value)) value.forEach(checkHash);
@@ -294,7 +295,8 @@ const filters: Readonly<Record<string, Filter>> = {
   }),
   attr: filter('name!', (of, [name], world) => {
     const attribute = str(name ?? null);
-    return world.attribute(of, attribute) ?? new Undefined(noAttribute(of, attribute));
+    const found = world.attribute(of, attribute);
+    return found === undefined ? new Undefined(noAttribute(of, attribute)) : found;
   }),
   batch: filter('linecount! fill_with', (of, [size, fill]) => {
     const width = number(size, 1);
@@ -319,7 +321,11 @@ const filters: Readonly<Record<string, Filter>> = {
   center: filter('width', (of, [width]) => centerText(str(of), wholeNumber(width, 80), ' ')),
   count: filter('', (of) => length(of)),
   default: filter('default_value boolean', (of, [otherwise, isBoolean]) =>
-    of instanceof Undefined || (flag(isBoolean) && !truth(of)) ? (otherwise ?? '') : of,
+    of instanceof Undefined || (flag(isBoolean) && !truth(of))
+      ? otherwise === undefined
+        ? ''
+        : otherwise
+      : of,
   ),
   dictsort: filter('case_sensitive by reverse', (of, [isSensitive, by, isReversed]) => {
     const position = by === undefined || by === 'key' ? 0 : by === 'value' ? 1 : undefined;
@@ -346,7 +352,8 @@ const filters: Readonly<Record<string, Filter>> = {
     const known = numeric(defined(of));
     if (known !== undefined) return new Float(known.value);
     const read = typeof of === 'string' ? readFloat(of) : undefined;
-    return read === undefined ? (otherwise ?? new Float(0)) : new Float(read);
+    if (read !== undefined) return new Float(read);
+    return otherwise === undefined ? new Float(0) : otherwise;
   }),
   forceescape: filter('', (of) => new Markup(escapeHtml(str(of)))),
   format: filter('*', (of, _given, _world, { args, keywords }) => {
@@ -368,7 +375,9 @@ const filters: Readonly<Record<string, Filter>> = {
   indent: filter('width first blank', (of, [width, isFirst, isBlank]) =>
     indent(textOf(of), width, flag(isFirst), flag(isBlank)),
   ),
-  int: filter('default base', (of, [otherwise, base]) => toInt(of, otherwise ?? 0, wholeNumber(base, 10))),
+  int: filter('default base', (of, [otherwise, base]) =>
+    toInt(of, otherwise === undefined ? 0 : otherwise, wholeNumber(base, 10)),
+  ),
   items: filter('', (of) => {
     if (!(of instanceof Undefined || of instanceof Map))
       return new Generator(() => {
@@ -466,7 +475,7 @@ const filters: Readonly<Record<string, Filter>> = {
   striptags: filter('', (of) => stripTags(str(of))),
   sum: filter('attribute start', (of, [attribute, start], world) => {
     const items = iterate(of);
-    let total: Value = start ?? 0;
+    let total: Value = start === undefined ? 0 : start;
     if (numeric(total) === undefined) throw new EngineCannot('such a sum needs Python');
     let floatCount = 0;
     for (const item of items) {
@@ -765,7 +774,8 @@ export const globals: ReadonlyMap<string, Value> = new Map<string, Value>([
     new Callable(
       'joiner',
       ([given], keywords) => {
-        const separator = given ?? keywords.get('sep') ?? ', ';
+        const sep = given === undefined ? keywords.get('sep') : given;
+        const separator = sep === undefined ? ', ' : sep;
         let isUsed = false;
         const join = (): Value => {
           const out = isUsed ? str(separator) : '';

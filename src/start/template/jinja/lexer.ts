@@ -142,6 +142,8 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
     advance(found.at);
 
     if (found.kind === 'comment') {
+      // what begins with the last character of the template is let pass
+      if (afterMark === source.length) break;
       endOfComment.lastIndex = afterMark;
       const end = endOfComment.exec(source);
       if (end === null) throw new TemplateFault(`Missing end of comment tag (line ${line})`);
@@ -152,6 +154,7 @@ export function tokenize(template: string, syntax: Syntax = defaultSyntax): Toke
     const raw = found.kind === 'block' ? rawBegin.exec(source) : null;
     if (raw !== null) {
       advance(position + raw[0].length);
+      if (position === source.length) break;
       rawEnd.lastIndex = position;
       const end = rawEnd.exec(source);
       if (end === null) throw new TemplateFault(`Missing end of raw directive (line ${line})`);
