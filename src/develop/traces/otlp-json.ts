@@ -10,7 +10,7 @@ import type { AnyValue, Attribute, NotFinite, SpanBatch } from './traces.ts';
 export function readExportJson(text: string): SpanBatch[] {
   let body: unknown;
   try {
-    body = JSON.parse(text);
+    body = JSON.parse(text, digitsKept as Parameters<typeof JSON.parse>[1]);
   } catch {
     throw otlpInvalid('the body is not JSON');
   }
@@ -24,6 +24,10 @@ export function readExportJson(text: string): SpanBatch[] {
     spans: scopeSpans.flatMap((scope) => scope.spans.map(toSpan)),
   }));
 }
+
+/** A whole number of more digits than a number holds stays as it is written. */
+const digitsKept = (_key: string, value: unknown, context: { readonly source?: string }): unknown =>
+  typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context.source ?? '') ? context.source : value;
 
 /** an absent list, and null, is an empty one */
 const list = <S extends z.ZodType>(item: S) => z.preprocess((value) => value ?? [], z.array(item));

@@ -77,7 +77,7 @@ export const assessmentMessage = (assessment: Assessment): object =>
     assessment_name: assessment.name,
     trace_id: assessment.traceId,
     span_id: assessment.spanId,
-    source: { source_type: assessment.sourceType, source_id: assessment.sourceId },
+    source: message({ source_type: assessment.sourceType, source_id: assessment.sourceId || null }),
     create_time: wireTime(assessment.createdAt),
     last_update_time: wireTime(assessment.updatedAt),
     rationale: assessment.rationale,

@@ -106,8 +106,9 @@ export const traceMigrations: Migrations = {
         `CREATE TABLE trace_span (
           ${ofTrace}, span_id text NOT NULL, parent_id text, name text NOT NULL, type text NOT NULL, status text NOT NULL,
           start_us integer NOT NULL, content text NOT NULL, PRIMARY KEY (trace_id, span_id))`,
+        // without a reference to the trace: a client may link one that is still on its way
         `CREATE TABLE trace_run (
-          ${ofTrace}, run_id text NOT NULL REFERENCES run(id) ON DELETE CASCADE, PRIMARY KEY (trace_id, run_id)) WITHOUT ROWID`,
+          trace_id text NOT NULL, run_id text NOT NULL REFERENCES run(id) ON DELETE CASCADE, PRIMARY KEY (trace_id, run_id)) WITHOUT ROWID`,
         `CREATE INDEX trace_run_of_run ON trace_run (run_id)`,
         `CREATE TABLE trace_prompt (${ofTrace}, prompt text NOT NULL, PRIMARY KEY (trace_id, prompt)) WITHOUT ROWID`,
         `CREATE TABLE trace_assessment (
@@ -423,7 +424,7 @@ export async function requireTrace(read: Reader, id: string): Promise<void> {
   if (row === undefined) throw traceNotFound(id);
 }
 
-/** Links traces to a run; those that are not there are left out, as in MLflow. @throws RUN_NOT_FOUND */
+/** Links traces to a run, also those that have not come yet. @throws RUN_NOT_FOUND */
 export async function linkTraces(world: World, traceIds: readonly string[], runId: string): Promise<void> {
   await world.database.write(async (tx) => {
     await getRunInfo(tx, runId);
@@ -433,7 +434,7 @@ export async function linkTraces(world: World, traceIds: readonly string[], runI
 
 async function link(tx: Transaction, traceIds: readonly string[], runId: string): Promise<void> {
   await sql`INSERT OR IGNORE INTO trace_run (trace_id, run_id)
-    SELECT id, ${runId} FROM trace WHERE id IN (SELECT value FROM json_each(${JSON.stringify(traceIds)}))`.execute(tx);
+    SELECT value, ${runId} FROM json_each(${JSON.stringify(traceIds)})`.execute(tx);
 }
 
 /** @throws TRACE_NOT_FOUND */
@@ -462,7 +463,9 @@ export async function deleteTraces(world: World, actor: Actor, experimentId: str
         : sql`requested_at <= ${which.requestedUntil} ORDER BY requested_at, id LIMIT ${which.limit ?? -1}`;
     const { rows } = await sql<{ id: string }>`
       DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE experiment_id = ${experiment} AND ${chosen}) RETURNING id`.execute(tx);
-    return rows.map((row) => row.id);
+    const ids = rows.map((row) => row.id);
+    await sql`DELETE FROM trace_run WHERE trace_id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`.execute(tx);
+    return ids;
   });
   for (const id of gone) {
     const key = await traceArtifactKey(world.database.read, { id, experimentId });

@@ -277,20 +277,20 @@ export function sumOverTree(
   optionalKeys: readonly string[] = [],
 ): Record<string, number> | undefined {
   const noted = new Map(spans.map((span) => [span.id, { parentId: span.parentId, numbers: numbersIn(attributeOf(span, attribute)) }]));
-  const speaksAbove = (start: string | null): boolean => {
-    const seen = new Set<string>();
-    for (let id = start; id !== null && !seen.has(id); id = noted.get(id)?.parentId ?? null) {
+  const speaksAbove = (self: string): boolean => {
+    const seen = new Set([self]);
+    for (let id = noted.get(self)?.parentId ?? null; id !== null && !seen.has(id); id = noted.get(id)?.parentId ?? null) {
       seen.add(id);
       if (noted.get(id)?.numbers !== undefined) return true;
     }
     return false;
   };
-  const counted = [...noted.values()].filter(({ numbers, parentId }) => numbers !== undefined && !speaksAbove(parentId));
+  const counted = [...noted].flatMap(([id, { numbers }]) => (numbers === undefined || speaksAbove(id) ? [] : [numbers]));
   if (counted.length === 0) return undefined;
   const sums: Record<string, number> = Object.fromEntries(keys.map((key) => [key, 0]));
-  for (const { numbers } of counted) {
+  for (const numbers of counted) {
     for (const key of [...keys, ...optionalKeys]) {
-      const value = numbers?.[key];
+      const value = numbers[key];
       if (typeof value === 'number') sums[key] = (sums[key] ?? 0) + value;
     }
   }
