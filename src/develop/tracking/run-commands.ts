@@ -4,7 +4,7 @@ import { withCommonFlags } from '../../platform/command.ts';
 import { call } from '../../platform/client.ts';
 import { print, table, usage } from '../../platform/terminal.ts';
 import { addRunListCommand, timeOf } from './run-list-command.ts';
-import type { RunRepeatability } from '../repeatable/repeatable-api.ts';
+import { isFactTag, type RunRepeatability } from '../repeatable/repeatable-api.ts';
 import type { RunFlags } from '../repeatable/run-command.ts';
 import type { Comparison, RunDetail } from './tracking-api.ts';
 
@@ -61,7 +61,7 @@ function describe(run: RunDetail): string[] {
     ...section('metric', Object.entries(run.metrics).map(([key, metric]) => [key, `${metric.value ?? 'not finite'}  (step ${metric.step})`])),
     ...section('dataset', run.datasets.map((dataset) => [dataset.name, `${dataset.digest} ${dataset.context ?? ''}`])),
     ...section('model', run.outputModels.map((model) => [model.id, `${model.name} ${model.status.replace('LOGGED_MODEL_', '').toLowerCase()}`])),
-    ...section('tag', Object.entries(run.tags).filter(([key]) => !key.startsWith('mlflow.'))),
+    ...section('tag', Object.entries(run.tags).filter(([key]) => !key.startsWith('mlflow.') && !isFactTag(key))),
     ...section('artifact', run.artifacts.map((artifact) => [artifact.path, artifact.isFolder ? 'folder' : `${artifact.byteCount ?? 0} bytes`])),
   ];
 }

@@ -29,7 +29,7 @@ export function Repeatable({ runId, isRunning }: { runId: string; isRunning: boo
   const found = query.data;
   const verdict = found === undefined ? undefined : verdicts[found.verdict];
   return (
-    <div className="grid items-start gap-5 lg:grid-cols-2">
+    <>
       <Panel
         title="Can it be repeated?"
         aside={verdict === undefined ? null : <Badge tone={verdict[0]}>{verdict[1]}</Badge>}
@@ -45,7 +45,7 @@ export function Repeatable({ runId, isRunning }: { runId: string; isRunning: boo
           isRunning={isRunning}
         />
       )}
-    </div>
+    </>
   );
 }
 

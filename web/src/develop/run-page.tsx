@@ -5,6 +5,7 @@ import { Answer } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
 import { Curves } from './curves.tsx';
 import { statusTone } from './run-columns.tsx';
+import { isFactTag } from '../../../src/develop/repeatable/repeatable-api.ts';
 import { Repeatable } from './repeatable.tsx';
 import { RunArtifacts } from './run-artifacts.tsx';
 import { noteTag, RunNotes } from './run-notes.tsx';
@@ -103,6 +104,7 @@ export function RunPage() {
                     </div>
                   ) : null}
                 </Panel>
+                <Repeatable runId={data.id} isRunning={data.status === 'running'} />
               </div>
               <div className="flex min-w-0 flex-col gap-5">
                 <Panel title={`Params (${data.params.size})`} flush>
@@ -113,7 +115,7 @@ export function RunPage() {
                 </Panel>
                 <Panel title="Tags" flush>
                   <Pairs
-                    pairs={[...data.tags].filter(([key]) => !key.startsWith('mlflow.') && !isData(key))}
+                    pairs={[...data.tags].filter(([key]) => !key.startsWith('mlflow.') && !isFactTag(key))}
                     filter={filter}
                     empty="No tags of its own."
                   />
@@ -123,7 +125,6 @@ export function RunPage() {
             <Panel title="Artifacts" flush>
               <RunArtifacts id={data.id} />
             </Panel>
-            <Repeatable runId={data.id} isRunning={data.status === 'running'} />
             <p className="text-xs text-ink-3">
               {data.startedAt === null ? '' : `Started ${absolute(data.startedAt)}`}
             </p>
