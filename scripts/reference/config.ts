@@ -13,7 +13,7 @@ export const settings: Readonly<Record<string, Setting>> = {
   TILTH_TOKEN: { means: 'The token that says who you are, for commands, a data plane and what they start. Get one with `tilth team token`.', standard: 'none: the local user of a machine without a team' },
   TILTH_LOG: { means: 'How much the server says: `trace`, `debug`, `info`, `warn`, `error`, `silent`.', standard: '`info`' },
   TILTH_PROJECTS: { means: 'The folder below which the server makes the projects that are started on its page.', standard: '`projects` in the home' },
-  TILTH_FETCH_HOSTS: { means: 'Hosts, with commas between them (`git.example.com`, `git.example.com:8443`), from which the server may fetch templates for its clients although their addresses are private.', standard: 'none' },
+  TILTH_FETCH_HOSTS: { means: 'Hosts, with commas between them (`git.example.com`, `git.example.com:8443`), from which the server may fetch templates for its clients, and to which it may send webhooks, although their addresses are private.', standard: 'none' },
   TILTH_PYTHON: { means: 'The Python that makes environments, runs templates’ scripts and stands in where a project has no environment.', standard: 'the project’s own, else `python3`' },
   TILTH_POETRY: { means: 'The Poetry that installs projects’ environments.', standard: '`poetry` on the path, else one in the home' },
   XDG_DATA_HOME: { means: 'Where the user’s data folder is.', standard: '`~/.local/share`' },

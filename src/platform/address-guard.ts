@@ -1,5 +1,5 @@
 import { lookup as systemLookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { TilthError, messageOf } from './errors.ts';
 
 /** Answers every address of a host, as `node:dns` does. */
@@ -92,3 +92,17 @@ export async function checkHost(host: string, port: number, policy: GuardPolicy)
   }
   return { host: name, port, addresses };
 }
+
+/** Answers a connection's look-up with the addresses that were checked, so that nobody can change them in between. */
+export function lookupOf(host: CheckedHost): LookupFunction {
+  const found = host.addresses.map((address) => ({ address, family: isIP(address) }));
+  return (_name, options, done) => {
+    const [first] = found;
+    if (options.all === true) done(null, found);
+    else done(null, first?.address ?? '', first?.family);
+  };
+}
+
+/** The hosts that the server's owner vouches for: `TILTH_FETCH_HOSTS`. */
+export const vouchedHosts = (): ReadonlySet<string> =>
+  new Set((process.env['TILTH_FETCH_HOSTS'] ?? '').split(/[\s,]+/).flatMap((host) => (host === '' ? [] : host.toLowerCase())));

@@ -1,10 +1,9 @@
 import { createWriteStream } from 'node:fs';
 import { request as plainRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { checkHost, type CheckedHost, type GuardPolicy } from './address-guard.ts';
+import { checkHost, lookupOf, type CheckedHost, type GuardPolicy } from './address-guard.ts';
 import { TilthError } from './errors.ts';
 
 export interface Download {
@@ -61,13 +60,7 @@ export async function guardedDownload(download: Download): Promise<void> {
 const waitMs = 30_000;
 
 function get(url: URL, host: CheckedHost, signal: AbortSignal): Promise<IncomingMessage> {
-  const found = host.addresses.map((address) => ({ address, family: isIP(address) }));
-  const lookup: LookupFunction = (_name, options, done) => {
-    const [first] = found;
-    if (options.all === true) done(null, found);
-    else done(null, first?.address ?? '', first?.family);
-  };
-  const options: RequestOptions = { lookup, signal, timeout: waitMs, headers: { 'user-agent': 'tilth' } };
+  const options: RequestOptions = { lookup: lookupOf(host), signal, timeout: waitMs, headers: { 'user-agent': 'tilth' } };
   return new Promise((resolve, reject) => {
     const asking = (url.protocol === 'https:' ? secureRequest : plainRequest)(url, options, resolve);
     asking.on('timeout', () => asking.destroy(new Error(`nothing came for ${waitMs / 1000} s`)));

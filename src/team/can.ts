@@ -59,6 +59,8 @@ export const verbs = {
   'model.reject': ['reviewer'],
   // only where nobody else is in the team, and with a reason
   'model.approve-alone': ['admin', 'reviewer'],
+  // tells what happens in the registry to an address outside
+  'webhook.manage': ['maintainer', 'admin'],
   'model.alias': ['maintainer', 'operator', 'system'],
   'endpoint.create': ['maintainer', 'operator', 'system'],
   'endpoint.stop': ['maintainer', 'operator', 'system'],

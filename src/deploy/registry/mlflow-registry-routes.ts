@@ -34,7 +34,10 @@ import {
   type SearchGrammar,
 } from '../../develop/tracking/search-filter.ts';
 import { all, comparisonSql } from '../../develop/tracking/search-sql.ts';
+import { fileRoutes } from '../../develop/tracking/mlflow-files.ts';
 import { moveAlias, resolveAlias } from './aliases.ts';
+import { registryFileCalls } from './mlflow-registry-files.ts';
+import { webhookCalls } from './mlflow-webhook-routes.ts';
 import { parseVersion } from './registry.ts';
 import type { ModelVersion } from './registry-api.ts';
 import {
@@ -44,6 +47,7 @@ import {
   getVersionRow,
   listAliases,
   listVersions,
+  promptTag,
   tagsOf,
   type Tags,
 } from './registry-store.ts';
@@ -60,7 +64,11 @@ import {
 } from './versions.ts';
 
 /** MLflow's model registry, spoken over our own rules: what needs an approval here needs it there. */
-export const mlflowRegistryRoutes = (world: World): Api => mlflowRoutes(world, calls);
+export function mlflowRegistryRoutes(world: World): Api {
+  const api = mlflowRoutes(world, [...registryCalls, ...webhookCalls]);
+  api.route('/', fileRoutes(world, registryFileCalls));
+  return api;
+}
 
 const longestTagValue = 100_000;
 const keyValue = z.object({ key: filledText, value: absent(text.max(longestTagValue)) });
@@ -88,7 +96,8 @@ const stageOf = (name: string): Stage => {
   return stage;
 };
 
-const calls: readonly MlflowCall[] = [
+/** Every call of MLflow's registry, with the right that each takes. */
+export const registryCalls: readonly MlflowCall[] = [
   mlflowCall({
     method: 'post',
     path: 'registered-models/create',
@@ -472,9 +481,7 @@ const orderColumns = (table: string, orders: readonly string[], grammar: SearchG
     return { sql: sql.ref(`${table}.${order.key}`), isAscending: order.isAscending };
   });
 
-const promptTag = 'mlflow.prompt.is_prompt';
-
-/** MLflow keeps prompts as models with a tag; a search shows them only when it names the tag. */
+/** A search shows prompts only when it names their tag. */
 function conditionsSql(
   table: string,
   comparisons: readonly Comparison[],

@@ -18,6 +18,12 @@ interface Claims {
   readonly loggedModelId?: string | undefined;
 }
 
+/**
+ * MLflow's clients keep a prompt's text in a tag and write a word for the source; there is no place to follow it to.
+ * Anything that could be a place is resolved as for every model.
+ */
+export const isPromptSource = (source: string): boolean => /^[\w-]{1,100}$/.test(source);
+
 const remoteSchemes = /^(s3|gs|wasbs?|abfss?|hdfs|dbfs|r2|oss):/;
 
 /**

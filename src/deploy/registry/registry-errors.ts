@@ -144,3 +144,14 @@ export const versionInUse = (model: string, version: number): TilthError =>
     `Version ${version} of ${model} was approved for production; its record is kept.`,
     'Versions that were never approved can be deleted.',
   );
+
+export const webhookNotFound = (id: string): TilthError =>
+  new TilthError('WEBHOOK_NOT_FOUND', 404, `Webhook with ID ${id} not found.`, 'See what there is: client.list_webhooks()');
+
+export const webhookRefused = (address: string, reason: string): TilthError =>
+  new TilthError(
+    'WEBHOOK_REFUSED',
+    400,
+    `The webhook can't be sent to ${JSON.stringify(address.slice(0, 200))}: ${reason}`,
+    'Name a public https address; the owner of the server can vouch for another host with TILTH_FETCH_HOSTS.',
+  );

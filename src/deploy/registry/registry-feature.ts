@@ -3,6 +3,8 @@ import { registryMigrations } from './registry-store.ts';
 import { mlflowRegistryRoutes } from './mlflow-registry-routes.ts';
 import { registryRoutes } from './registry-routes.ts';
 import { convertVersion } from './version-conversion.ts';
+import { startWebhooks } from './webhook-delivery.ts';
+import { webhookMigrations } from './webhook-store.ts';
 import { convertJobKind, type ConvertJobInput } from './versions.ts';
 
 /** Models and their versions, from registration to approval. */
@@ -17,4 +19,10 @@ export const registryFeature: Feature = {
   },
 };
 
-export const mlflowRegistryFeature: Feature = { name: 'mlflow registry', routes: mlflowRegistryRoutes };
+/** MLflow's dialect of it, and who is told of what happens. */
+export const mlflowRegistryFeature: Feature = {
+  name: 'mlflow registry',
+  migrations: webhookMigrations,
+  routes: mlflowRegistryRoutes,
+  start: startWebhooks,
+};

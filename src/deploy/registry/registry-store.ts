@@ -238,6 +238,18 @@ export async function getModelRow(read: Reader, name: string): Promise<ModelRow>
 }
 
 /** Adds a model, or brings a deleted one back empty; its version numbers go on. */
+/** MLflow keeps prompts as models with a tag. */
+export const promptTag = 'mlflow.prompt.is_prompt';
+
+export const isPromptModel = async (read: Reader, name: string): Promise<boolean> =>
+  (await read
+    .selectFrom('registry_tag')
+    .select('value')
+    .where('model', '=', name)
+    .where('version', '=', 0)
+    .where('key', '=', promptTag)
+    .executeTakeFirst())?.value === 'true';
+
 export async function insertModel(
   tx: Transaction,
   model: { name: string; description: string | null; by: string; at: Instant },

@@ -6,7 +6,7 @@ import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { linkLineage } from '../../develop/lineage/lineage-store.ts';
 import { isProtected, requireApproval } from './aliases.ts';
-import { blobFolderOf, resolveSource } from './model-source.ts';
+import { blobFolderOf, isPromptSource, resolveSource } from './model-source.ts';
 import { champion, checkModelName } from './registry.ts';
 import { aliasProtected, modelExists, versionInUse } from './registry-errors.ts';
 import type { ModelVersion } from './registry-api.ts';
@@ -18,6 +18,7 @@ import {
   getVersion,
   getVersionRow,
   insertModel,
+  isPromptModel,
   nextVersion,
   putTag,
   removeTag,
@@ -86,7 +87,10 @@ export async function registerVersion(
   requireRight(actor, 'model.register');
   checkModelName(wanted.model);
   const { read } = world.database;
-  const { location, runId, loggedModelId } = await resolveSource(read, wanted.source, wanted);
+  const isPrompt = isPromptSource(wanted.source) && (await isPromptModel(read, wanted.model));
+  const { location, runId, loggedModelId } = isPrompt
+    ? { location: wanted.source, runId: wanted.runId ?? null, loggedModelId: null }
+    : await resolveSource(read, wanted.source, wanted);
   const isStoredHere = blobFolderOf(location) !== undefined;
   const version = await world.database.write(async (tx) => {
     if (wanted.createsModel === true && (await findModelRow(tx, wanted.model)) === undefined) {
@@ -117,7 +121,7 @@ export async function registerVersion(
         created_at: at,
         updated_at: at,
         engine: isStoredHere ? 'pending' : 'python',
-        reason: isStoredHere ? null : `Its files are kept elsewhere (${location}), so it was not converted.`,
+        reason: isStoredHere ? null : whyNotConverted(location, isPrompt),
         artifact_digest: null,
         onnx_digest: null,
         onnx_byte_count: null,
@@ -154,6 +158,11 @@ export async function registerVersion(
   });
   return getVersion(read, wanted.model, version);
 }
+
+const whyNotConverted = (location: string, isPrompt: boolean): string =>
+  isPrompt
+    ? 'A prompt is a text: there is nothing to convert.'
+    : `Its files are kept elsewhere (${location}), so it was not converted.`;
 
 const queueConversion = (
   world: World,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Actor } from '../../platform/actor.ts';
-import type { Lookup } from '../../platform/address-guard.ts';
+import { vouchedHosts, type Lookup } from '../../platform/address-guard.ts';
 import type { World } from '../../platform/world.ts';
 import { readUserConfig, type UserConfig } from '../template/user-config.ts';
 import type { Asker } from './template-address.ts';
@@ -13,12 +13,11 @@ export const isLocalUser = (world: World, actor: Actor): boolean =>
 
 /** What this person may name, with the hosts that the owner of the server vouches for in `TILTH_FETCH_HOSTS`. */
 export function askerOf(world: World, actor: Actor, lookup?: Lookup): Asker {
-  const hosts = (process.env['TILTH_FETCH_HOSTS'] ?? '').split(/[\s,]+/).filter((host) => host !== '');
   const isLocal = isLocalUser(world, actor);
   return {
     isLocalUser: isLocal,
     dataFolder: isLocal ? undefined : join(world.home.root, 'people', encodeURIComponent(actor.id)),
-    vouchedFor: new Set(hosts.map((host) => host.toLowerCase())),
+    vouchedFor: vouchedHosts(),
     ...(lookup === undefined ? {} : { lookup }),
   };
 }
