@@ -30,14 +30,16 @@ export async function placeOf(uri: string, roots: readonly string[]): Promise<Pl
     const real = await realpath(root).catch(() => undefined);
     if (real !== undefined) allowed.push(real);
   }
-  const isAllowed = (folder: string): boolean => allowed.some((root) => folder === root || folder.startsWith(root + sep));
+  const isAllowed = (folder: string): boolean =>
+    allowed.some((root) => folder === root || folder.startsWith(root + sep));
   const candidates = isAbsolute(path) ? [path] : [];
   const parts = path.split('/').filter((part) => part !== '' && part !== '.');
   for (const root of allowed)
     for (let from = 0; from <= parts.length - 2; from += 1) candidates.push(join(root, ...parts.slice(from)));
   for (const candidate of candidates) {
     const found = await realpath(candidate).catch(() => undefined);
-    if (found !== undefined && isAllowed(found) && (await stat(found)).isDirectory()) return { kind: 'here', folder: found };
+    if (found !== undefined && isAllowed(found) && (await stat(found)).isDirectory())
+      return { kind: 'here', folder: found };
   }
   const itself = isAbsolute(path) ? await readdir(path).catch(() => []) : [];
   return itself.length > 0 ? { kind: 'outside', folder: path } : { kind: 'nowhere' };
@@ -45,7 +47,11 @@ export async function placeOf(uri: string, roots: readonly string[]): Promise<Pl
 
 /** The path that an address of a file system means, or the part of it below the artifact root; undefined for a remote one. */
 function localPathOf(uri: string): string | undefined {
-  if (uri.startsWith('mlflow-artifacts:')) return uri.slice('mlflow-artifacts:'.length).replace(/^\/\/[^/]*/, '').replace(/^\/+/, '');
+  if (uri.startsWith('mlflow-artifacts:'))
+    return uri
+      .slice('mlflow-artifacts:'.length)
+      .replace(/^\/\/[^/]*/, '')
+      .replace(/^\/+/, '');
   if (/^file:/i.test(uri)) {
     try {
       return fileURLToPath(uri.replace(/^file:\/\/[^/]+\//i, 'file:///'));
@@ -121,7 +127,8 @@ export async function copyFiles(
       const key = artifactKeyBelow(uri, file.path);
       const size = await blobs.size(key);
       const open = (): Readable => createReadStream(join(folder, file.path));
-      if (size === file.byteCount && (await sha256(open())) === (await sha256((await blobs.get(key)).stream))) continue;
+      if (size === file.byteCount && (await sha256(open())) === (await sha256((await blobs.get(key)).stream)))
+        continue;
       if (size !== undefined && !options.replaces) {
         refused.push({ path: file.path, reason: 'another file with that name is here' });
         continue;

@@ -24,7 +24,14 @@ export const exchangeStarted = z.object({ job: z.string() });
 
 const left = z.object({ kind: z.string(), id: z.string().optional(), count: z.number(), reason: z.string() });
 
-export const exchangeKinds = ['experiment', 'run', 'logged model', 'registered model', 'model version', 'alias'] as const;
+export const exchangeKinds = [
+  'experiment',
+  'run',
+  'logged model',
+  'registered model',
+  'model version',
+  'alias',
+] as const;
 const kind = z.enum(exchangeKinds);
 export type ExchangeKind = z.infer<typeof kind>;
 

@@ -6,7 +6,13 @@ import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platf
 import { TilthError } from '../../platform/errors.ts';
 import type { JobView } from '../../platform/job-api.ts';
 import { note, print, table } from '../../platform/terminal.ts';
-import { exchangeKinds, type ExportReport, type ExportRequest, type ImportReport, type ImportRequest } from './exchange-api.ts';
+import {
+  exchangeKinds,
+  type ExportReport,
+  type ExportRequest,
+  type ImportReport,
+  type ImportRequest,
+} from './exchange-api.ts';
 
 interface ImportFlags extends CommonFlags {
   readonly artifacts?: string;
@@ -21,7 +27,9 @@ interface ExportFlags extends CommonFlags {
 export const addImportCommands: AddCommands = (program) => {
   const group: Command = program.command('import').description('take over what another tool keeps');
   withCommonFlags(group.command('mlflow <source>'))
-    .description('experiments, runs, models and files of an MLflow database (SQLite) or an mlruns folder, with their ids')
+    .description(
+      'experiments, runs, models and files of an MLflow database (SQLite) or an mlruns folder, with their ids',
+    )
     .option('--artifacts <folder>', 'where the artifacts lie now, when that is not beside the source')
     .option('--dry-run', 'only say what would be taken, and what not')
     .option('--rename', 'what has the id or name of something else here comes in under another')
@@ -43,7 +51,13 @@ async function importMlflow(source: string, flags: ImportFlags): Promise<void> {
     isDryRun: flags.dryRun === true,
     renames: flags.rename === true,
   };
-  const report = await follow<ImportReport>(flags, '/api/v1/imports/mlflow', request, 'IMPORT_FAILED', 'Run it again: it goes on with what is missing.');
+  const report = await follow<ImportReport>(
+    flags,
+    '/api/v1/imports/mlflow',
+    request,
+    'IMPORT_FAILED',
+    'Run it again: it goes on with what is missing.',
+  );
   print(flags, report, describeImport);
 }
 
@@ -52,7 +66,13 @@ async function exportMlflow(target: string, flags: ExportFlags): Promise<void> {
     target: absolute(target),
     ...(flags.experiment === undefined ? {} : { experiments: [...flags.experiment] }),
   };
-  const report = await follow<ExportReport>(flags, '/api/v1/exports/mlflow', request, 'EXPORT_FAILED', 'Nothing was left at the target; run it again.');
+  const report = await follow<ExportReport>(
+    flags,
+    '/api/v1/exports/mlflow',
+    request,
+    'EXPORT_FAILED',
+    'Nothing was left at the target; run it again.',
+  );
   print(flags, report, describeExport);
 }
 
@@ -66,9 +86,15 @@ function absolute(place: string): string {
 const pollMs = 300;
 
 /** Starts a job and shows on standard error how far it is until it ends. */
-async function follow<T>(flags: CommonFlags, path: string, request: unknown, code: string, hint: string): Promise<T> {
+async function follow<T>(
+  flags: CommonFlags,
+  path: string,
+  request: unknown,
+  code: string,
+  hint: string,
+): Promise<T> {
   const { job } = await call<{ job: string }>(flags, 'POST', path, request);
-  for (let told: string | null = null; ; ) {
+  for (let told: string | null = null; ;) {
     const now = await call<JobView>(flags, 'GET', `/api/v1/jobs/${job}`);
     if (now.state === 'succeeded') return now.output as T;
     if (now.state !== 'queued' && now.state !== 'running')
@@ -83,14 +109,24 @@ function describeImport(report: ImportReport): string[] {
   const rows = exchangeKinds.flatMap((kind) => {
     const counts = report.taken[kind];
     if (counts === undefined || counts.new + counts.changed + counts.same === 0) return [];
-    return [[`${kind}s`.replace('aliass', 'aliases'), String(counts.new), String(counts.changed), String(counts.same)]];
+    return [
+      [
+        `${kind}s`.replace('aliass', 'aliases'),
+        String(counts.new),
+        String(counts.changed),
+        String(counts.same),
+      ],
+    ];
   });
   const lines = [
-    rows.length === 0 ? 'There is nothing in it.' : table([report.isDryRun ? 'would come' : 'came in', 'new', 'changed', 'as here'], rows),
+    rows.length === 0
+      ? 'There is nothing in it.'
+      : table([report.isDryRun ? 'would come' : 'came in', 'new', 'changed', 'as here'], rows),
     `${report.pointCount} points of metrics, ${report.files.count} files of ${report.files.byteCount} bytes${report.isDryRun ? ' (nothing was written)' : ''}`,
   ];
   for (const { kind, from, to } of report.renamed) lines.push(`${kind} ${from} is ${to} here`);
-  for (const clash of report.clashes) lines.push(`in the way: ${clash} (--rename lets it come in under another)`);
+  for (const clash of report.clashes)
+    lines.push(`in the way: ${clash} (--rename lets it come in under another)`);
   return [...lines, ...leftLines(report.left)];
 }
 
@@ -101,10 +137,15 @@ function describeExport(report: ExportReport): string[] {
   });
   return [
     `Wrote ${counts.join(', ')} with ${report.pointCount} points of metrics and ${report.files.count} files to ${report.target}`,
-    report.format === 'sqlite' ? `Open it with: mlflow server --backend-store-uri sqlite:///${report.target}` : `Open it with: mlflow server --backend-store-uri ${report.target}`,
+    report.format === 'sqlite'
+      ? `Open it with: mlflow server --backend-store-uri sqlite:///${report.target}`
+      : `Open it with: mlflow server --backend-store-uri ${report.target}`,
     ...leftLines(report.left),
   ];
 }
 
 const leftLines = (left: ImportReport['left']): string[] =>
-  left.map(({ kind, id, count, reason }) => `left: ${id === undefined ? `${count} × ${kind}` : `${kind} ${id}`}, since ${reason}`);
+  left.map(
+    ({ kind, id, count, reason }) =>
+      `left: ${id === undefined ? `${count} × ${kind}` : `${kind} ${id}`}, since ${reason}`,
+  );

@@ -4,7 +4,13 @@ import { answers, createApi, createRoute, takes, type Api } from '../../platform
 import type { World } from '../../platform/world.ts';
 import { getExperiment } from '../../develop/tracking/experiment-store.ts';
 import { requireRight } from '../../team/can.ts';
-import { exchangeStarted, exportRequest, importRequest, type ExportRequest, type ImportRequest } from './exchange-api.ts';
+import {
+  exchangeStarted,
+  exportRequest,
+  importRequest,
+  type ExportRequest,
+  type ImportRequest,
+} from './exchange-api.ts';
 import { exchangeMigrations } from './exchange-store.ts';
 import { exportJobKind, exportMlflow, pathsOf } from './export.ts';
 import { checkImport, importJobKind, importMlflow } from './import.ts';
@@ -25,8 +31,12 @@ export const exchangeFeature: Feature = {
   migrations: exchangeMigrations,
   routes: exchangeRoutes,
   start: (world) => {
-    world.jobs.handle(importJobKind, ({ actor, request }: ImportInput, job) => importMlflow(world, actor, request, job));
-    world.jobs.handle(exportJobKind, ({ actor, request }: ExportInput, job) => exportMlflow(world, actor, request, job));
+    world.jobs.handle(importJobKind, ({ actor, request }: ImportInput, job) =>
+      importMlflow(world, actor, request, job),
+    );
+    world.jobs.handle(exportJobKind, ({ actor, request }: ExportInput, job) =>
+      exportMlflow(world, actor, request, job),
+    );
   },
 };
 
@@ -39,7 +49,10 @@ function exchangeRoutes(world: World): Api {
       method: 'post',
       path: '/api/v1/imports/mlflow',
       request: { body: takes(importRequest) },
-      responses: answers(exchangeStarted, 'The job that imports an MLflow store; its output says what was taken and what was left'),
+      responses: answers(
+        exchangeStarted,
+        'The job that imports an MLflow store; its output says what was taken and what was left',
+      ),
     }),
     async (context) => {
       const { actor } = context.var;
@@ -55,7 +68,10 @@ function exchangeRoutes(world: World): Api {
       method: 'post',
       path: '/api/v1/exports/mlflow',
       request: { body: takes(exportRequest) },
-      responses: answers(exchangeStarted, 'The job that writes an MLflow store; its output says what was written'),
+      responses: answers(
+        exchangeStarted,
+        'The job that writes an MLflow store; its output says what was written',
+      ),
     }),
     async (context) => {
       const { actor } = context.var;
@@ -63,7 +79,10 @@ function exchangeRoutes(world: World): Api {
       const request = context.req.valid('json');
       await pathsOf(request.target);
       for (const id of request.experiments ?? []) await getExperiment(world.database.read, id);
-      return context.json({ job: await queue(exportJobKind, `${exportJobKind}:${request.target}`, { actor, request }) }, 200);
+      return context.json(
+        { job: await queue(exportJobKind, `${exportJobKind}:${request.target}`, { actor, request }) },
+        200,
+      );
     },
   );
   return api;

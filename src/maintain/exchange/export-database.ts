@@ -114,7 +114,8 @@ const schema: readonly string[] = [
   ...Object.entries({
     index_datasets_dataset_uuid: 'datasets (dataset_uuid)',
     index_datasets_experiment_id_dataset_source_type: 'datasets (experiment_id, dataset_source_type)',
-    index_inputs_destination_type_destination_id_source_type: 'inputs (destination_type, destination_id, source_type)',
+    index_inputs_destination_type_destination_id_source_type:
+      'inputs (destination_type, destination_id, source_type)',
     index_inputs_input_uuid: 'inputs (input_uuid)',
     index_latest_metrics_run_uuid: 'latest_metrics (run_uuid)',
     index_logged_model_metrics_model_id: 'logged_model_metrics (model_id)',
@@ -142,7 +143,9 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
     let statement = prepared.get(key);
     if (statement === undefined) {
       const columns = Object.keys(values);
-      statement = db.prepare(`INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`);
+      statement = db.prepare(
+        `INSERT OR IGNORE INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+      );
       prepared.set(key, statement);
     }
     return statement.run(...Object.values(values)).changes === 1;
@@ -167,7 +170,13 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
     });
     return id;
   };
-  const link = (from: string, source: string, to: string, destination: string, step: number): string | undefined => {
+  const link = (
+    from: string,
+    source: string,
+    to: string,
+    destination: string,
+    step: number,
+  ): string | undefined => {
     const id = randomUUID().replaceAll('-', '');
     const facts = { source_type: from, source_id: source, destination_type: to, destination_id: destination };
     return put('inputs', { input_uuid: id, ...facts, step }) ? id : undefined;
@@ -212,15 +221,23 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
         return { value, timestamp: metric.timestamp, step: metric.step, is_nan, run_uuid };
       };
       for (const metric of record.metrics) put('metrics', { key: metric.key, ...point(metric) });
-      for (const [key, metric] of latestByKey(record.metrics)) put('latest_metrics', { key, ...point(metric) });
+      for (const [key, metric] of latestByKey(record.metrics))
+        put('latest_metrics', { key, ...point(metric) });
       for (const { dataset, tags } of record.datasets) {
         const input = link('DATASET', putDataset(experiment, dataset), 'RUN', run_uuid, 0);
-        if (input !== undefined) for (const { key, value } of tags) put('input_tags', { input_uuid: input, name: key, value });
+        if (input !== undefined)
+          for (const { key, value } of tags) put('input_tags', { input_uuid: input, name: key, value });
       }
-      for (const { modelId, step } of record.modelInputs) link('RUN_INPUT', run_uuid, 'MODEL_INPUT', modelId, step);
+      for (const { modelId, step } of record.modelInputs)
+        link('RUN_INPUT', run_uuid, 'MODEL_INPUT', modelId, step);
       for (const { modelId, step } of record.modelOutputs)
         if (link('RUN_OUTPUT', run_uuid, 'MODEL_OUTPUT', modelId, step) === undefined)
-          leave({ kind: 'output of a run', id: `${record.id} ${modelId}`, count: 1, reason: 'MLflow keeps one step per model' });
+          leave({
+            kind: 'output of a run',
+            id: `${record.id} ${modelId}`,
+            count: 1,
+            reason: 'MLflow keeps one step per model',
+          });
     },
     async loggedModel(experiment, record, artifactUri) {
       const head = { model_id: record.id, experiment_id: BigInt(experiment) };
@@ -236,28 +253,52 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
         source_run_id: record.sourceRunId,
         status_message: null,
       });
-      for (const { key, value } of record.params) put('logged_model_params', { ...head, param_key: key, param_value: value });
-      for (const { key, value } of record.tags) put('logged_model_tags', { ...head, tag_key: key, tag_value: value });
+      for (const { key, value } of record.params)
+        put('logged_model_params', { ...head, param_key: key, param_value: value });
+      for (const { key, value } of record.tags)
+        put('logged_model_tags', { ...head, tag_key: key, tag_value: value });
       for (const metric of record.metrics) {
+        if (Number.isNaN(metric.value)) {
+          leave({
+            kind: 'metric of a logged model',
+            id: `${record.id} ${metric.key}`,
+            count: 1,
+            reason: 'a database of MLflow holds no NaN for logged models; an mlruns folder does',
+          });
+          continue;
+        }
         const isNew = put('logged_model_metrics', {
           ...head,
           metric_name: metric.key,
           metric_timestamp_ms: metric.timestamp,
           metric_step: metric.step,
-          metric_value: Number.isNaN(metric.value) ? null : metric.value,
+          metric_value: metric.value,
           run_id: metric.runId,
-          dataset_uuid: datasetIds.get(`${experiment}\n${metric.datasetName ?? ''}\n${metric.datasetDigest ?? ''}`) ?? null,
+          dataset_uuid:
+            datasetIds.get(`${experiment}\n${metric.datasetName ?? ''}\n${metric.datasetDigest ?? ''}`) ??
+            null,
           dataset_name: metric.datasetName,
           dataset_digest: metric.datasetDigest,
         });
         if (!isNew)
-          leave({ kind: 'metric of a logged model', id: `${record.id} ${metric.key}`, count: 1, reason: 'MLflow keeps one value per step and time, whatever the dataset' });
+          leave({
+            kind: 'metric of a logged model',
+            id: `${record.id} ${metric.key}`,
+            count: 1,
+            reason: 'MLflow keeps one value per step and time, whatever the dataset',
+          });
       }
     },
     async registeredModel({ name, ...record }) {
-      put('registered_models', { name, creation_time: record.createdAt, last_updated_time: record.updatedAt, description: record.description });
+      put('registered_models', {
+        name,
+        creation_time: record.createdAt,
+        last_updated_time: record.updatedAt,
+        description: record.description,
+      });
       for (const { key, value } of record.tags) put('registered_model_tags', { key, value, name });
-      for (const alias of record.aliases) put('registered_model_aliases', { alias: alias.name, version: alias.version, name });
+      for (const alias of record.aliases)
+        put('registered_model_aliases', { alias: alias.name, version: alias.version, name });
       for (const version of record.versions) {
         put('model_versions', {
           name,
@@ -274,7 +315,8 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
           run_link: version.runLink,
           storage_location: version.location,
         });
-        for (const { key, value } of version.tags) put('model_version_tags', { key, value, name, version: version.version });
+        for (const { key, value } of version.tags)
+          put('model_version_tags', { key, value, name, version: version.version });
       }
     },
     async close() {

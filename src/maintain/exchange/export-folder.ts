@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { runStatuses, type KeyValue, type LoggedDataset, type Metric } from '../../develop/tracking/tracking.ts';
+import {
+  runStatuses,
+  type KeyValue,
+  type LoggedDataset,
+  type Metric,
+} from '../../develop/tracking/tracking.ts';
 import type { MlflowTarget } from './export.ts';
 import { modelStatusNumbers } from './mlflow-database.ts';
 import type { Left } from './records.ts';
@@ -20,31 +25,52 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
         await mkdir(dirname(join(folder, key)), { recursive: true });
         await writeFile(join(folder, key), value, { flag: 'wx' });
       } catch {
-        leave({ kind: 'key', id: `${owner} ${JSON.stringify(key)}`, count: 1, reason: 'a file store can’t hold it beside a longer or shorter key; a SQLite file can' });
+        leave({
+          kind: 'key',
+          id: `${owner} ${JSON.stringify(key)}`,
+          count: 1,
+          reason: 'a file store can’t hold it beside a longer or shorter key; a SQLite file can',
+        });
       }
     }
   }
 
-  async function putHistories(folder: string, owner: string, lines: readonly (readonly [key: string, line: string])[]): Promise<void> {
+  async function putHistories(
+    folder: string,
+    owner: string,
+    lines: readonly (readonly [key: string, line: string])[],
+  ): Promise<void> {
     const byKey = new Map<string, string[]>();
     for (const [key, line] of lines) {
       const known = byKey.get(key);
       if (known === undefined) byKey.set(key, [line]);
       else known.push(line);
     }
-    await putValues(folder, owner, [...byKey].map(([key, all]) => ({ key, value: `${all.join('\n')}\n` })));
+    await putValues(
+      folder,
+      owner,
+      [...byKey].map(([key, all]) => ({ key, value: `${all.join('\n')}\n` })),
+    );
   }
 
   async function putDataset(experiment: string, dataset: LoggedDataset): Promise<string> {
     const id = createHash('md5').update(dataset.name).update(dataset.digest).digest('hex');
     const { digest, name, profile, schema, source, sourceType } = dataset;
-    await putMeta(join(folderOf(experiment), 'datasets', id), { digest, name, profile, schema, source, source_type: sourceType });
+    await putMeta(join(folderOf(experiment), 'datasets', id), {
+      digest,
+      name,
+      profile,
+      schema,
+      source,
+      source_type: sourceType,
+    });
     return id;
   }
 
   return {
     async experiment(record, artifactLocation) {
-      const at = record.lifecycleStage === 'deleted' ? join(root, '.trash', record.id) : join(root, record.id);
+      const at =
+        record.lifecycleStage === 'deleted' ? join(root, '.trash', record.id) : join(root, record.id);
       folders.set(record.id, at);
       await putMeta(at, {
         artifact_location: artifactLocation,
@@ -59,7 +85,8 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
     },
     async run(experiment, record, artifactUri) {
       const at = join(folderOf(experiment), record.id);
-      for (const part of ['metrics', 'params', 'tags', 'artifacts']) await mkdir(join(at, part), { recursive: true });
+      for (const part of ['metrics', 'params', 'tags', 'artifacts'])
+        await mkdir(join(at, part), { recursive: true });
       await putMeta(at, {
         artifact_uri: artifactUri,
         deleted_time: record.deletedAt,
@@ -89,10 +116,17 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
         const source = await putDataset(experiment, dataset);
         await putLink(join(at, 'inputs', idOf(source, record.id)), 'DATASET', 'RUN', source, tags);
       }
-      for (const { modelId } of record.modelInputs) await putLink(join(at, 'inputs', idOf(modelId, record.id)), 'MODEL', 'RUN', modelId, []);
+      for (const { modelId } of record.modelInputs)
+        await putLink(join(at, 'inputs', idOf(modelId, record.id)), 'MODEL', 'RUN', modelId, []);
       const linked = new Set<string>();
       for (const { modelId, step } of record.modelOutputs) {
-        if (linked.has(modelId)) leave({ kind: 'output of a run', id: `${record.id} ${modelId}`, count: 1, reason: 'a file store keeps one step per model' });
+        if (linked.has(modelId))
+          leave({
+            kind: 'output of a run',
+            id: `${record.id} ${modelId}`,
+            count: 1,
+            reason: 'a file store keeps one step per model',
+          });
         else await putLink(join(at, 'outputs', modelId), 'RUN_OUTPUT', 'MODEL_OUTPUT', modelId, [], step);
         linked.add(modelId);
       }
@@ -115,22 +149,40 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
       });
       await putValues(join(at, 'params'), record.id, record.params);
       await putValues(join(at, 'tags'), record.id, record.tags);
-      const isReadable = ({ datasetName, datasetDigest }: { datasetName: string | null; datasetDigest: string | null }): boolean =>
-        !/\s/.test(`${datasetName ?? ''}${datasetDigest ?? ''}`);
+      const isReadable = ({
+        datasetName,
+        datasetDigest,
+      }: {
+        datasetName: string | null;
+        datasetDigest: string | null;
+      }): boolean => !/\s/.test(`${datasetName ?? ''}${datasetDigest ?? ''}`);
       for (const metric of record.metrics.filter((each) => !isReadable(each)))
-        leave({ kind: 'metric of a logged model', id: `${record.id} ${metric.key}`, count: 1, reason: 'a file store can’t hold a dataset with a space in its name; a SQLite file can' });
+        leave({
+          kind: 'metric of a logged model',
+          id: `${record.id} ${metric.key}`,
+          count: 1,
+          reason: 'a file store can’t hold a dataset with a space in its name; a SQLite file can',
+        });
       await putHistories(
         join(at, 'metrics'),
         record.id,
         record.metrics.filter(isReadable).map((metric) => {
-          const dataset = metric.datasetName === null || metric.datasetDigest === null ? '' : ` ${metric.datasetName} ${metric.datasetDigest}`;
+          const dataset =
+            metric.datasetName === null || metric.datasetDigest === null
+              ? ''
+              : ` ${metric.datasetName} ${metric.datasetDigest}`;
           return [metric.key, `${pointLine(metric)} ${metric.runId}${dataset}`] as const;
         }),
       );
     },
     async registeredModel(record) {
       if (/[%/\\]/.test(record.name)) {
-        leave({ kind: 'registered model', id: record.name, count: 1, reason: 'a file store can’t hold its name; a SQLite file can' });
+        leave({
+          kind: 'registered model',
+          id: record.name,
+          count: 1,
+          reason: 'a file store can’t hold its name; a SQLite file can',
+        });
         return;
       }
       const at = join(root, 'models', record.name);
@@ -141,7 +193,11 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
         name: record.name,
       });
       await putValues(join(at, 'tags'), record.name, record.tags);
-      await putValues(join(at, 'aliases'), record.name, record.aliases.map(({ name, version }) => ({ key: name, value: String(version) })));
+      await putValues(
+        join(at, 'aliases'),
+        record.name,
+        record.aliases.map(({ name, version }) => ({ key: name, value: String(version) })),
+      );
       for (const version of record.versions) {
         const folder = join(at, `version-${version.version}`);
         await putMeta(folder, {
@@ -167,11 +223,20 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
   };
 }
 
-const pointLine = ({ timestamp, value, step }: Omit<Metric, 'key'>): string => `${timestamp} ${value} ${step}`;
+const pointLine = ({ timestamp, value, step }: Omit<Metric, 'key'>): string =>
+  `${timestamp} ${value} ${step}`;
 
-const idOf = (source: string, run: string): string => createHash('md5').update(source).update(run).digest('hex');
+const idOf = (source: string, run: string): string =>
+  createHash('md5').update(source).update(run).digest('hex');
 
-function putLink(folder: string, from: string, to: string, id: string, tags: readonly KeyValue[], step?: number): Promise<void> {
+function putLink(
+  folder: string,
+  from: string,
+  to: string,
+  id: string,
+  tags: readonly KeyValue[],
+  step?: number,
+): Promise<void> {
   return putMeta(folder, {
     source_type: from,
     source_id: id,
@@ -184,7 +249,10 @@ function putLink(folder: string, from: string, to: string, id: string, tags: rea
 
 type Scalar = string | number | null;
 
-async function putMeta(folder: string, facts: Readonly<Record<string, Scalar | readonly never[] | Readonly<Record<string, string>>>>): Promise<void> {
+async function putMeta(
+  folder: string,
+  facts: Readonly<Record<string, Scalar | readonly never[] | Readonly<Record<string, string>>>>,
+): Promise<void> {
   await mkdir(folder, { recursive: true });
   const lines = Object.entries(facts).map(([key, value]) => {
     if (Array.isArray(value)) return `${key}: []`;
@@ -195,7 +263,8 @@ async function putMeta(folder: string, facts: Readonly<Record<string, Scalar | r
   await writeFile(join(folder, 'meta.yaml'), `${lines.join('\n')}\n`);
 }
 
-const scalar = (value: Scalar): string => (value === null ? 'null' : typeof value === 'number' ? String(value) : quoted(value));
+const scalar = (value: Scalar): string =>
+  value === null ? 'null' : typeof value === 'number' ? String(value) : quoted(value);
 
 /** A YAML text in double quotes and ASCII, which every reader of YAML takes for the same. */
 const quoted = (text: string): string =>
@@ -204,7 +273,8 @@ const quoted = (text: string): string =>
       const code = letter.codePointAt(0) ?? 0;
       if (letter === '"' || letter === '\\') return `\\${letter}`;
       if (code >= 0x20 && code < 0x7f) return letter;
-      return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+      return code > 0xffff
+        ? `\\U${code.toString(16).padStart(8, '0')}`
+        : `\\u${code.toString(16).padStart(4, '0')}`;
     })
     .join('')}"`;
-

@@ -17,6 +17,7 @@ import { createMlflowDatabase } from './export-database.ts';
 import { createMlflowFolder } from './export-folder.ts';
 import { exchangeKinds, type ExchangeKind, type ExportReport, type ExportRequest } from './exchange-api.ts';
 import { targetTaken } from './exchange-errors.ts';
+import { groupedByReason } from './import.ts';
 import { ownExperiment, ownLoggedModel, ownRegisteredModels, ownRun } from './own-records.ts';
 import {
   importedTagPrefix,
@@ -58,7 +59,10 @@ export async function exportMlflow(
   await mkdir(dirname(paths.target), { recursive: true });
   try {
     if (paths.format === 'sqlite') await mkdir(paths.artifactsPart, { recursive: true });
-    const target = paths.format === 'sqlite' ? await createMlflowDatabase(paths.part, leave) : await createMlflowFolder(paths.part, leave);
+    const target =
+      paths.format === 'sqlite'
+        ? await createMlflowDatabase(paths.part, leave)
+        : await createMlflowFolder(paths.part, leave);
     const writer = new Writer(world, target, paths, leave, job);
     await writer.write(request.experiments);
     await target.close();
@@ -66,9 +70,18 @@ export async function exportMlflow(
     else await rm(paths.target, { recursive: true, force: true });
     await rename(paths.part, paths.target);
     const { written, pointCount, files } = writer;
-    const report: ExportReport = { target: paths.target, format: paths.format, written, pointCount, files, left };
+    const report: ExportReport = {
+      target: paths.target,
+      format: paths.format,
+      written,
+      pointCount,
+      files,
+      left: groupedByReason(left),
+    };
     const data = { target: paths.target, written, pointCount, files };
-    await perform(world, { actor, verb: 'tracking.export', kind: 'export', thing: paths.target, data }, () => Promise.resolve());
+    await perform(world, { actor, verb: 'tracking.export', kind: 'export', thing: paths.target, data }, () =>
+      Promise.resolve(),
+    );
     return report;
   } finally {
     await rm(paths.part, { recursive: true, force: true });
@@ -88,21 +101,28 @@ interface Paths {
 /** @throws EXPORT_TARGET_EXISTS, BAD_REQUEST */
 export async function pathsOf(wanted: string): Promise<Paths> {
   const target = wanted.replace(/^sqlite:\/\/\//, '').replace(/\/+$/, '');
-  if (!isAbsolute(target)) throw badRequest(`The target ${wanted} is no absolute path on the machine of the server.`);
+  if (!isAbsolute(target))
+    throw badRequest(`The target ${wanted} is no absolute path on the machine of the server.`);
   const format = wanted.startsWith('sqlite:') || /\.(db|sqlite3?)$/i.test(target) ? 'sqlite' : 'mlruns';
   const part = `${target}.${randomBytes(4).toString('hex')}.part`;
   if (format === 'mlruns') {
-    const there = await readdir(target).catch(async () => ((await stat(target).catch(() => undefined)) === undefined ? [] : ['a file']));
+    const there = await readdir(target).catch(async () =>
+      (await stat(target).catch(() => undefined)) === undefined ? [] : ['a file'],
+    );
     if (there.length > 0) throw targetTaken(target);
     return { format, target, part, artifacts: target, artifactsPart: part };
   }
   const artifacts = join(dirname(target), `${basename(target, extname(target))}-artifacts`);
-  for (const path of [target, artifacts]) if ((await stat(path).catch(() => undefined)) !== undefined) throw targetTaken(path);
+  for (const path of [target, artifacts])
+    if ((await stat(path).catch(() => undefined)) !== undefined) throw targetTaken(path);
   return { format, target, part, artifacts, artifactsPart: `${part}-artifacts` };
 }
 
 class Writer {
-  readonly written = Object.fromEntries(exchangeKinds.map((kind) => [kind, 0])) as Record<ExchangeKind, number>;
+  readonly written = Object.fromEntries(exchangeKinds.map((kind) => [kind, 0])) as Record<
+    ExchangeKind,
+    number
+  >;
   readonly files = { count: 0, byteCount: 0 };
   pointCount = 0;
   readonly #world: World;
@@ -113,7 +133,13 @@ class Writer {
   /** addresses there, by ours */
   readonly #places = new Map<string, string>();
 
-  constructor(world: World, target: MlflowTarget, paths: Paths, leave: (left: Left) => void, job: Pick<JobContext, 'progress' | 'signal'>) {
+  constructor(
+    world: World,
+    target: MlflowTarget,
+    paths: Paths,
+    leave: (left: Left) => void,
+    job: Pick<JobContext, 'progress' | 'signal'>,
+  ) {
     this.#world = world;
     this.#target = target;
     this.#paths = paths;
@@ -123,12 +149,20 @@ class Writer {
 
   async write(only: readonly string[] | undefined): Promise<void> {
     const { read } = this.#world.database;
-    const all = await searchExperiments(read, { orderBy: ['experiment_id ASC'], view: 'ALL', limit: 1_000_000 });
+    const all = await searchExperiments(read, {
+      orderBy: ['experiment_id ASC'],
+      view: 'ALL',
+      limit: 1_000_000,
+    });
     for (const id of only ?? all.experiments.map((experiment) => experiment.id)) await this.#experiment(id);
     if (only !== undefined) {
       const models = await ownRegisteredModels(read);
       if (models.length > 0)
-        this.#leave({ kind: 'registered model', count: models.length, reason: 'only experiments were asked for; the registry goes out with all of them' });
+        this.#leave({
+          kind: 'registered model',
+          count: models.length,
+          reason: 'only experiments were asked for; the registry goes out with all of them',
+        });
       return;
     }
     for (const model of await ownRegisteredModels(read)) await this.#registered(model);
@@ -139,24 +173,48 @@ class Writer {
     const own = await ownExperiment(read, number);
     const id = own.tags.find((tag) => tag.key === originalIdTag)?.value ?? number;
     const record = { ...own, id, tags: withoutImportTags(own.tags) };
-    await this.#target.experiment(record, isOurs(own.artifactLocation) ? this.#uri(id) : own.artifactLocation);
+    await this.#target.experiment(
+      record,
+      isOurs(own.artifactLocation) ? this.#uri(id) : own.artifactLocation,
+    );
     this.#count('experiment');
-    const folder = this.#paths.format === 'mlruns' && own.lifecycleStage === 'deleted' ? join('.trash', id) : id;
-    const models = await read.selectFrom('logged_model').select('id').where('experiment_id', '=', Number(number)).orderBy('created_at').orderBy('id').execute();
+    const folder =
+      this.#paths.format === 'mlruns' && own.lifecycleStage === 'deleted' ? join('.trash', id) : id;
+    const models = await read
+      .selectFrom('logged_model')
+      .select('id')
+      .where('experiment_id', '=', Number(number))
+      .orderBy('created_at')
+      .orderBy('id')
+      .execute();
     for (const model of models) {
       const found = await ownLoggedModel(read, model.id);
       if (found === undefined) continue;
       await this.#step();
-      const uri = await this.#artifacts(found.artifactUri, [id, 'models', found.id, 'artifacts'], join(folder, 'models', found.id, 'artifacts'));
+      const uri = await this.#artifacts(
+        found.artifactUri,
+        [id, 'models', found.id, 'artifacts'],
+        join(folder, 'models', found.id, 'artifacts'),
+      );
       await this.#target.loggedModel(id, found, uri);
       this.#count('logged model');
     }
-    const runs = await read.selectFrom('run').select('id').where('experiment_id', '=', Number(number)).orderBy('started_at').orderBy('id').execute();
+    const runs = await read
+      .selectFrom('run')
+      .select('id')
+      .where('experiment_id', '=', Number(number))
+      .orderBy('started_at')
+      .orderBy('id')
+      .execute();
     for (const run of runs) {
       const found = await ownRun(read, run.id);
       if (found === undefined) continue;
       await this.#step();
-      const uri = await this.#artifacts(found.artifactUri, [id, found.id, 'artifacts'], join(folder, found.id, 'artifacts'));
+      const uri = await this.#artifacts(
+        found.artifactUri,
+        [id, found.id, 'artifacts'],
+        join(folder, found.id, 'artifacts'),
+      );
       await this.#target.run(id, found, uri);
       this.pointCount += found.metrics.length;
       this.#count('run');
@@ -167,7 +225,8 @@ class Writer {
     const versions: VersionRecord[] = [];
     for (const version of model.versions) {
       const location = await this.#locationOf(model.name, version);
-      const source = version.source === version.location ? location : (this.#placed(version.source) ?? version.source);
+      const source =
+        version.source === version.location ? location : (this.#placed(version.source) ?? version.source);
       versions.push({ ...version, location, source, tags: withoutImportTags(version.tags) });
       this.#count('model version');
     }
@@ -179,7 +238,10 @@ class Writer {
   async #locationOf(model: string, version: VersionRecord): Promise<string> {
     const placed = this.#placed(version.location);
     if (placed !== undefined || !isOurs(version.location)) return placed ?? version.location;
-    const below = this.#paths.format === 'mlruns' ? ['models', model, `version-${version.version}`, 'artifacts'] : ['registered', model, String(version.version)];
+    const below =
+      this.#paths.format === 'mlruns'
+        ? ['models', model, `version-${version.version}`, 'artifacts']
+        : ['registered', model, String(version.version)];
     return this.#artifacts(version.location, below, join(...below));
   }
 
@@ -197,7 +259,11 @@ class Writer {
     if (!isOurs(uri)) return uri;
     const there = this.#uri(...address);
     this.#places.set(uri, there);
-    const copied = await copyBlobs(this.#world.blobs, artifactKeyOf(uri), join(this.#paths.artifactsPart, folder));
+    const copied = await copyBlobs(
+      this.#world.blobs,
+      artifactKeyOf(uri),
+      join(this.#paths.artifactsPart, folder),
+    );
     this.files.count += copied.count;
     this.files.byteCount += copied.byteCount;
     return there;
@@ -221,9 +287,14 @@ class Writer {
   }
 }
 
-const withoutImportTags = <T extends { readonly key: string }>(tags: readonly T[]): T[] => tags.filter(({ key }) => !key.startsWith(importedTagPrefix));
+const withoutImportTags = <T extends { readonly key: string }>(tags: readonly T[]): T[] =>
+  tags.filter(({ key }) => !key.startsWith(importedTagPrefix));
 
-async function copyBlobs(blobs: BlobStore, key: string, folder: string): Promise<{ count: number; byteCount: number }> {
+async function copyBlobs(
+  blobs: BlobStore,
+  key: string,
+  folder: string,
+): Promise<{ count: number; byteCount: number }> {
   let count = 0;
   let byteCount = 0;
   for (const entry of await blobs.list(key)) {
@@ -234,7 +305,10 @@ async function copyBlobs(blobs: BlobStore, key: string, folder: string): Promise
       continue;
     }
     await mkdir(folder, { recursive: true });
-    await pipeline((await blobs.get(`${key}/${entry.name}`)).stream, createWriteStream(join(folder, entry.name)));
+    await pipeline(
+      (await blobs.get(`${key}/${entry.name}`)).stream,
+      createWriteStream(join(folder, entry.name)),
+    );
     count += 1;
     byteCount += entry.byteCount;
   }

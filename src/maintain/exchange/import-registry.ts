@@ -12,7 +12,13 @@ import { findMark, putMark, type Mark } from './exchange-store.ts';
 import { importClashes } from './exchange-errors.ts';
 import type { Import } from './import.ts';
 import { ownVersion } from './own-records.ts';
-import { modelDigest, originalUserTag, versionDigest, type RegisteredModelRecord, type VersionRecord } from './records.ts';
+import {
+  modelDigest,
+  originalUserTag,
+  versionDigest,
+  type RegisteredModelRecord,
+  type VersionRecord,
+} from './records.ts';
 
 /** Renamed or not, a model of the source is known by when it was made. */
 const identityOf = (model: RegisteredModelRecord): string => `${model.name}@${model.createdAt}`;
@@ -35,14 +41,24 @@ export async function importRegistry(shared: Import): Promise<void> {
 }
 
 /** What has the name of another model here. @returns the name it gets, undefined when it clashes */
-async function nameFor(shared: Import, model: RegisteredModelRecord, mark: Mark | undefined): Promise<{ name: string; isNew: boolean } | undefined> {
+async function nameFor(
+  shared: Import,
+  model: RegisteredModelRecord,
+  mark: Mark | undefined,
+): Promise<{ name: string; isNew: boolean } | undefined> {
   const { world, request } = shared;
   const find = (name: string): Promise<{ created_at: number; lifecycle: string } | undefined> =>
-    world.database.read.selectFrom('model').select(['created_at', 'lifecycle']).where('name', '=', name).executeTakeFirst();
-  if (mark !== undefined && (await find(mark.thing))?.lifecycle === 'active') return { name: mark.thing, isNew: false };
+    world.database.read
+      .selectFrom('model')
+      .select(['created_at', 'lifecycle'])
+      .where('name', '=', name)
+      .executeTakeFirst();
+  if (mark !== undefined && (await find(mark.thing))?.lifecycle === 'active')
+    return { name: mark.thing, isNew: false };
   const known = await find(model.name);
   if (known === undefined) return { name: model.name, isNew: true };
-  if (known.lifecycle === 'active' && known.created_at === model.createdAt) return { name: model.name, isNew: false };
+  if (known.lifecycle === 'active' && known.created_at === model.createdAt)
+    return { name: model.name, isNew: false };
   if (!request.renames) return undefined;
   for (let attempt = 1; ; attempt += 1) {
     const name = attempt === 1 ? `${model.name}-imported` : `${model.name}-imported-${attempt}`;
@@ -55,7 +71,8 @@ export async function registryClashes(shared: Import): Promise<string[]> {
   const clashes: string[] = [];
   for (const model of await shared.source.registeredModels()) {
     const mark = await findMark(shared.world.database.read, 'model', identityOf(model));
-    if ((await nameFor(shared, model, mark)) === undefined) clashes.push(`a registered model named ${JSON.stringify(model.name)} is here`);
+    if ((await nameFor(shared, model, mark)) === undefined)
+      clashes.push(`a registered model named ${JSON.stringify(model.name)} is here`);
   }
   return clashes;
 }
@@ -70,13 +87,24 @@ async function importModel(shared: Import, model: RegisteredModelRecord): Promis
     throw importClashes([`a registered model named ${JSON.stringify(model.name)} is here`]);
   }
   const { name, isNew } = target;
-  if (name !== model.name && isNew) tally.renamed.push({ kind: 'registered model', from: model.name, to: name });
+  if (name !== model.name && isNew)
+    tally.renamed.push({ kind: 'registered model', from: model.name, to: name });
   const versions: { record: VersionRecord; location: string; files: string }[] = [];
   for (const record of model.versions) versions.push({ record, ...(await locate(shared, name, record)) });
   if (request.isDryRun) {
     tally.count('registered model', isNew ? 'new' : 'same');
     for (const { record } of versions)
-      tally.count('model version', isNew || (await findVersion(world.database.read, name, record.version)) === undefined ? 'new' : 'same');
+      tally.count(
+        'model version',
+        isNew || (await findVersion(world.database.read, name, record.version)) === undefined
+          ? 'new'
+          : 'same',
+      );
+    for (const alias of model.aliases)
+      tally.count(
+        'alias',
+        isNew || (await findAlias(world.database.read, name, alias.name)) === undefined ? 'new' : 'same',
+      );
     return;
   }
   const digest = modelDigest(model);
@@ -88,16 +116,24 @@ async function importModel(shared: Import, model: RegisteredModelRecord): Promis
     }
     let hasChanged = false;
     if (!isNew && mark?.digest !== digest) hasChanged = await mergeModel(shared, tx, model, name);
-    for (const version of versions) hasChanged = (await importVersion(shared, tx, model, name, version)) || hasChanged;
-    for (const alias of model.aliases) hasChanged = (await importAlias(shared, tx, name, alias)) || hasChanged;
+    for (const version of versions)
+      hasChanged = (await importVersion(shared, tx, model, name, version)) || hasChanged;
+    for (const alias of model.aliases)
+      hasChanged = (await importAlias(shared, tx, name, alias)) || hasChanged;
     // giving the aliases touched it
-    if (isNew) await tx.updateTable('model').set({ updated_at: model.updatedAt }).where('name', '=', name).execute();
+    if (isNew)
+      await tx.updateTable('model').set({ updated_at: model.updatedAt }).where('name', '=', name).execute();
     await putMark(tx, 'model', identityOf(model), { thing: name, digest, files: '' }, request.source, at);
     tally.count('registered model', isNew ? 'new' : hasChanged ? 'changed' : 'same');
   });
 }
 
-async function insertModelRow(tx: Transaction, model: RegisteredModelRecord, name: string, by: string): Promise<void> {
+async function insertModelRow(
+  tx: Transaction,
+  model: RegisteredModelRecord,
+  name: string,
+  by: string,
+): Promise<void> {
   await tx
     .insertInto('model')
     .values({
@@ -114,15 +150,28 @@ async function insertModelRow(tx: Transaction, model: RegisteredModelRecord, nam
 }
 
 /** Only what is missing comes in: who describes a model here is right about it. */
-async function mergeModel(shared: Import, tx: Transaction, model: RegisteredModelRecord, name: string): Promise<boolean> {
-  const row = await tx.selectFrom('model').select('description').where('name', '=', name).executeTakeFirstOrThrow();
+async function mergeModel(
+  shared: Import,
+  tx: Transaction,
+  model: RegisteredModelRecord,
+  name: string,
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom('model')
+    .select('description')
+    .where('name', '=', name)
+    .executeTakeFirstOrThrow();
   const tags = (await tagsOf(tx, [{ model: name, version: 0 }])).get(`${name}/0`) ?? {};
   let hasChanged = await mergeTags(shared, tx, name, 0, tags, model.tags);
   if ((row.description ?? '') === '' && (model.description ?? '') !== '') {
     await tx.updateTable('model').set({ description: model.description }).where('name', '=', name).execute();
     hasChanged = true;
   } else if ((row.description ?? '') !== (model.description ?? '')) {
-    shared.tally.leaveOne('registered model', name, 'its description was changed here or there, and stays as it is here');
+    shared.tally.leaveOne(
+      'registered model',
+      name,
+      'its description was changed here or there, and stays as it is here',
+    );
   }
   return hasChanged;
 }
@@ -141,13 +190,23 @@ async function mergeTags(
     if (ours[key] === undefined) {
       await putTag(tx, model, version, key, value);
       hasChanged = true;
-    } else shared.tally.leaveOne('registered model', version === 0 ? model : `${model}/${version}`, `its tag ${key} has another value here, which stays`);
+    } else
+      shared.tally.leaveOne(
+        'registered model',
+        version === 0 ? model : `${model}/${version}`,
+        `its tag ${key} has another value here, which stays`,
+      );
   }
   return hasChanged;
 }
 
 const findVersion = (read: Reader, model: string, version: number): Promise<VersionRow | undefined> =>
-  read.selectFrom('model_version').selectAll().where('model', '=', model).where('version', '=', version).executeTakeFirst();
+  read
+    .selectFrom('model_version')
+    .selectAll()
+    .where('model', '=', model)
+    .where('version', '=', version)
+    .executeTakeFirst();
 
 async function importVersion(
   shared: Import,
@@ -191,11 +250,22 @@ async function importVersion(
   return hasChanged;
 }
 
-async function insertVersion(shared: Import, tx: Transaction, name: string, record: VersionRecord, location: string): Promise<void> {
+async function insertVersion(
+  shared: Import,
+  tx: Transaction,
+  name: string,
+  record: VersionRecord,
+  location: string,
+): Promise<void> {
   const { actor, tally, world } = shared;
   const isStoredHere = isOurs(location);
   const isWithheld = record.stage === 'Production' && (await isProtected(tx, name, champion));
-  if (isWithheld) tally.leaveOne('stage', `${name}/${record.version}`, 'Production takes an approval here, since a project declares the model');
+  if (isWithheld)
+    tally.leaveOne(
+      'stage',
+      `${name}/${record.version}`,
+      'Production takes an approval here, since a project declares the model',
+    );
   const { version, source, status, description, createdAt, updatedAt } = record;
   await tx
     .insertInto('model_version')
@@ -232,8 +302,14 @@ async function insertVersion(shared: Import, tx: Transaction, name: string, reco
       lifecycle: 'active',
     })
     .execute();
-  await tx.updateTable('model').set({ last_version: version }).where('name', '=', name).where('last_version', '<', version).execute();
-  const user = record.userId === null || record.userId === '' ? [] : [{ key: originalUserTag, value: record.userId }];
+  await tx
+    .updateTable('model')
+    .set({ last_version: version })
+    .where('name', '=', name)
+    .where('last_version', '<', version)
+    .execute();
+  const user =
+    record.userId === null || record.userId === '' ? [] : [{ key: originalUserTag, value: record.userId }];
   for (const { key, value } of [...record.tags, ...user]) await putTag(tx, name, version, key, value);
   if (record.runId !== null) {
     const to = { kind: 'model-version', id: `${name}/${version}` } as const;
@@ -245,7 +321,12 @@ async function insertVersion(shared: Import, tx: Transaction, name: string, reco
  * An alias comes in where the model has none of that name, or moves where the last import set it. The aliases that
  * decide over traffic never move by an import, and the champion of a declared model waits for its approval.
  */
-async function importAlias(shared: Import, tx: Transaction, model: string, alias: { name: string; version: number }): Promise<boolean> {
+async function importAlias(
+  shared: Import,
+  tx: Transaction,
+  model: string,
+  alias: { name: string; version: number },
+): Promise<boolean> {
   const { world, actor, request, tally } = shared;
   const { name, version } = alias;
   const leave = (reason: unknown): false => {
@@ -266,8 +347,10 @@ async function importAlias(shared: Import, tx: Transaction, model: string, alias
       .where('name', '=', name)
       .where('to_at', 'is', null)
       .executeTakeFirst();
-    if (name === champion || name === challenger) return leave(`it is on version ${ours} here and on ${version} there; an import moves no traffic`);
-    if (stay?.reason?.startsWith('imported from ') !== true) return leave(`it is on version ${ours} here, and stays`);
+    if (name === champion || name === challenger)
+      return leave(`it is on version ${ours} here and on ${version} there; an import moves no traffic`);
+    if (stay?.reason?.startsWith('imported from ') !== true)
+      return leave(`it is on version ${ours} here, and stays`);
   }
   try {
     checkAlias(name);
@@ -276,14 +359,19 @@ async function importAlias(shared: Import, tx: Transaction, model: string, alias
     if (!(thrown instanceof TilthError)) throw thrown;
     return leave(thrown.message);
   }
-  if ((await findVersion(tx, model, version))?.lifecycle !== 'active') return leave(`there is no version ${version} here`);
+  if ((await findVersion(tx, model, version))?.lifecycle !== 'active')
+    return leave(`there is no version ${version} here`);
   await moveAliasIn(world, tx, actor, { model, alias: name, version, reason });
   tally.count('alias', ours === undefined ? 'new' : 'changed');
   return true;
 }
 
 /** Where the files of a version are here: below its run or logged model, or copied to a place of its own. */
-async function locate(shared: Import, model: string, record: VersionRecord): Promise<{ location: string; files: string }> {
+async function locate(
+  shared: Import,
+  model: string,
+  record: VersionRecord,
+): Promise<{ location: string; files: string }> {
   const { places, roots, world, request, tally } = shared;
   const address = normalUri(record.location);
   for (let at = address; at !== ''; at = at.includes('/') ? at.slice(0, at.lastIndexOf('/')) : '') {
@@ -292,19 +380,30 @@ async function locate(shared: Import, model: string, record: VersionRecord): Pro
   }
   const logged = /^models:\/(m-[\w-]+)$/.exec(record.location)?.[1];
   if (logged !== undefined) {
-    const found = await world.database.read.selectFrom('logged_model').select('artifact_uri').where('id', '=', logged).executeTakeFirst();
+    const found = await world.database.read
+      .selectFrom('logged_model')
+      .select('artifact_uri')
+      .where('id', '=', logged)
+      .executeTakeFirst();
     if (found !== undefined) return { location: found.artifact_uri, files: '' };
   }
   if (/^(models|runs):/.test(record.location)) return { location: record.location, files: '' };
   const place = await placeOf(record.location, roots);
   if (place.kind !== 'here') {
-    tally.leaveOne('files of a model version', `${model}/${record.version}`, `they stay at ${record.location}`);
+    tally.leaveOne(
+      'files of a model version',
+      `${model}/${record.version}`,
+      `they stay at ${record.location}`,
+    );
     return { location: record.location, files: '' };
   }
   const folder = createHash('sha256').update(`${model}/${record.version}`).digest('hex').slice(0, 32);
   const location = `mlflow-artifacts:/registered/${folder}/artifacts`;
   const { files } = await filesBelow(place.folder);
-  const copied = await copyFiles(world.blobs, place.folder, files, location, { replaces: true, isDryRun: request.isDryRun });
+  const copied = await copyFiles(world.blobs, place.folder, files, location, {
+    replaces: true,
+    isDryRun: request.isDryRun,
+  });
   tally.files.count += copied.count;
   tally.files.byteCount += copied.byteCount;
   return { location, files: listingDigest(files) };

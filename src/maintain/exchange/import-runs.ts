@@ -4,7 +4,15 @@ import { findMark, putMark, type Mark } from './exchange-store.ts';
 import type { Import } from './import.ts';
 import type { PlacedExperiment } from './import-experiments.ts';
 import { ownLoggedModel, ownRun } from './own-records.ts';
-import { insertLoggedModel, insertRun, mergePairs, putMetrics, putModelMetrics, putRunLinks, type Home } from './record-writes.ts';
+import {
+  insertLoggedModel,
+  insertRun,
+  mergePairs,
+  putMetrics,
+  putModelMetrics,
+  putRunLinks,
+  type Home,
+} from './record-writes.ts';
 import { loggedModelDigest, runDigest, type LoggedModelRecord, type RunRecord } from './records.ts';
 
 /** Runs that share one commit: a commit waits for the disk, a run does not. */
@@ -21,7 +29,12 @@ interface Ready<Record> {
   readonly home: Home;
 }
 
-export async function importRuns(shared: Import, experiment: PlacedExperiment, ids: readonly string[], step: Step): Promise<void> {
+export async function importRuns(
+  shared: Import,
+  experiment: PlacedExperiment,
+  ids: readonly string[],
+  step: Step,
+): Promise<void> {
   const { world, source, tally } = shared;
   let waiting: Ready<RunRecord>[] = [];
   let pointCount = 0;
@@ -33,7 +46,14 @@ export async function importRuns(shared: Import, experiment: PlacedExperiment, i
     await world.database.write(async (tx) => {
       for (const { record, digest, files, home } of batch) {
         await insertRun(tx, record, home);
-        await putMark(tx, 'run', record.id, { thing: record.id, digest, files }, shared.request.source, home.at);
+        await putMark(
+          tx,
+          'run',
+          record.id,
+          { thing: record.id, digest, files },
+          shared.request.source,
+          home.at,
+        );
       }
     });
   };
@@ -44,23 +64,43 @@ export async function importRuns(shared: Import, experiment: PlacedExperiment, i
       const record = allowedKeys(shared, await source.run(experiment.record.id, id));
       const digest = runDigest(record);
       const mark = await findMark(world.database.read, 'run', id);
-      const ours = await world.database.read.selectFrom('run').select(['id', 'artifact_uri', 'experiment_id']).where('id', '=', id).executeTakeFirst();
+      const ours = await world.database.read
+        .selectFrom('run')
+        .select(['id', 'artifact_uri', 'experiment_id'])
+        .where('id', '=', id)
+        .executeTakeFirst();
       const uri = ours?.artifact_uri ?? uriFor(experiment, `${id}/artifacts`);
-      const artifacts = await takeArtifacts(shared, 'run', id, record.artifactUri, uri, mark, ours !== undefined);
+      const artifacts = await takeArtifacts(
+        shared,
+        'run',
+        id,
+        record.artifactUri,
+        uri,
+        mark,
+        ours !== undefined,
+      );
       if (ours === undefined && mark !== undefined) {
         tally.leaveOne('run', id, 'it was imported before and removed here for good');
         continue;
       }
       if (ours !== undefined) {
-        const isSame = mark?.digest === digest || (await mergeRun(shared, record, digest, artifacts.files, mark, ours.experiment_id));
+        const isSame =
+          mark?.digest === digest ||
+          (await mergeRun(shared, record, digest, artifacts.files, mark, ours.experiment_id));
         tally.count('run', isSame && !artifacts.hasNew ? 'same' : 'changed');
-        if (isSame && mark !== undefined && mark.files !== artifacts.files) await remember(shared, 'run', id, { thing: id, digest, files: artifacts.files });
+        if (isSame && mark !== undefined && mark.files !== artifacts.files)
+          await remember(shared, 'run', id, { thing: id, digest, files: artifacts.files });
         continue;
       }
       tally.count('run', 'new');
       tally.pointCount += record.metrics.length;
       if (shared.request.isDryRun) continue;
-      waiting.push({ record, digest, files: artifacts.files, home: homeOf(shared, experiment, artifacts.uri) });
+      waiting.push({
+        record,
+        digest,
+        files: artifacts.files,
+        home: homeOf(shared, experiment, artifacts.uri),
+      });
       pointCount += record.metrics.length;
       if (waiting.length >= runsPerWrite || pointCount >= pointsPerWrite) await flush();
     } catch (thrown) {
@@ -71,7 +111,12 @@ export async function importRuns(shared: Import, experiment: PlacedExperiment, i
   await flush();
 }
 
-export async function importLoggedModels(shared: Import, experiment: PlacedExperiment, ids: readonly string[], step: Step): Promise<void> {
+export async function importLoggedModels(
+  shared: Import,
+  experiment: PlacedExperiment,
+  ids: readonly string[],
+  step: Step,
+): Promise<void> {
   const { world, source, tally } = shared;
   for (const id of ids) {
     await step();
@@ -80,15 +125,28 @@ export async function importLoggedModels(shared: Import, experiment: PlacedExper
       const record = await source.loggedModel(experiment.record.id, id);
       const digest = loggedModelDigest(record);
       const mark = await findMark(world.database.read, 'logged-model', id);
-      const ours = await world.database.read.selectFrom('logged_model').select('artifact_uri').where('id', '=', id).executeTakeFirst();
+      const ours = await world.database.read
+        .selectFrom('logged_model')
+        .select('artifact_uri')
+        .where('id', '=', id)
+        .executeTakeFirst();
       const uri = ours?.artifact_uri ?? uriFor(experiment, `models/${id}/artifacts`);
-      const artifacts = await takeArtifacts(shared, 'logged model', id, record.artifactUri, uri, mark, ours !== undefined);
+      const artifacts = await takeArtifacts(
+        shared,
+        'logged model',
+        id,
+        record.artifactUri,
+        uri,
+        mark,
+        ours !== undefined,
+      );
       if (ours === undefined && mark !== undefined) {
         tally.leaveOne('logged model', id, 'it was imported before and removed here for good');
         continue;
       }
       if (ours !== undefined) {
-        const isSame = mark?.digest === digest || (await mergeLoggedModel(shared, record, digest, artifacts.files, mark));
+        const isSame =
+          mark?.digest === digest || (await mergeLoggedModel(shared, record, digest, artifacts.files, mark));
         tally.count('logged model', isSame && !artifacts.hasNew ? 'same' : 'changed');
         if (isSame && mark !== undefined && mark.files !== artifacts.files)
           await remember(shared, 'logged-model', id, { thing: id, digest, files: artifacts.files });
@@ -99,7 +157,14 @@ export async function importLoggedModels(shared: Import, experiment: PlacedExper
       const home = homeOf(shared, experiment, artifacts.uri);
       await world.database.write(async (tx) => {
         await insertLoggedModel(tx, record, home);
-        await putMark(tx, 'logged-model', id, { thing: id, digest, files: artifacts.files }, shared.request.source, home.at);
+        await putMark(
+          tx,
+          'logged-model',
+          id,
+          { thing: id, digest, files: artifacts.files },
+          shared.request.source,
+          home.at,
+        );
       });
     } catch (thrown) {
       shared.job.signal.throwIfAborted();
@@ -116,13 +181,22 @@ function checkId(id: string): void {
 /** What a client may not log is not imported either; it stays, and the rest of the run comes. */
 function allowedKeys(shared: Import, run: RunRecord): RunRecord {
   const isAllowed = ({ key }: { readonly key: string }): boolean => keyFault(key) === undefined;
-  const refused = new Set([...run.params, ...run.tags, ...run.metrics].filter((each) => !isAllowed(each)).map(({ key }) => key));
+  const refused = new Set(
+    [...run.params, ...run.tags, ...run.metrics].filter((each) => !isAllowed(each)).map(({ key }) => key),
+  );
   if (refused.size === 0) return run;
-  for (const key of refused) shared.tally.leaveOne('key of a run', `${run.id} ${JSON.stringify(key)}`, keyFault(key));
-  return { ...run, params: run.params.filter(isAllowed), tags: run.tags.filter(isAllowed), metrics: run.metrics.filter(isAllowed) };
+  for (const key of refused)
+    shared.tally.leaveOne('key of a run', `${run.id} ${JSON.stringify(key)}`, keyFault(key));
+  return {
+    ...run,
+    params: run.params.filter(isAllowed),
+    tags: run.tags.filter(isAllowed),
+    metrics: run.metrics.filter(isAllowed),
+  };
 }
 
-const uriFor = (experiment: PlacedExperiment, path: string): string => `mlflow-artifacts:/${experiment.number ?? 'next'}/${path}`;
+const uriFor = (experiment: PlacedExperiment, path: string): string =>
+  `mlflow-artifacts:/${experiment.number ?? 'next'}/${path}`;
 
 const homeOf = (shared: Import, experiment: PlacedExperiment, artifactUri: string): Home => ({
   experiment: experiment.number ?? 0,
@@ -134,7 +208,9 @@ const homeOf = (shared: Import, experiment: PlacedExperiment, artifactUri: strin
 const remember = (shared: Import, kind: 'run' | 'logged-model', id: string, mark: Mark): Promise<void> =>
   shared.request.isDryRun
     ? Promise.resolve()
-    : shared.world.database.write((tx) => putMark(tx, kind, id, mark, shared.request.source, shared.world.clock.now()));
+    : shared.world.database.write((tx) =>
+        putMark(tx, kind, id, mark, shared.request.source, shared.world.clock.now()),
+      );
 
 interface Artifacts {
   /** the address that the thing has here */
@@ -157,15 +233,30 @@ async function takeArtifacts(
   const place = await placeOf(from, roots);
   const uri = addressOf(place, from, to, isHere);
   places.set(normalUri(from), uri);
-  if (place.kind === 'remote') tally.leave({ kind: `artifacts of a ${kind}`, id, count: 1, reason: 'its files stay in the bucket or server that its address names' });
+  if (place.kind === 'remote')
+    tally.leave({
+      kind: `artifacts of a ${kind}`,
+      id,
+      count: 1,
+      reason: 'its files stay in the bucket or server that its address names',
+    });
   if (place.kind === 'outside')
-    tally.leave({ kind: `artifacts of a ${kind}`, id, count: 1, reason: `they lie outside of the source; let them be copied with --artifacts FOLDER` });
+    tally.leave({
+      kind: `artifacts of a ${kind}`,
+      id,
+      count: 1,
+      reason: `they lie outside of the source; let them be copied with --artifacts FOLDER`,
+    });
   if (place.kind !== 'here') return { uri, files: mark?.files ?? '', hasNew: false };
   const { files, refused } = await filesBelow(place.folder);
-  for (const path of refused) tally.leaveOne('artifact', `${id}/${path}`, 'it is a link that leads out of its folder, or no file');
+  for (const path of refused)
+    tally.leaveOne('artifact', `${id}/${path}`, 'it is a link that leads out of its folder, or no file');
   const listing = listingDigest(files);
   if (mark?.files === listing) return { uri, files: listing, hasNew: false };
-  const copied = await copyFiles(world.blobs, place.folder, files, uri, { replaces: !isHere || mark !== undefined, isDryRun: request.isDryRun });
+  const copied = await copyFiles(world.blobs, place.folder, files, uri, {
+    replaces: !isHere || mark !== undefined,
+    isDryRun: request.isDryRun,
+  });
   tally.files.count += copied.count;
   tally.files.byteCount += copied.byteCount;
   for (const { path, reason } of copied.refused) tally.leaveOne('artifact', `${id}/${path}`, reason);
@@ -199,7 +290,8 @@ async function mergeRun(
   await world.database.write(async (tx) => {
     const params = await mergePairs(tx, 'run_param', record.id, ours.params, record.params, isUntouched);
     const tags = await mergePairs(tx, 'run_tag', record.id, ours.tags, record.tags, isUntouched);
-    for (const key of [...params.kept, ...tags.kept]) tally.leaveOne('run', record.id, `its param or tag ${key} was changed here, and stays`);
+    for (const key of [...params.kept, ...tags.kept])
+      tally.leaveOne('run', record.id, `its param or tag ${key} was changed here, and stays`);
     await putMetrics(tx, record.id, record.metrics);
     await putRunLinks(tx, record, experiment);
     const { name, status, startedAt, endedAt, lifecycleStage, deletedAt, userId } = record;
@@ -208,10 +300,22 @@ async function mergeRun(
       lifecycle_stage: lifecycleStage,
       deleted_at: lifecycleStage === 'deleted' ? (deletedAt ?? world.clock.now()) : null,
     };
-    if (isUntouched) await tx.updateTable('run').set({ ...state, ...life }).where('id', '=', record.id).execute();
+    if (isUntouched)
+      await tx
+        .updateTable('run')
+        .set({ ...state, ...life })
+        .where('id', '=', record.id)
+        .execute();
     else if (ours.status !== status || ours.name !== name || ours.lifecycleStage !== lifecycleStage)
       tally.leaveOne('run', record.id, 'its name, state or deletion was changed here, and stays');
-    await putMark(tx, 'run', record.id, { thing: record.id, digest, files }, request.source, world.clock.now());
+    await putMark(
+      tx,
+      'run',
+      record.id,
+      { thing: record.id, digest, files },
+      request.source,
+      world.clock.now(),
+    );
   });
   return false;
 }
@@ -235,9 +339,17 @@ async function mergeLoggedModel(
   if (request.isDryRun) return false;
   const isUntouched = before === mark?.digest;
   await world.database.write(async (tx) => {
-    const params = await mergePairs(tx, 'logged_model_param', record.id, ours.params, record.params, isUntouched);
+    const params = await mergePairs(
+      tx,
+      'logged_model_param',
+      record.id,
+      ours.params,
+      record.params,
+      isUntouched,
+    );
     const tags = await mergePairs(tx, 'logged_model_tag', record.id, ours.tags, record.tags, isUntouched);
-    for (const key of [...params.kept, ...tags.kept]) tally.leaveOne('logged model', record.id, `its param or tag ${key} was changed here, and stays`);
+    for (const key of [...params.kept, ...tags.kept])
+      tally.leaveOne('logged model', record.id, `its param or tag ${key} was changed here, and stays`);
     await putModelMetrics(tx, record);
     if (isUntouched)
       await tx
@@ -247,7 +359,14 @@ async function mergeLoggedModel(
         .execute();
     else if (ours.status !== record.status || ours.lifecycleStage !== record.lifecycleStage)
       tally.leaveOne('logged model', record.id, 'its state was changed here, and stays');
-    await putMark(tx, 'logged-model', record.id, { thing: record.id, digest, files }, request.source, world.clock.now());
+    await putMark(
+      tx,
+      'logged-model',
+      record.id,
+      { thing: record.id, digest, files },
+      request.source,
+      world.clock.now(),
+    );
   });
   return false;
 }

@@ -39,11 +39,19 @@ export interface Import {
  *
  * @throws NOT_ALLOWED, IMPORT_SOURCE_UNREADABLE, IMPORT_POSTGRES_NOT_SUPPORTED, IMPORT_CLASHES
  */
-export async function importMlflow(world: World, actor: Actor, request: ImportRequest, job: Progress): Promise<ImportReport> {
+export async function importMlflow(
+  world: World,
+  actor: Actor,
+  request: ImportRequest,
+  job: Progress,
+): Promise<ImportReport> {
   requireRight(actor, 'tracking.import');
   const source = await openSource(request.source);
   const tally = new Tally();
-  const roots = [...(request.artifacts === undefined ? [] : [request.artifacts]), ...ownRoots(source, request.source)];
+  const roots = [
+    ...(request.artifacts === undefined ? [] : [request.artifacts]),
+    ...ownRoots(source, request.source),
+  ];
   const shared: Import = { world, actor, source, request, roots, job, tally, places: new Map() };
   try {
     tally.clashes.push(...(await registryClashes(shared)));
@@ -57,7 +65,11 @@ export async function importMlflow(world: World, actor: Actor, request: ImportRe
     if (!request.isDryRun && tally.hasTaken) {
       const { taken, pointCount, files } = tally.report(request, source.format);
       const data = { source: request.source, taken, pointCount, files };
-      await perform(world, { actor, verb: 'tracking.import', kind: 'import', thing: request.source, data }, () => Promise.resolve());
+      await perform(
+        world,
+        { actor, verb: 'tracking.import', kind: 'import', thing: request.source, data },
+        () => Promise.resolve(),
+      );
     }
   }
 }
@@ -70,8 +82,21 @@ export async function importMlflow(world: World, actor: Actor, request: ImportRe
 export async function checkImport(world: World, actor: Actor, request: ImportRequest): Promise<void> {
   const source = await openSource(request.source);
   const tally = new Tally();
-  const job: Progress = { progress: () => Promise.resolve(), signal: new AbortController().signal, log: () => undefined };
-  const shared: Import = { world, actor, source, request: { ...request, isDryRun: true }, roots: [], job, tally, places: new Map() };
+  const job: Progress = {
+    progress: () => Promise.resolve(),
+    signal: new AbortController().signal,
+    log: () => undefined,
+  };
+  const shared: Import = {
+    world,
+    actor,
+    source,
+    request: { ...request, isDryRun: true },
+    roots: [],
+    job,
+    tally,
+    places: new Map(),
+  };
   try {
     tally.clashes.push(...(await registryClashes(shared)));
     await importExperiments(shared);
@@ -109,9 +134,11 @@ async function importThings(shared: Import, experiments: readonly PlacedExperime
 async function openSource(source: string): Promise<MlflowSource> {
   if (/^postgres(ql)?(\+\w+)?:/.test(source)) throw noPostgres(source);
   const path = source.replace(/^sqlite:\/\/\//, '').replace(/^file:\/\//, '');
-  if (/^[a-z][a-z0-9+]+:\/\//i.test(path)) throw sourceUnreadable(source, 'it is neither a file nor a folder');
+  if (/^[a-z][a-z0-9+]+:\/\//i.test(path))
+    throw sourceUnreadable(source, 'it is neither a file nor a folder');
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw sourceUnreadable(path, 'there is no such file or folder on the machine of the server');
+  if (found === undefined)
+    throw sourceUnreadable(path, 'there is no such file or folder on the machine of the server');
   return found.isDirectory() ? openMlflowFolder(path) : openMlflowDatabase(path);
 }
 
@@ -119,7 +146,9 @@ async function openSource(source: string): Promise<MlflowSource> {
 function ownRoots(source: MlflowSource, path: string): string[] {
   if (source.format === 'mlruns') return [source.folder, join(source.folder, '.trash')];
   const name = basename(path, extname(path));
-  return ['mlartifacts', 'mlruns', `${name}-artifacts`].map((folder) => join(source.folder, folder)).filter((folder) => existsSync(folder));
+  return ['mlartifacts', 'mlruns', `${name}-artifacts`]
+    .map((folder) => join(source.folder, folder))
+    .filter((folder) => existsSync(folder));
 }
 
 /** Counts what happens during an import. */
@@ -128,7 +157,9 @@ export class Tally {
   readonly renamed: { kind: ExchangeKind; from: string; to: string }[] = [];
   readonly files = { count: 0, byteCount: 0 };
   pointCount = 0;
-  readonly #taken = Object.fromEntries(exchangeKinds.map((kind) => [kind, { new: 0, changed: 0, same: 0 }])) as ImportReport['taken'];
+  readonly #taken = Object.fromEntries(
+    exchangeKinds.map((kind) => [kind, { new: 0, changed: 0, same: 0 }]),
+  ) as ImportReport['taken'];
   readonly #left: Left[] = [];
 
   count(kind: ExchangeKind, outcome: 'new' | 'changed' | 'same'): void {
@@ -146,7 +177,9 @@ export class Tally {
   }
 
   get hasTaken(): boolean {
-    return this.files.count > 0 || Object.values(this.#taken).some((counts) => counts.new + counts.changed > 0);
+    return (
+      this.files.count > 0 || Object.values(this.#taken).some((counts) => counts.new + counts.changed > 0)
+    );
   }
 
   report(request: ImportRequest, format: MlflowSource['format']): ImportReport {
@@ -159,15 +192,15 @@ export class Tally {
       files: { ...this.files },
       renamed: this.renamed,
       clashes: this.clashes,
-      left: grouped(this.#left),
+      left: groupedByReason(this.#left),
     };
   }
 }
 
 /** A thousand runs with one reason are one line. */
-const listedAtMost = 20;
+const listedAtMost = 5;
 
-function grouped(all: readonly Left[]): ImportReport['left'] {
+export function groupedByReason(all: readonly Left[]): ImportReport['left'] {
   const byReason = new Map<string, Left[]>();
   for (const left of all) {
     const key = `${left.kind}\n${left.reason}`;
@@ -176,9 +209,15 @@ function grouped(all: readonly Left[]): ImportReport['left'] {
   return [...byReason.values()].flatMap((group) => {
     const [first] = group;
     if (first === undefined) return [];
-    const plain = group.map(({ kind, id, count, reason }) => ({ kind, ...(id === undefined ? {} : { id }), count, reason }));
+    const plain = group.map(({ kind, id, count, reason }) => ({
+      kind,
+      ...(id === undefined ? {} : { id }),
+      count,
+      reason,
+    }));
     if (group.length <= listedAtMost) return plain;
-    return [{ kind: first.kind, count: group.reduce((sum, each) => sum + each.count, 0), reason: first.reason }];
+    return [
+      { kind: first.kind, count: group.reduce((sum, each) => sum + each.count, 0), reason: first.reason },
+    ];
   });
 }
-

@@ -31,8 +31,9 @@ export const modelStatusNumbers: Readonly<Record<ModelStatus, number>> = {
 };
 
 export const modelStatusOf = (status: Value | undefined): ModelStatus =>
-  (Object.entries(modelStatusNumbers).find(([name, number]) => number === Number(status) || name === status)?.[0] ??
-    'LOGGED_MODEL_READY') as ModelStatus;
+  (Object.entries(modelStatusNumbers).find(
+    ([name, number]) => number === Number(status) || name === status,
+  )?.[0] ?? 'LOGGED_MODEL_READY') as ModelStatus;
 
 /**
  * The SQLite database of an MLflow server. Its schema grew with the versions, so each table and column is used where
@@ -64,7 +65,12 @@ export function openMlflowDatabase(file: string): MlflowSource {
   const has = (table: string, column: string): boolean => {
     let known = columns.get(table);
     if (known === undefined) {
-      known = new Set(db.prepare('SELECT name FROM pragma_table_info(?)').all(table).map((row) => String(row['name'])));
+      known = new Set(
+        db
+          .prepare('SELECT name FROM pragma_table_info(?)')
+          .all(table)
+          .map((row) => String(row['name'])),
+      );
       columns.set(table, known);
     }
     return known.has(column);
@@ -75,7 +81,8 @@ export function openMlflowDatabase(file: string): MlflowSource {
   /** a column, or NULL where this version of the schema has none */
   const column = (table: string, name: string, as = name): string =>
     has(table, name) ? `${name} AS ${as}` : `NULL AS ${as}`;
-  const inDefaultWorkspace = (table: string): string => (has(table, 'workspace') ? "workspace = 'default'" : '1 = 1');
+  const inDefaultWorkspace = (table: string): string =>
+    has(table, 'workspace') ? "workspace = 'default'" : '1 = 1';
   const hasInputs = tables.has('inputs') && tables.has('datasets');
   const hasModels = tables.has('logged_models');
 
@@ -89,10 +96,16 @@ export function openMlflowDatabase(file: string): MlflowSource {
       createdAt: numberOf(row['creation_time']),
       updatedAt: numberOf(row['last_update_time']),
       tags: tables.has('experiment_tags')
-        ? pairs('SELECT key, value FROM experiment_tags WHERE CAST(experiment_id AS TEXT) = ? ORDER BY key', id)
+        ? pairs(
+            'SELECT key, value FROM experiment_tags WHERE CAST(experiment_id AS TEXT) = ? ORDER BY key',
+            id,
+          )
         : [],
       datasets: tables.has('datasets')
-        ? rows('SELECT * FROM datasets WHERE experiment_id = CAST(? AS INTEGER) ORDER BY name, digest', id).map(datasetOf)
+        ? rows(
+            'SELECT * FROM datasets WHERE experiment_id = CAST(? AS INTEGER) ORDER BY name, digest',
+            id,
+          ).map(datasetOf)
         : [],
     };
   }
@@ -134,7 +147,10 @@ export function openMlflowDatabase(file: string): MlflowSource {
     );
     return found.map((row) => ({
       dataset: datasetOf(row),
-      tags: pairs('SELECT name AS key, value FROM input_tags WHERE input_uuid = ? ORDER BY name', textOf(row['input'])),
+      tags: pairs(
+        'SELECT name AS key, value FROM input_tags WHERE input_uuid = ? ORDER BY name',
+        textOf(row['input']),
+      ),
     }));
   }
 
@@ -161,20 +177,27 @@ export function openMlflowDatabase(file: string): MlflowSource {
       lifecycleStage: stageOf(row['lifecycle_stage']),
       createdAt: numberOf(row['creation_timestamp_ms']),
       updatedAt: numberOf(row['last_updated_timestamp_ms']),
-      params: pairs('SELECT param_key AS key, param_value AS value FROM logged_model_params WHERE model_id = ? ORDER BY 1', id),
-      tags: pairs('SELECT tag_key AS key, tag_value AS value FROM logged_model_tags WHERE model_id = ? ORDER BY 1', id),
-      metrics: rows('SELECT * FROM logged_model_metrics WHERE model_id = ? ORDER BY metric_name, metric_step', id).map(
-        (metric) => ({
-          key: textOf(metric['metric_name']),
-          // this table has no is_nan: a NaN is a NULL here
-          value: metric['metric_value'] === null ? Number.NaN : numberOf(metric['metric_value']),
-          timestamp: numberOf(metric['metric_timestamp_ms']),
-          step: numberOf(metric['metric_step']),
-          runId: textOf(metric['run_id']),
-          datasetName: nullableText(metric['dataset_name']),
-          datasetDigest: nullableText(metric['dataset_digest']),
-        }),
+      params: pairs(
+        'SELECT param_key AS key, param_value AS value FROM logged_model_params WHERE model_id = ? ORDER BY 1',
+        id,
       ),
+      tags: pairs(
+        'SELECT tag_key AS key, tag_value AS value FROM logged_model_tags WHERE model_id = ? ORDER BY 1',
+        id,
+      ),
+      metrics: rows(
+        'SELECT * FROM logged_model_metrics WHERE model_id = ? ORDER BY metric_name, metric_step',
+        id,
+      ).map((metric) => ({
+        key: textOf(metric['metric_name']),
+        // this table has no is_nan: a NaN is a NULL here
+        value: metric['metric_value'] === null ? Number.NaN : numberOf(metric['metric_value']),
+        timestamp: numberOf(metric['metric_timestamp_ms']),
+        step: numberOf(metric['metric_step']),
+        runId: textOf(metric['run_id']),
+        datasetName: nullableText(metric['dataset_name']),
+        datasetDigest: nullableText(metric['dataset_digest']),
+      })),
     };
   }
 
@@ -253,7 +276,9 @@ export function openMlflowDatabase(file: string): MlflowSource {
     },
     registeredModels: async () =>
       tables.has('registered_models')
-        ? rows(`SELECT * FROM registered_models WHERE ${inDefaultWorkspace('registered_models')} ORDER BY name`).map(registeredOf)
+        ? rows(
+            `SELECT * FROM registered_models WHERE ${inDefaultWorkspace('registered_models')} ORDER BY name`,
+          ).map(registeredOf)
         : [],
     async left() {
       const left: Left[] = [];
@@ -263,9 +288,14 @@ export function openMlflowDatabase(file: string): MlflowSource {
       add('trace', count('trace_info'), 'an import does not take traces over yet');
       for (const table of ['experiments', 'registered_models'])
         if (has(table, 'workspace'))
-          add(table.replaceAll('_', ' ').slice(0, -1), count(table, "workspace <> 'default'"), 'it is in another workspace than default');
+          add(
+            table.replaceAll('_', ' ').slice(0, -1),
+            count(table, "workspace <> 'default'"),
+            'it is in another workspace than default',
+          );
       for (const table of [...tables].toSorted()) {
-        const isKnown = knownTables.has(table) || /^(trace_|span|sql_|alembic_|sqlite_|scheduler_|job)/.test(table);
+        const isKnown =
+          knownTables.has(table) || /^(trace_|span|sql_|alembic_|sqlite_|scheduler_|job)/.test(table);
         if (!isKnown) add(table.replaceAll('_', ' '), count(table), 'an import does not take them over');
       }
       return left;
@@ -316,7 +346,8 @@ const versionOf = (row: Row, tags: readonly KeyValue[]): VersionRecord => ({
 });
 
 /** `models:/m-…` names the logged model that a version was made from. */
-export const loggedModelIn = (source: string): string | null => /^models:\/(m-[0-9a-f]{32})$/.exec(source)?.[1] ?? null;
+export const loggedModelIn = (source: string): string | null =>
+  /^models:\/(m-[0-9a-f]{32})$/.exec(source)?.[1] ?? null;
 
 const datasetOf = (row: Row): ExperimentRecord['datasets'][number] => ({
   name: textOf(row['name']),
@@ -333,10 +364,13 @@ const pointOf = (row: Row): { value: number; timestamp: number; step: number } =
   step: numberOf(row['step']),
 });
 
-const textOf = (value: Value | undefined): string => (value === null || value === undefined ? '' : String(value));
-const nullableText = (value: Value | undefined): string | null => (value === null || value === undefined ? null : String(value));
+const textOf = (value: Value | undefined): string =>
+  value === null || value === undefined ? '' : String(value);
+const nullableText = (value: Value | undefined): string | null =>
+  value === null || value === undefined ? null : String(value);
 const numberOf = (value: Value | undefined): number => Number(value ?? 0);
-const nullableNumber = (value: Value | undefined): number | null => (value === null || value === undefined ? null : Number(value));
+const nullableNumber = (value: Value | undefined): number | null =>
+  value === null || value === undefined ? null : Number(value);
 const stageOf = (value: Value | undefined): LifecycleStage => (value === 'deleted' ? 'deleted' : 'active');
-const runStatusOf = (value: Value | undefined): RunStatus => runStatuses.find((status) => status === value) ?? 'RUNNING';
-
+const runStatusOf = (value: Value | undefined): RunStatus =>
+  runStatuses.find((status) => status === value) ?? 'RUNNING';

@@ -12,7 +12,14 @@ import {
 } from '../../develop/tracking/tracking.ts';
 import { sourceUnreadable } from './exchange-errors.ts';
 import { loggedModelIn, modelStatusOf } from './mlflow-database.ts';
-import type { ExperimentRecord, Left, LoggedModelRecord, MlflowSource, RegisteredModelRecord, VersionRecord } from './records.ts';
+import type {
+  ExperimentRecord,
+  Left,
+  LoggedModelRecord,
+  MlflowSource,
+  RegisteredModelRecord,
+  VersionRecord,
+} from './records.ts';
 
 /** Folders inside an experiment's that are no runs. */
 const reserved = new Set(['tags', 'datasets', 'traces', 'models', '.trash']);
@@ -36,12 +43,15 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
   if (experimentFolders.size === 0 && modelFolders.length === 0)
     throw sourceUnreadable(root, 'it has no folder of an experiment, such as 0/, so it is no mlruns folder');
   const left: Left[] = [];
-  const leave = (kind: string, id: string, reason: string): void => void left.push({ kind, id, count: 1, reason });
-  const folderOf = (experiment: string): string => experimentFolders.get(experiment) ?? join(root, experiment);
+  const leave = (kind: string, id: string, reason: string): void =>
+    void left.push({ kind, id, count: 1, reason });
+  const folderOf = (experiment: string): string =>
+    experimentFolders.get(experiment) ?? join(root, experiment);
 
   async function experimentOf(id: string, at: string): Promise<ExperimentRecord> {
     const meta = await metaOf(at);
-    if (text(meta['experiment_id']) !== id) throw new Error(`its meta.yaml names the experiment ${text(meta['experiment_id'])}`);
+    if (text(meta['experiment_id']) !== id)
+      throw new Error(`its meta.yaml names the experiment ${text(meta['experiment_id'])}`);
     const datasets = new Map<string, LoggedDataset>();
     for (const name of await foldersIn(join(at, 'datasets'))) {
       const dataset = datasetOf(await metaOf(join(at, 'datasets', name)));
@@ -59,7 +69,10 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
     };
   }
 
-  async function inputsOf(experiment: string, at: string): Promise<{ datasets: LoggedDatasetInput[]; models: { modelId: string; step: number }[] }> {
+  async function inputsOf(
+    experiment: string,
+    at: string,
+  ): Promise<{ datasets: LoggedDatasetInput[]; models: { modelId: string; step: number }[] }> {
     const datasets: LoggedDatasetInput[] = [];
     const models: { modelId: string; step: number }[] = [];
     for (const name of await foldersIn(join(at, 'inputs'))) {
@@ -67,8 +80,14 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
       const source = text(meta['source_id']);
       if (vertex(meta['source_type']) === 'MODEL') models.push({ modelId: source, step: 0 });
       else {
-        const tags = Object.entries((meta['tags'] ?? {}) as Meta).map(([key, value]) => ({ key, value: text(value) }));
-        datasets.push({ dataset: datasetOf(await metaOf(join(folderOf(experiment), 'datasets', source))), tags });
+        const tags = Object.entries((meta['tags'] ?? {}) as Meta).map(([key, value]) => ({
+          key,
+          value: text(value),
+        }));
+        datasets.push({
+          dataset: datasetOf(await metaOf(join(folderOf(experiment), 'datasets', source))),
+          tags,
+        });
       }
     }
     return { datasets, models };
@@ -86,19 +105,21 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
           leave('experiment', id, messageOf(thrown));
         }
       }
-      return found.toSorted((a, b) => (a.id.length - b.id.length || (a.id < b.id ? -1 : 1)));
+      return found.toSorted((a, b) => a.id.length - b.id.length || (a.id < b.id ? -1 : 1));
     },
     async runIds(experiment) {
       const names = (await foldersIn(folderOf(experiment))).filter((name) => !reserved.has(name));
       const found: string[] = [];
-      for (const name of names) if (await isFile(join(folderOf(experiment), name, 'meta.yaml'))) found.push(name);
+      for (const name of names)
+        if (await isFile(join(folderOf(experiment), name, 'meta.yaml'))) found.push(name);
       return found;
     },
     async run(experiment, id) {
       const at = join(folderOf(experiment), id);
       const meta = await metaOf(at);
       if (text(meta['run_id'] ?? meta['run_uuid']) !== id) throw new Error('its meta.yaml names another run');
-      if (text(meta['experiment_id']) !== experiment) throw new Error(`its meta.yaml names the experiment ${text(meta['experiment_id'])}`);
+      if (text(meta['experiment_id']) !== experiment)
+        throw new Error(`its meta.yaml names the experiment ${text(meta['experiment_id'])}`);
       const tags = await valuesIn(join(at, 'tags'));
       const inputs = await inputsOf(experiment, at);
       const outputs: { modelId: string; step: number }[] = [];
@@ -116,7 +137,9 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
         artifactUri: text(meta['artifact_uri']) || join(at, 'artifacts'),
         params: await valuesIn(join(at, 'params')),
         tags,
-        metrics: (await valuesIn(join(at, 'metrics'))).flatMap(({ key, value }) => linesOf(value).map((line) => runPoint(key, line))),
+        metrics: (await valuesIn(join(at, 'metrics'))).flatMap(({ key, value }) =>
+          linesOf(value).map((line) => runPoint(key, line)),
+        ),
         datasets: inputs.datasets,
         modelInputs: inputs.models,
         modelOutputs: outputs.toSorted((a, b) => a.step - b.step || (a.modelId < b.modelId ? -1 : 1)),
@@ -125,7 +148,8 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
     async loggedModelIds(experiment) {
       const models = join(folderOf(experiment), 'models');
       const found: string[] = [];
-      for (const name of await foldersIn(models)) if (await isFile(join(models, name, 'meta.yaml'))) found.push(name);
+      for (const name of await foldersIn(models))
+        if (await isFile(join(models, name, 'meta.yaml'))) found.push(name);
       return found;
     },
     async loggedModel(experiment, id): Promise<LoggedModelRecord> {
@@ -135,7 +159,7 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
       return {
         id,
         name: text(meta['name']),
-        status: modelStatusOf(typeof meta['status'] === 'bigint' ? Number(meta['status']) : text(meta['status'])),
+        status: modelStatusOf(text(meta['status'])),
         modelType: textOrNull(meta['model_type']),
         sourceRunId: textOrNull(meta['source_run_id']),
         artifactUri: text(meta['artifact_location']) || join(at, 'artifacts'),
@@ -144,7 +168,9 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
         updatedAt: number(meta['last_updated_timestamp']),
         params: await valuesIn(join(at, 'params')),
         tags: await valuesIn(join(at, 'tags')),
-        metrics: (await valuesIn(join(at, 'metrics'))).flatMap(({ key, value }) => linesOf(value).map((line) => modelPoint(key, line))),
+        metrics: (await valuesIn(join(at, 'metrics'))).flatMap(({ key, value }) =>
+          linesOf(value).map((line) => modelPoint(key, line)),
+        ),
       };
     },
     async registeredModels() {
@@ -161,7 +187,10 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
     async left() {
       let traceCount = 0;
       for (const at of experimentFolders.values()) traceCount += (await foldersIn(join(at, 'traces'))).length;
-      const traces: Left[] = traceCount === 0 ? [] : [{ kind: 'trace', count: traceCount, reason: 'an import does not take traces over yet' }];
+      const traces: Left[] =
+        traceCount === 0
+          ? []
+          : [{ kind: 'trace', count: traceCount, reason: 'an import does not take traces over yet' }];
       return [...left, ...traces];
     },
     close: () => undefined,
@@ -173,15 +202,21 @@ type LoggedDatasetInput = { readonly dataset: LoggedDataset; readonly tags: read
 async function registeredOf(at: string): Promise<RegisteredModelRecord> {
   const meta = await metaOf(at);
   const versions: VersionRecord[] = [];
-  for (const name of await foldersIn(at)) if (/^version-\d+$/.test(name)) versions.push(await versionOf(join(at, name)));
+  for (const name of await foldersIn(at))
+    if (/^version-\d+$/.test(name)) versions.push(await versionOf(join(at, name)));
   return {
     name: text(meta['name']),
     description: textOrNull(meta['description']),
     createdAt: number(meta['creation_timestamp']),
     updatedAt: number(meta['last_updated_timestamp']),
     tags: await valuesIn(join(at, 'tags')),
-    aliases: (await valuesIn(join(at, 'aliases'))).map(({ key, value }) => ({ name: key, version: Number(value.trim()) })),
-    versions: versions.filter((version) => version.stage !== 'Deleted_Internal').toSorted((a, b) => a.version - b.version),
+    aliases: (await valuesIn(join(at, 'aliases'))).map(({ key, value }) => ({
+      name: key,
+      version: Number(value.trim()),
+    })),
+    versions: versions
+      .filter((version) => version.stage !== 'Deleted_Internal')
+      .toSorted((a, b) => a.version - b.version),
   };
 }
 
@@ -230,7 +265,8 @@ function modelPoint(key: string, line: string): LoggedModelRecord['metrics'][num
 /** A number as Python writes it. */
 function python(value: string): number {
   const special = /^([+-]?)(nan|inf|infinity)$/i.exec(value);
-  if (special !== null) return special[2]?.toLowerCase() === 'nan' ? Number.NaN : special[1] === '-' ? -Infinity : Infinity;
+  if (special !== null)
+    return special[2]?.toLowerCase() === 'nan' ? Number.NaN : special[1] === '-' ? -Infinity : Infinity;
   const read = Number(value.replaceAll('_', ''));
   if (value === '' || Number.isNaN(read)) throw new Error(`a metric has the value ${JSON.stringify(value)}`);
   return read;
@@ -238,17 +274,23 @@ function python(value: string): number {
 
 function whole(digits: string): number {
   const read = Number(digits);
-  if (!/^-?\d+$/.test(digits) || !Number.isSafeInteger(read)) throw new Error(`a metric has the step or time ${JSON.stringify(digits)}`);
+  if (!/^-?\d+$/.test(digits) || !Number.isSafeInteger(read))
+    throw new Error(`a metric has the step or time ${JSON.stringify(digits)}`);
   return read;
 }
 
-const linesOf = (content: string): string[] => content.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+const linesOf = (content: string): string[] =>
+  content
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 
-/** PyYAML writes YAML 1.1; ids of 18 digits must not become numbers that round. */
+/** Every value as its text, but for null: what else PyYAML takes for a number is no other reader's rule, and ids would round. */
 async function metaOf(folder: string): Promise<Meta> {
   const file = join(folder, 'meta.yaml');
-  const read = parse(await readFile(file, 'utf8'), { version: '1.1', intAsBigInt: true }) as unknown;
-  if (read === null || typeof read !== 'object' || Array.isArray(read)) throw new Error(`${file} is empty or torn`);
+  const read = parse(await readFile(file, 'utf8'), { schema: 'failsafe', customTags: ['null'] }) as unknown;
+  if (read === null || typeof read !== 'object' || Array.isArray(read))
+    throw new Error(`${file} is empty or torn`);
   return read as Meta;
 }
 
@@ -261,25 +303,31 @@ const datasetOf = (meta: Meta): LoggedDataset => ({
   profile: textOrNull(meta['profile']),
 });
 
-const text = (value: unknown): string =>
-  typeof value === 'string' ? value : typeof value === 'bigint' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
-const textOrNull = (value: unknown): string | null => (value === null || value === undefined ? null : text(value));
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const textOrNull = (value: unknown): string | null =>
+  value === null || value === undefined ? null : text(value);
 const number = (value: unknown): number => Number(text(value) || '0');
-const numberOrNull = (value: unknown): number | null => (value === null || value === undefined ? null : number(value));
+const numberOrNull = (value: unknown): number | null =>
+  value === null || value === undefined ? null : number(value);
 
 /** File stores number the states: 1 running, 2 scheduled, 3 finished, 4 failed, 5 killed. */
 const runStatusOf = (value: unknown): RunStatus =>
   runStatuses.find((name, index) => name === value || index + 1 === number(value)) ?? 'RUNNING';
 
 /** Numbered like the messages of MLflow's protocol: 1 run, 2 dataset, 3 model. */
-const vertex = (value: unknown): 'DATASET' | 'MODEL' => (value === 'MODEL' || text(value) === '3' ? 'MODEL' : 'DATASET');
+const vertex = (value: unknown): 'DATASET' | 'MODEL' =>
+  value === 'MODEL' || text(value) === '3' ? 'MODEL' : 'DATASET';
 
 async function foldersIn(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).toSorted();
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .toSorted();
 }
 
-const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => undefined))?.isFile() === true;
+const isFile = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => undefined))?.isFile() === true;
 
 /** Keys and values: a key with a slash lies in a folder below. */
 async function valuesIn(folder: string): Promise<KeyValue[]> {

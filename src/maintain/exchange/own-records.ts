@@ -2,7 +2,13 @@ import type { Reader } from '../../platform/database.ts';
 import { getExperiment } from '../../develop/tracking/experiment-store.ts';
 import { metricOf } from '../../develop/tracking/metric-store.ts';
 import { getRuns } from '../../develop/tracking/run-store.ts';
-import { listAliases, listVersionRows, tagsOf, type Tags, type VersionRow } from '../../deploy/registry/registry-store.ts';
+import {
+  listAliases,
+  listVersionRows,
+  tagsOf,
+  type Tags,
+  type VersionRow,
+} from '../../deploy/registry/registry-store.ts';
 import type { KeyValue } from '../../develop/tracking/tracking.ts';
 import { pointOf } from '../../develop/tracking/metric-store.ts';
 import {
@@ -17,7 +23,13 @@ import {
 /** Our own store in the shape of MLflow's. @throws EXPERIMENT_NOT_FOUND */
 export async function ownExperiment(read: Reader, id: string): Promise<ExperimentRecord> {
   const experiment = await getExperiment(read, id);
-  const datasets = await read.selectFrom('logged_dataset').selectAll().where('experiment_id', '=', Number(id)).orderBy('name').orderBy('digest').execute();
+  const datasets = await read
+    .selectFrom('logged_dataset')
+    .selectAll()
+    .where('experiment_id', '=', Number(id))
+    .orderBy('name')
+    .orderBy('digest')
+    .execute();
   return {
     ...experiment,
     datasets: datasets.map((row) => ({
@@ -35,11 +47,21 @@ export async function ownExperiment(read: Reader, id: string): Promise<Experimen
 export async function ownRun(read: Reader, id: string): Promise<RunRecord | undefined> {
   const [run] = await getRuns(read, [id]);
   if (run === undefined) return undefined;
-  const { deleted_at } = await read.selectFrom('run').select('deleted_at').where('id', '=', id).executeTakeFirstOrThrow();
+  const { deleted_at } = await read
+    .selectFrom('run')
+    .select('deleted_at')
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
   const points = await read
     .selectFrom('latest_metric')
     .innerJoin('metric_point', 'metric_point.series', 'latest_metric.series')
-    .select(['latest_metric.key', 'metric_point.timestamp', 'metric_point.step', 'metric_point.value', 'metric_point.is_nan'])
+    .select([
+      'latest_metric.key',
+      'metric_point.timestamp',
+      'metric_point.step',
+      'metric_point.value',
+      'metric_point.is_nan',
+    ])
     .where('latest_metric.run_id', '=', id)
     .orderBy('latest_metric.key')
     .orderBy('metric_point.timestamp')
@@ -55,7 +77,13 @@ export async function ownLoggedModel(read: Reader, id: string): Promise<LoggedMo
   if (row === undefined) return undefined;
   const pairs = (table: 'logged_model_param' | 'logged_model_tag'): Promise<KeyValue[]> =>
     read.selectFrom(table).select(['key', 'value']).where('model_id', '=', id).orderBy('key').execute();
-  const metrics = await read.selectFrom('logged_model_metric').selectAll().where('model_id', '=', id).orderBy('key').orderBy('step').execute();
+  const metrics = await read
+    .selectFrom('logged_model_metric')
+    .selectAll()
+    .where('model_id', '=', id)
+    .orderBy('key')
+    .orderBy('step')
+    .execute();
   return {
     id,
     name: row.name,
@@ -79,7 +107,12 @@ export async function ownLoggedModel(read: Reader, id: string): Promise<LoggedMo
 }
 
 export async function ownRegisteredModels(read: Reader): Promise<RegisteredModelRecord[]> {
-  const rows = await read.selectFrom('model').selectAll().where('lifecycle', '=', 'active').orderBy('name').execute();
+  const rows = await read
+    .selectFrom('model')
+    .selectAll()
+    .where('lifecycle', '=', 'active')
+    .orderBy('name')
+    .execute();
   const found: RegisteredModelRecord[] = [];
   for (const row of rows) {
     const versions = (await listVersionRows(read, row.name)).toReversed();
@@ -92,7 +125,9 @@ export async function ownRegisteredModels(read: Reader): Promise<RegisteredModel
       updatedAt: row.updated_at,
       tags: pairsOf(tags.get(`${row.name}/0`)),
       aliases: aliases.map(({ name, version }) => ({ name, version })),
-      versions: versions.map((version) => ownVersion(version, tags.get(`${row.name}/${version.version}`) ?? {})),
+      versions: versions.map((version) =>
+        ownVersion(version, tags.get(`${row.name}/${version.version}`) ?? {}),
+      ),
     });
   }
   return found;

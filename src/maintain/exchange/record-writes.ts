@@ -2,7 +2,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { Transaction } from '../../platform/database.ts';
 import { linkRunTags } from '../../develop/lineage/lineage-store.ts';
 import { appendMetrics, stored } from '../../develop/tracking/metric-store.ts';
-import { contextTag, type KeyValue, type LoggedDataset, type ModelLink } from '../../develop/tracking/tracking.ts';
+import {
+  contextTag,
+  type KeyValue,
+  type LoggedDataset,
+  type ModelLink,
+} from '../../develop/tracking/tracking.ts';
 import type { ExperimentRecord, LoggedModelRecord, RunRecord } from './records.ts';
 
 /** Adds what is missing; what has another value stays unless it may be replaced. @returns the keys that stay */
@@ -12,7 +17,12 @@ export interface PairMerge {
 }
 
 type PairTable = 'run_param' | 'run_tag' | 'logged_model_param' | 'logged_model_tag';
-const ownerColumn = { run_param: 'run_id', run_tag: 'run_id', logged_model_param: 'model_id', logged_model_tag: 'model_id' } as const;
+const ownerColumn = {
+  run_param: 'run_id',
+  run_tag: 'run_id',
+  logged_model_param: 'model_id',
+  logged_model_tag: 'model_id',
+} as const;
 
 /**
  * Brings params or tags up to a newer source.
@@ -49,12 +59,21 @@ export async function mergePairs(
   if (!replaces) return { kept, hasChanged };
   for (const { key } of ours.filter((pair) => !wanted.has(pair.key))) {
     hasChanged = true;
-    await tx.deleteFrom(table).where(column as never, '=', id as never).where('key', '=', key).execute();
+    await tx
+      .deleteFrom(table)
+      .where(column as never, '=', id as never)
+      .where('key', '=', key)
+      .execute();
   }
   return { kept, hasChanged };
 }
 
-async function putPairs(tx: Transaction, table: PairTable, id: string, pairs: readonly KeyValue[]): Promise<void> {
+async function putPairs(
+  tx: Transaction,
+  table: PairTable,
+  id: string,
+  pairs: readonly KeyValue[],
+): Promise<void> {
   await mergePairs(tx, table, id, [], pairs, true);
 }
 
@@ -106,7 +125,10 @@ export async function insertRun(tx: Transaction, run: RunRecord, home: Home): Pr
 export async function putRunLinks(tx: Transaction, run: RunRecord, experiment: number): Promise<void> {
   for (const { dataset, tags } of run.datasets) {
     const id = await putDataset(tx, experiment, dataset);
-    const values = { context: tags.find((tag) => tag.key === contextTag)?.value ?? null, tags: JSON.stringify(tags) };
+    const values = {
+      context: tags.find((tag) => tag.key === contextTag)?.value ?? null,
+      tags: JSON.stringify(tags),
+    };
     await tx
       .insertInto('run_dataset')
       .values({ run_id: run.id, dataset_id: id, ...values })
@@ -129,7 +151,13 @@ async function putDataset(tx: Transaction, experiment: number, dataset: LoggedDa
   const identity = { experiment_id: experiment, name: dataset.name, digest: dataset.digest };
   await tx
     .insertInto('logged_dataset')
-    .values({ ...identity, source_type: dataset.sourceType, source: dataset.source, schema: dataset.schema, profile: dataset.profile })
+    .values({
+      ...identity,
+      source_type: dataset.sourceType,
+      source: dataset.source,
+      schema: dataset.schema,
+      profile: dataset.profile,
+    })
     .onConflict((conflict) => conflict.columns(['experiment_id', 'name', 'digest']).doNothing())
     .execute();
   const { id } = await tx
@@ -142,7 +170,11 @@ async function putDataset(tx: Transaction, experiment: number, dataset: LoggedDa
   return id;
 }
 
-export async function insertLoggedModel(tx: Transaction, model: LoggedModelRecord, home: Home): Promise<void> {
+export async function insertLoggedModel(
+  tx: Transaction,
+  model: LoggedModelRecord,
+  home: Home,
+): Promise<void> {
   await tx
     .insertInto('logged_model')
     .values({
@@ -191,7 +223,12 @@ const farAway = 1_000_000_000;
 export async function insertExperiment(
   tx: Transaction,
   experiment: ExperimentRecord,
-  place: { readonly id: number | undefined; readonly name: string; readonly artifactLocation: string | undefined; readonly tags: readonly KeyValue[] },
+  place: {
+    readonly id: number | undefined;
+    readonly name: string;
+    readonly artifactLocation: string | undefined;
+    readonly tags: readonly KeyValue[];
+  },
 ): Promise<number> {
   let id = place.id;
   if (id === undefined) {
@@ -211,17 +248,22 @@ export async function insertExperiment(
     created_at: experiment.createdAt,
     updated_at: experiment.updatedAt,
   };
+  // the only one that everyone has; an empty one of ours becomes theirs
+  if (id === 0) await tx.deleteFrom('experiment').where('id', '=', 0).execute();
   await tx
     .insertInto('experiment')
     .values({ id, ...values })
-    .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
     .execute();
   await putExperimentTags(tx, id, place.tags);
   for (const dataset of experiment.datasets) await putDataset(tx, id, dataset);
   return id;
 }
 
-export async function putExperimentTags(tx: Transaction, id: number, tags: readonly KeyValue[]): Promise<void> {
+export async function putExperimentTags(
+  tx: Transaction,
+  id: number,
+  tags: readonly KeyValue[],
+): Promise<void> {
   for (const { key, value } of tags)
     await tx
       .insertInto('experiment_tag')

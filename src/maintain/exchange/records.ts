@@ -183,7 +183,14 @@ export const experimentDigest = (experiment: ExperimentRecord): string =>
   digestOf([experiment.name, experiment.lifecycleStage, pairs(experiment.tags)]);
 
 export const versionDigest = (version: VersionRecord): string =>
-  digestOf([version.version, version.description, version.stage, version.source, version.status, pairs(version.tags)]);
+  digestOf([
+    version.version,
+    version.description,
+    version.stage,
+    version.source,
+    version.status,
+    pairs(version.tags),
+  ]);
 
 export const modelDigest = (model: RegisteredModelRecord): string =>
   digestOf([model.name, model.description, pairs(model.tags)]);

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
+import type { ExportReport, ImportReport } from '../../src/maintain/exchange/exchange-api.ts';
+import { packagePath, programEntry } from '../../src/platform/package-root.ts';
+import { startServer, type RunningServer } from '../../src/server/server.ts';
+import { temporaryHome } from '../../src/server/test-world.ts';
+
+const python = process.env['TILTH_TEST_PYTHON'];
+const skip =
+  python === undefined && process.env['CI'] === undefined
+    ? 'TILTH_TEST_PYTHON is not set: npm test sets it up'
+    : false;
+const stores = packagePath('test', 'fixtures', 'mlflow-stores');
+const run = promisify(execFile);
+
+interface Seen {
+  readonly experiments: Readonly<Record<string, { id?: string }>>;
+  readonly runs: Readonly<Record<string, unknown>>;
+  readonly models: Readonly<Record<string, unknown>>;
+  readonly registry: Readonly<Record<string, unknown>>;
+}
+
+/** A file store's ids have 18 digits, which ours can't. */
+const withoutIds = (seen: Seen): Seen => ({
+  ...seen,
+  experiments: Object.fromEntries(
+    Object.entries(seen.experiments).map(([name, { id: _id, ...rest }]) => [name, rest]),
+  ),
+});
+
+describe('the unmodified mlflow client', { skip }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tilth exchange '));
+  const homes = [temporaryHome(), temporaryHome(), temporaryHome()];
+  const servers: RunningServer[] = [];
+  const seen: Record<string, Seen> = {};
+  const imported: Record<string, ImportReport> = {};
+
+  async function tilth<T>(server: RunningServer, ...words: string[]): Promise<T> {
+    const { stdout } = await run(process.execPath, [
+      programEntry,
+      ...words,
+      '--json',
+      '--server',
+      server.address,
+    ]);
+    return JSON.parse(stdout) as T;
+  }
+
+  before(async () => {
+    assert.ok(python !== undefined, 'TILTH_TEST_PYTHON must name a Python with mlflow-skinny');
+    const reads: string[] = [];
+    const read = (name: string, uri: string): void => void reads.push(uri, join(folder, `${name}.json`));
+    const mlruns = join(folder, 'filled');
+    const filled = run(python, [join(stores, 'fill_store.py'), mlruns, '11', mlruns]);
+    for (const [index, version] of ['2.9', '3.17', 'mlruns'].entries()) {
+      const home = homes[index];
+      assert.ok(home !== undefined);
+      const server = await startServer({ home, port: 0 });
+      servers.push(server);
+      let source = mlruns;
+      let files: string[] = [];
+      if (version === 'mlruns') await filled;
+      else {
+        const fixture = join(stores, `mlflow-${version}`);
+        source = join(folder, `${version}.db`);
+        writeFileSync(source, gunzipSync(readFileSync(join(fixture, 'mlflow.db.gz'))));
+        cpSync(join(fixture, 'artifacts'), join(folder, `files ${version}`), { recursive: true });
+        files = ['--artifacts', join(folder, `files ${version}`)];
+        seen[`${version} there`] = JSON.parse(
+          gunzipSync(readFileSync(join(fixture, 'seen.json.gz'))).toString(),
+        ) as Seen;
+      }
+      imported[version] = await tilth<ImportReport>(server, 'import', 'mlflow', source, ...files);
+      const out = join(folder, `out ${version}`);
+      await tilth<ExportReport>(server, 'export', 'mlflow', out);
+      read(`${version} here`, server.address);
+      read(`${version} out`, out);
+    }
+    read('mlruns there', mlruns);
+    await run(python, [join(stores, 'read_store.py'), ...reads], {
+      env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' },
+    });
+    for (let index = 1; index < reads.length; index += 2) {
+      const file = reads[index] ?? '';
+      seen[file.slice(folder.length + 1, -'.json'.length)] = JSON.parse(readFileSync(file, 'utf8')) as Seen;
+    }
+  });
+  after(async () => {
+    for (const server of servers) await server.close();
+    for (const home of homes) home.remove();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const version of ['2.9', '3.17'] as const)
+    it(`sees of a database of MLflow ${version}, once it is imported, what it saw before`, () => {
+      const { there, here } = { there: seen[`${version} there`], here: seen[`${version} here`] };
+      // a client of 2.9 knew no logged models, and does not say that a run has none
+      assert.deepEqual(version === '2.9' ? asOldClient(here) : here, there);
+      assert.equal(Object.keys(there?.runs ?? {}).length, 5);
+      assert.equal(imported[version]?.renamed.length, 0, 'every id is kept');
+    });
+
+  it('sees of an mlruns folder, once it is imported, what it saw before', () => {
+    assert.deepEqual(withoutIds(seen['mlruns here'] as Seen), withoutIds(seen['mlruns there'] as Seen));
+    assert.equal(imported['mlruns']?.renamed.length, 4, 'the experiments of 18 digits, and nothing else');
+  });
+
+  it('sees of an mlruns folder that was imported and exported what it saw before, ids of 18 digits too', () => {
+    assert.deepEqual(seen['mlruns out'], seen['mlruns there']);
+  });
+
+  it('reads the exports of imported databases', () => {
+    for (const version of ['2.9', '3.17']) {
+      const [here, out] = [seen[`${version} here`], seen[`${version} out`]];
+      assert.deepEqual({ ...out, models: {} }, { ...here, models: {} });
+      assert.deepEqual(Object.keys(out?.models ?? {}), Object.keys(here?.models ?? {}));
+    }
+  });
+});
+
+function asOldClient(seen: Seen | undefined): unknown {
+  const runs = Object.entries(seen?.runs ?? {}).map(([id, found]) => {
+    const { model_inputs: _inputs, outputs: _outputs, ...rest } = found as Record<string, unknown>;
+    return [id, rest] as const;
+  });
+  return { ...seen, runs: Object.fromEntries(runs) };
+}
