@@ -56,6 +56,7 @@ const retraining: Group = { load: async () => (await import('../maintain/retrain
 const importing: Group = { load: async () => (await import('../maintain/exchange/exchange-commands.ts')).addImportCommands };
 const exporting: Group = { load: async () => (await import('../maintain/exchange/exchange-commands.ts')).addExportCommands };
 const run: Group = { load: async () => (await import('../develop/tracking/run-commands.ts')).addRunCommands };
+const reproduce: Group = { load: async () => (await import('../develop/repeatable/reproduce-commands.ts')).addReproduceCommand };
 
 /** The first word of each command and where it lives; a feature adds itself here. */
 export const groups = {
@@ -83,6 +84,7 @@ export const groups = {
   gc,
   offboard: handover,
   run,
+  reproduce,
   import: importing,
   export: exporting,
   'template-worker': templateWorker,

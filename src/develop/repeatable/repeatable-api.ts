@@ -3,12 +3,6 @@ import { z } from 'zod';
 export const repeatSubjects = ['code', 'command', 'data', 'environment', 'seed', 'hardware'] as const;
 export type RepeatSubject = (typeof repeatSubjects)[number];
 
-const factTag =
-  /^tilth\.(?:command|dirty|changes|folder|dataset|data|changed_data|lock|python|packages|seed|hash_seed|environment|cpu|cores|memory|gpu|os|version)(?:\.|$)/;
-
-/** Is this a tag that the checks tell in words? */
-export const isFactTag = (key: string): boolean => factTag.test(key);
-
 export const repeatCheck = z.object({
   subject: z.enum(repeatSubjects),
   state: z.enum(['known', 'partly', 'missing']),

@@ -56,6 +56,7 @@ test('a run of which everything is known is repeatable, and the lines to do so a
   assert.deepEqual(found.steps, [
     `git worktree add --detach ../repeat-01234567 ${'a'.repeat(40)}`,
     'cd ../repeat-01234567',
+    'ln -s "$OLDPWD/.dvc/cache" .dvc/cache',
     'tilth data checkout',
     'poetry install',
     "PYTHONHASHSEED=0 tilth run --experiment 'late flights' -- python train.py",

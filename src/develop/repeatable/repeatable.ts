@@ -33,6 +33,8 @@ export interface RunFacts {
   /** how many changed files are kept with the run, and which are not */
   readonly changes: { readonly keptCount: number; readonly lost: readonly string[] } | undefined;
   readonly command: string | undefined;
+  /** the same, word by word; undefined when some of it was not recorded */
+  readonly words: readonly string[] | undefined;
   /** words of the command that look like secrets and were not recorded */
   readonly hiddenCount: number;
   /** relative to the repository */
@@ -71,6 +73,7 @@ export function factsOf(run: Run, experimentName?: string): RunFacts {
     isDirty: dirty === undefined ? undefined : dirty === 'true',
     changes: kept === undefined ? undefined : { keptCount: Number(kept), lost: list('tilth.changes.lost') },
     command: tags.get('tilth.command'),
+    words: wordsOf(tags.get('tilth.command.words')),
     hiddenCount: Number(tags.get('tilth.command.hidden') ?? 0),
     folder: tags.get('tilth.folder'),
     stage: tags.get('tilth.stage'),
@@ -89,6 +92,15 @@ export function factsOf(run: Run, experimentName?: string): RunFacts {
     hashSeed: tags.get('tilth.hash_seed'),
     machine: machine.length === 0 ? undefined : machine.join(', '),
   };
+}
+
+function wordsOf(text: string | undefined): readonly string[] | undefined {
+  try {
+    const words: unknown = JSON.parse(text ?? 'null');
+    return Array.isArray(words) && words.every((word) => typeof word === 'string') ? words : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** `seed`, `random_state`, `train.global_seed` */
@@ -230,7 +242,7 @@ function stepsOf(facts: RunFacts, address: string): string[] {
   return [
     ...(commit === undefined ? [] : [`git worktree add --detach ${place} ${commit}`, `cd ${place}`]),
     ...(facts.changes === undefined || facts.changes.keptCount === 0 ? [] : [`${get(commandFiles.changes)} | git apply`]),
-    ...(facts.versionedData.length === 0 ? [] : ['tilth data checkout']),
+    ...(facts.versionedData.length === 0 ? [] : ['ln -s "$OLDPWD/.dvc/cache" .dvc/cache', 'tilth data checkout']),
     ...(install !== undefined ? [install] : facts.packageCount === undefined ? [] : [`${get(commandFiles.packages)} | pip install -r /dev/stdin`]),
     ...(folder === undefined || folder === '.' ? [] : [`cd ${shellWord(folder)}`]),
     ...(line === undefined

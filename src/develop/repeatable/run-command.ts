@@ -21,6 +21,15 @@ export interface RunFlags extends CommonFlags {
   readonly name?: string;
 }
 
+interface CommandOptions {
+  /** tags of its runs, beside the facts */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** changes to the environment that we are in */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** what the command prints is progress, and no result */
+  readonly isOutputProgress?: boolean;
+}
+
 /** How long the end waits for a server that has gone. */
 const patienceMs = 60_000;
 /** A run that ended this shortly before the command failed ended because it did. */
@@ -30,14 +39,18 @@ const failureMs = 5_000;
  * Runs a command whose MLflow client logs here. Its run is there from the start, the first run that the client starts is that
  * one, and all its runs have what is needed to repeat them.
  *
- * @returns the command's exit code; 128 and more where a signal ended it
+ * @returns the command's exit code, 128 and more where a signal ended it, and the id of its first run
  * @throws SERVER_NOT_REACHABLE before the command is started, COMMAND_NOT_STARTED
  */
-export async function runCommand(command: readonly string[], flags: RunFlags): Promise<number> {
+export async function runCommand(
+  command: readonly string[],
+  flags: RunFlags,
+  options: CommandOptions = {},
+): Promise<{ code: number; runId: string }> {
   const folder = process.cwd();
   const address = serverAddress(flags);
   await call(flags, 'GET', '/api/v1/me');
-  const environment = commandEnvironment(address);
+  const environment = { ...commandEnvironment(address), ...options.environment };
   const { line, hiddenCount } = commandLine(command);
   const source = gatherSource(folder);
   const lock = findLock(folder, findUp('.git', folder) ?? folder);
@@ -51,7 +64,9 @@ export async function runCommand(command: readonly string[], flags: RunFlags): P
     ...seedsOf(command),
     ...source.tags,
     ...inherited,
+    ...options.tags,
     'tilth.command': line.slice(0, 8_000),
+    ...(hiddenCount === 0 && line.length < 6_000 ? { 'tilth.command.words': JSON.stringify(command) } : {}),
     ...(hiddenCount === 0 ? {} : { 'tilth.command.hidden': String(hiddenCount) }),
     'tilth.hash_seed': environment['PYTHONHASHSEED'] ?? '',
     'mlflow.source.name': scriptOf(command),
@@ -94,7 +109,7 @@ export async function runCommand(command: readonly string[], flags: RunFlags): P
   });
   let end: CommandOutcome;
   try {
-    end = await startAndFollow(command, childEnvironment, sender.output);
+    end = await startAndFollow(command, childEnvironment, sender.output, options.isOutputProgress === true);
   } catch (thrown) {
     end = { code: 127, signal: undefined, interruptedAt: undefined, endedAt: Date.now() };
     sender.output.add('err', Buffer.from(messageOf(thrown)), end.endedAt);
@@ -104,7 +119,7 @@ export async function runCommand(command: readonly string[], flags: RunFlags): P
   sender.output.end(end.endedAt);
   await python;
   await sender.finish(endOf(end, sender.output));
-  return exitCodeOf(end);
+  return { code: exitCodeOf(end), runId: run.id };
 }
 
 interface CommandOutcome {
@@ -174,7 +189,12 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2
 const stopping: ReadonlySet<string> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
 
 /** Standard input and signals go through to the command, and what it prints goes through to ours. */
-function startAndFollow(command: readonly string[], environment: NodeJS.ProcessEnv, output: CommandOutput): Promise<CommandOutcome> {
+function startAndFollow(
+  command: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  output: CommandOutput,
+  isOutputProgress: boolean,
+): Promise<CommandOutcome> {
   const [program = '', ...rest] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { stdio: ['inherit', 'pipe', 'pipe'], env: environment });
@@ -189,8 +209,8 @@ function startAndFollow(command: readonly string[], environment: NodeJS.ProcessE
     const letGo = (): void => {
       for (const signal of forwarded) process.off(signal, onSignal);
     };
-    passOn(child, 'out', output);
-    passOn(child, 'err', output);
+    passOn(child, 'out', output, isOutputProgress ? process.stderr : process.stdout);
+    passOn(child, 'err', output, process.stderr);
     child.on('error', (cause) => {
       letGo();
       reject(
@@ -216,9 +236,8 @@ function startAndFollow(command: readonly string[], environment: NodeJS.ProcessE
   });
 }
 
-function passOn(child: ChildProcess, stream: 'out' | 'err', output: CommandOutput): void {
+function passOn(child: ChildProcess, stream: 'out' | 'err', output: CommandOutput, to: NodeJS.WriteStream): void {
   const from = stream === 'out' ? child.stdout : child.stderr;
-  const to = stream === 'out' ? process.stdout : process.stderr;
   if (from === null) return;
   from.on('data', (chunk: Buffer) => output.add(stream, chunk, Date.now()));
   from.pipe(to, { end: false });

@@ -4,7 +4,8 @@ import { withCommonFlags } from '../../platform/command.ts';
 import { call } from '../../platform/client.ts';
 import { print, table, usage } from '../../platform/terminal.ts';
 import { addRunListCommand, timeOf } from './run-list-command.ts';
-import { isFactTag, type RunRepeatability } from '../repeatable/repeatable-api.ts';
+import { isFactTag } from '../repeatable/fact-tags-api.ts';
+import type { RunRepeatability } from '../repeatable/repeatable-api.ts';
 import type { RunFlags } from '../repeatable/run-command.ts';
 import type { Comparison, RunDetail } from './tracking-api.ts';
 
@@ -19,7 +20,7 @@ export const addRunCommands: AddCommands = (program) => {
     .action(async (command: string[], flags: RunFlags) => {
       if (command.length === 0) throw usage('What shall be run?', 'For example: tilth run -- python train.py, or: tilth run list');
       const { runCommand } = await import('../repeatable/run-command.ts');
-      process.exitCode = await runCommand(command, flags);
+      process.exitCode = (await runCommand(command, flags)).code;
     });
 
   addRunListCommand(run);

@@ -5,7 +5,7 @@ import { Answer } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Facts, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
 import { Curves } from './curves.tsx';
 import { statusTone } from './run-columns.tsx';
-import { isFactTag } from '../../../src/develop/repeatable/repeatable-api.ts';
+import { isFactTag } from '../../../src/develop/repeatable/fact-tags-api.ts';
 import { Repeatable } from './repeatable.tsx';
 import { RunArtifacts } from './run-artifacts.tsx';
 import { noteTag, RunNotes } from './run-notes.tsx';
