@@ -74,7 +74,7 @@ const news = (report: ImportReport): string[] =>
 async function everyRun(source: MlflowSource): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const { id } of await source.experiments()) {
-    for (const run of await source.runIds(id)) found.set(run, runDigest(await source.run(id, run)));
+    for (const run of await source.runIds(id)) found.set(run, await runDigest(await source.run(id, run)));
     for (const model of await source.loggedModelIds(id))
       found.set(model, loggedModelDigest(await source.loggedModel(id, model)));
   }
@@ -203,7 +203,7 @@ test('an import that was interrupted goes on, and no run is ever there in part',
     );
     for (const { id } of await into.database.read.selectFrom('run').select('id').execute()) {
       const run = await ownRun(into.database.read, id);
-      assert.equal(run && runDigest(run), whole.get(id));
+      assert.equal(run && (await runDigest(run)), whole.get(id));
     }
     await bring(source, {}, into);
     assert.equal((await into.database.read.selectFrom('run').select('id').execute()).length, 5);

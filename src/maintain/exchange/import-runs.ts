@@ -62,7 +62,7 @@ export async function importRuns(
     try {
       checkId(id);
       const record = allowedKeys(shared, await source.run(experiment.record.id, id));
-      const digest = runDigest(record);
+      const digest = await runDigest(record);
       const mark = await findMark(world.database.read, 'run', id);
       const ours = await world.database.read
         .selectFrom('run')
@@ -279,7 +279,7 @@ async function mergeRun(
   const { world, tally, request } = shared;
   const ours = await ownRun(world.database.read, record.id);
   if (ours === undefined) return true;
-  const before = runDigest(ours);
+  const before = await runDigest(ours);
   if (before === digest) {
     await remember(shared, 'run', record.id, { thing: record.id, digest, files });
     return true;

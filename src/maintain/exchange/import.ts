@@ -121,7 +121,7 @@ async function importThings(shared: Import, experiments: readonly PlacedExperime
   const step = async (): Promise<void> => {
     job.signal.throwIfAborted();
     done += 1;
-    if (Date.now() - toldAt < 500) return;
+    if (Date.now() - toldAt < 1000) return;
     toldAt = Date.now();
     await job.progress(`${done} of ${total} runs and logged models, ${tally.files.count} files copied`);
   };

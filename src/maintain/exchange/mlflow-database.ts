@@ -1,23 +1,26 @@
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { messageOf } from '../../platform/errors.ts';
 import {
   runNameTag,
   runStatuses,
   type KeyValue,
   type LifecycleStage,
+  type Metric,
   type ModelStatus,
   type RunStatus,
 } from '../../develop/tracking/tracking.ts';
 import { sourceUnreadable } from './exchange-errors.ts';
-import type {
-  ExperimentRecord,
-  Left,
-  LoggedModelRecord,
-  MlflowSource,
-  RegisteredModelRecord,
-  RunRecord,
-  VersionRecord,
+import {
+  pointsAtOnce,
+  type ExperimentRecord,
+  type Left,
+  type LoggedModelRecord,
+  type MlflowSource,
+  type RegisteredModelRecord,
+  type RunRecord,
+  type VersionRecord,
 } from './records.ts';
 
 type Value = string | number | null;
@@ -110,11 +113,25 @@ export function openMlflowDatabase(file: string): MlflowSource {
     };
   }
 
-  function runOf(row: Row): RunRecord {
-    const id = textOf(row['run_uuid']);
-    const tags = pairs('SELECT key, value FROM tags WHERE run_uuid = ? ORDER BY key', id);
+  async function historiesOf(run: string): Promise<Metric[]> {
     const isNan = has('metrics', 'is_nan') ? 'is_nan' : '0';
     const step = has('metrics', 'step') ? 'step' : '0';
+    const points = db
+      .prepare(
+        `SELECT key, value, timestamp, ${step} AS step, ${isNan} AS is_nan FROM metrics WHERE run_uuid = ?`,
+      )
+      .iterate(run) as Iterable<Row>;
+    const found: Metric[] = [];
+    for (const point of points) {
+      if (found.length % pointsAtOnce === pointsAtOnce - 1) await setImmediate();
+      found.push({ key: textOf(point['key']), ...pointOf(point) });
+    }
+    return found;
+  }
+
+  async function runOf(row: Row): Promise<RunRecord> {
+    const id = textOf(row['run_uuid']);
+    const tags = pairs('SELECT key, value FROM tags WHERE run_uuid = ? ORDER BY key', id);
     return {
       id,
       name: textOf(row['name']) || (tags.find((tag) => tag.key === runNameTag)?.value ?? ''),
@@ -127,11 +144,7 @@ export function openMlflowDatabase(file: string): MlflowSource {
       artifactUri: textOf(row['artifact_uri']),
       params: pairs('SELECT key, value FROM params WHERE run_uuid = ? ORDER BY key', id),
       tags,
-      metrics: rows(
-        `SELECT key, value, timestamp, ${step} AS step, ${isNan} AS is_nan FROM metrics
-         WHERE run_uuid = ? ORDER BY key, timestamp, step, value`,
-        id,
-      ).map((point) => ({ key: textOf(point['key']), ...pointOf(point) })),
+      metrics: await historiesOf(id),
       datasets: hasInputs ? datasetsOf(id) : [],
       modelInputs: links(id, 'RUN_INPUT', 'MODEL_INPUT'),
       modelOutputs: links(id, 'RUN_OUTPUT', 'MODEL_OUTPUT'),

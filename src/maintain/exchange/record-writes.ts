@@ -8,7 +8,7 @@ import {
   type LoggedDataset,
   type ModelLink,
 } from '../../develop/tracking/tracking.ts';
-import type { ExperimentRecord, LoggedModelRecord, RunRecord } from './records.ts';
+import { pointsAtOnce, type ExperimentRecord, type LoggedModelRecord, type RunRecord } from './records.ts';
 
 /** Adds what is missing; what has another value stays unless it may be replaced. @returns the keys that stay */
 export interface PairMerge {
@@ -76,9 +76,6 @@ async function putPairs(
 ): Promise<void> {
   await mergePairs(tx, table, id, [], pairs, true);
 }
-
-/** Points that are appended between two turns of the event loop, so that the server goes on answering. */
-const pointsAtOnce = 5000;
 
 export async function putMetrics(tx: Transaction, run: string, metrics: RunRecord['metrics']): Promise<void> {
   for (let from = 0; from < metrics.length; from += pointsAtOnce) {
