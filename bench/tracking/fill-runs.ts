@@ -1,118 +1,21 @@
-import { parseArgs } from 'node:util';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { performance } from 'node:perf_hooks';
-import { openDatabase, type Migrations } from '../../src/platform/database.ts';
+import { parseArgs } from 'node:util';
 import { createHome, resolveHome } from '../../src/platform/home.ts';
-import { features } from '../../src/server/features.ts';
+import { fillRuns } from './many-runs.ts';
 
-// Fills a home's database with many runs, straight into its tables: what a team has after years.
-//   node bench/tracking/fill-runs.ts --home /tmp/many --runs 100000 --points 1000000
+// Fills the database of a home with many runs, to try the page and the searches on it:
+//   node bench/tracking/fill-runs.ts --home /tmp/many --runs 100000 --keys 1000 --points 1000000
 
 const { values } = parseArgs({
   options: {
     home: { type: 'string' },
     runs: { type: 'string', default: '100000' },
-    /** of the one long curve */
-    points: { type: 'string', default: '1000000' },
-    /** different keys of every 500th run */
     keys: { type: 'string', default: '1000' },
+    points: { type: 'string', default: '1000000' },
   },
 });
 if (values.home === undefined) throw new Error('Say where: --home FOLDER');
-const runCount = Number(values.runs);
-const pointCount = Number(values.points);
-const keyCount = Number(values.keys);
-
-/** The same runs every time. */
-let seed = 1;
-function random(): number {
-  seed = (seed * 48_271) % 2_147_483_647;
-  return seed / 2_147_483_647;
-}
-const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-const hexId = (): string => Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')).join('');
-
 const home = createHome(resolveHome(values.home));
-const migrations: Migrations = Object.assign({}, ...features.map((each) => each.migrations ?? {}));
-await (await openDatabase(home.database, migrations)).close();
-
-const db = new DatabaseSync(home.database);
-db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; BEGIN');
 const started = performance.now();
-const put = (table: string, columns: string): StatementSync =>
-  db.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.replaceAll(/\w+/g, '?')})`);
-const experiment = put('experiment', 'name, artifact_location, lifecycle_stage, created_at, updated_at');
-const run = put('run', 'id, name, experiment_id, user_id, created_by, status, started_at, ended_at, artifact_uri, lifecycle_stage');
-const param = put('run_param', 'run_id, key, value');
-const tag = put('run_tag', 'run_id, key, value');
-const latest = put('latest_metric', 'run_id, key, value, is_nan, step, timestamp');
-const point = put('metric_point', 'series, timestamp, step, value, is_nan');
-
-const newExperiment = (name: string): number => {
-  const now = Date.UTC(2026, 0, 1);
-  const { lastInsertRowid } = experiment.run(name, `mlflow-artifacts:/${name}`, 'active', now, now);
-  return Number(lastInsertRowid);
-};
-
-const stepMs = 60_000;
-const firstStart = Date.UTC(2026, 0, 1) - runCount * stepMs;
-const models = ['trees', 'forest', 'linear', 'boosting', 'network'];
-
-function addRun(experimentId: number, index: number, name: string): { id: string; at: number } {
-  const id = hexId();
-  const at = firstStart + index * stepMs;
-  const status = random() < 0.93 ? 'FINISHED' : 'FAILED';
-  const values: SQLInputValue[] = [id, name, experimentId, 'ana', 'local', status, at, at + Math.floor(random() * 600_000), `mlflow-artifacts:/${experimentId}/${id}/artifacts`, 'active'];
-  run.run(...values);
-  tag.run(id, 'mlflow.runName', name);
-  return { id, at };
-}
-
-function addMetric(id: string, key: string, value: number, at: number): void {
-  const { lastInsertRowid } = latest.run(id, key, value, 0, 0, at);
-  point.run(lastInsertRowid, at, 0, value, 0);
-}
-
-const many = newExperiment('many runs');
-for (let index = 0; index < runCount; index += 1) {
-  const model = pick(models);
-  const { id, at } = addRun(many, index, `${model}-${index}`);
-  const depth = 1 + Math.floor(random() * 20);
-  const rate = 10 ** (-4 + random() * 3);
-  param.run(id, 'model', model);
-  param.run(id, 'max_depth', String(depth));
-  param.run(id, 'learning_rate', rate.toPrecision(4));
-  param.run(id, 'n_estimators', String(pick([50, 100, 200, 400, 800])));
-  param.run(id, 'seed', String(Math.floor(random() * 100)));
-  const auc = 0.9 - Math.abs(Math.log10(rate) + 2) * 0.06 - Math.abs(depth - 9) * 0.008 - random() * 0.05;
-  addMetric(id, 'val_auc', auc, at);
-  addMetric(id, 'train_auc', Math.min(0.999, auc + depth * 0.006), at);
-  addMetric(id, 'val_loss', 1 - auc + random() * 0.1, at);
-  addMetric(id, 'f1', auc * 0.9 - random() * 0.03, at);
-  addMetric(id, 'fit_seconds', depth * 3.1 + random() * 20, at);
-  if (index % 500 === 499 || index === runCount - 1) {
-    for (let key = 0; key < keyCount; key += 1) {
-      const name = String(key).padStart(4, '0');
-      if (key % 2 === 0) addMetric(id, `layer_${name}`, random(), at);
-      else param.run(id, `option_${name}`, String(Math.floor(random() * 1000)));
-    }
-  }
-}
-
-if (pointCount > 0) {
-  const long = newExperiment('long curves');
-  for (const [index, name] of ['steady', 'noisy'].entries()) {
-    const { id, at } = addRun(long, runCount + index, name);
-    const count = name === 'steady' ? pointCount : Math.ceil(pointCount / 10);
-    const { lastInsertRowid } = latest.run(id, 'loss', 0.1, 0, count - 1, at + count);
-    for (let step = 0; step < count; step += 1) {
-      // one peak and one dip that a thinned curve must still show
-      const noise = (random() - 0.5) * (name === 'steady' ? 0.05 : 0.4);
-      const value = step === 654_321 ? 9 : step === 123_456 ? -3 : 0.1 + 4 / (1 + step / 20_000) + noise;
-      point.run(lastInsertRowid, at + step, step, value, 0);
-    }
-  }
-}
-db.exec('COMMIT; UPDATE experiment_number SET last = (SELECT max(id) FROM experiment)');
-db.close();
-process.stdout.write(`${runCount} runs and a curve of ${pointCount} points in ${Math.round(performance.now() - started)} ms: ${home.database}\n`);
+await fillRuns(home.database, { runCount: Number(values.runs), keyCount: Number(values.keys), pointCount: Number(values.points) });
+process.stdout.write(`${values.runs} runs and a curve of ${values.points} points in ${Math.round(performance.now() - started)} ms: ${home.database}\n`);

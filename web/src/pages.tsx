@@ -15,7 +15,12 @@ import { parseSearch, stringifySearch, type Search } from './platform/url.ts';
 const root = createRootRoute({
   component: Shell,
   validateSearch: (search: Record<string, unknown>): Search =>
-    Object.fromEntries(Object.entries(search).map(([key, value]) => [key, String(value)])),
+    // a value that was taken away is undefined
+    Object.fromEntries(
+      Object.entries(search)
+        .filter(([, value]) => value !== undefined)
+        .map(([key, value]) => [key, String(value)]),
+    ),
   notFoundComponent: () => (
     <Page title="Not here" name="Not here">
       <div className="card">
