@@ -242,3 +242,16 @@ test('a run made from a dataset version is joined with it, when it starts or lat
   const { edges } = (await call('GET', `/api/v1/lineage?kind=run&id=${run}`)).body as unknown as { edges: { from: { id: string } }[] };
   assert.deepEqual(edges.map((edge) => edge.from.id).toSorted(), ['flights@aa', 'weather@bb']);
 });
+
+test('the datasets of experiments are found once, with what they were for', async () => {
+  const experiment = at(await post('experiments/create', { name: 'fed' }), 'experiment_id') as string;
+  for (const context of ['training', 'training', 'eval']) {
+    const run = await newRun({ experiment_id: experiment });
+    const dataset = { name: 'jan', digest: 'd1', source_type: 'local', source: '{}' };
+    await post('runs/log-inputs', { run_id: run, datasets: [{ dataset, tags: [{ key: 'mlflow.data.context', value: context }] }] });
+  }
+  const found = await post('experiments/search-datasets', { experiment_ids: [experiment, '999'] });
+  const contexts = (at(found, 'dataset_summaries') as { name: string; context: string }[]).map(({ name, context }) => `${name} ${context}`);
+  assert.deepEqual(contexts.toSorted(), ['jan eval', 'jan training']);
+  assert.equal((await post('experiments/search-datasets', {})).status, 400);
+});

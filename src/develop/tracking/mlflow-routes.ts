@@ -49,6 +49,7 @@ import {
 import { searchRuns } from './run-search.ts';
 import {
   changeTag,
+  datasetsOfExperiments,
   deleteRun,
   deleteTag,
   getRun,
@@ -466,6 +467,16 @@ async function answerInterval(world: World, runIds: readonly string[], metricKey
 const byStep = (a: MetricPoint, b: MetricPoint): number => a.step - b.step || a.timestamp - b.timestamp;
 
 const dataCalls: readonly MlflowCall[] = [
+  mlflowCall({
+    method: 'post',
+    path: 'experiments/search-datasets',
+    right: 'read',
+    takes: z.object({ experiment_ids: texts.refine((ids) => ids.length >= 1 && ids.length <= 20, 'between 1 and 20 experiment_ids') }),
+    answer: async (world, _, input) => {
+      const found = await datasetsOfExperiments(world.database.read, input.experiment_ids);
+      return message({ dataset_summaries: found.map(({ experimentId, ...rest }) => message({ experiment_id: experimentId, ...rest })) });
+    },
+  }),
   mlflowCall({
     method: 'get',
     path: 'metrics/get-history',

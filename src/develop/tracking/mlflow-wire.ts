@@ -72,7 +72,7 @@ export function mlflowFallback(world: World): Api {
 export const isMlflowPath = (path: string): boolean => /^\/(ajax-)?api\/[23]\.0\//.test(path);
 
 const generativePaths =
-  /\/mlflow\/(traces|datasets|scorers|issues|label-schemas|review-queues|prompt-optimization|gateway|jobs|workspaces|evaluation)(\/|$)/;
+  /\/mlflow\/(traces|datasets|scorers|issues|label-schemas|review-queues|prompt-optimization|gateway|jobs|workspaces|evaluation|unified-traces|get-online-trace-details)(\/|$)/;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what comes in

@@ -310,3 +310,22 @@ const infoOf = (row: RunRow): RunInfo => ({
   artifactUri: row.artifact_uri,
   lifecycleStage: row.lifecycle_stage,
 });
+
+/** Every dataset that runs of these experiments were given, with what for; at most 1,000. */
+export async function datasetsOfExperiments(
+  read: Reader,
+  experimentIds: readonly string[],
+): Promise<{ experimentId: string; name: string; digest: string; context: string | null }[]> {
+  const rows = await read
+    .selectFrom('run_dataset')
+    .innerJoin('logged_dataset', 'logged_dataset.id', 'run_dataset.dataset_id')
+    .select(['logged_dataset.experiment_id', 'logged_dataset.name', 'logged_dataset.digest', 'run_dataset.context'])
+    .distinct()
+    .where('logged_dataset.experiment_id', 'in', experimentIds.map(Number).filter(Number.isSafeInteger))
+    .orderBy('logged_dataset.experiment_id')
+    .orderBy('logged_dataset.name')
+    .orderBy('logged_dataset.digest')
+    .limit(1_000)
+    .execute();
+  return rows.map(({ experiment_id, ...rest }) => ({ experimentId: String(experiment_id), ...rest }));
+}
