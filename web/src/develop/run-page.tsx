@@ -9,6 +9,7 @@ import { isFactTag } from '../../../src/develop/repeatable/fact-tags-api.ts';
 import { Repeatable } from './repeatable.tsx';
 import { RunArtifacts } from './run-artifacts.tsx';
 import { noteTag, RunNotes } from './run-notes.tsx';
+import { RunTraces } from './run-traces.tsx';
 import { useRun, type Run } from './tracking.ts';
 
 export function RunPage() {
@@ -82,6 +83,7 @@ export function RunPage() {
                       '–'
                     ),
                   },
+                  { label: 'Traces', value: <RunTraces id={data.id} /> },
                   { label: 'Source', value: data.tags.get('mlflow.source.name') ?? '–' },
                 ]}
               />
