@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { availableParallelism, arch, cpus, release, totalmem, type } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { findUp } from '../../platform/home.ts';
 import { version } from '../../platform/package-root.ts';
 import { findProgram } from '../../start/project/programs.ts';
 import { fitting, type Gathered } from './gather-source.ts';
@@ -104,10 +105,17 @@ export const lockTags = (lock: Lock | undefined): Gathered['tags'] =>
 
 const wrappers: ReadonlySet<string> = new Set(['poetry', 'uv', 'pdm', 'pipenv', 'hatch', 'rye', 'pixi']);
 
-/** How to start the Python that a command runs in: its own, that of a wrapper, that of a script's first line, else the one on PATH. */
-export function pythonOfCommand(words: readonly string[]): readonly string[] {
+/**
+ * How to start the Python that a command runs in: its own, that of a wrapper, that of a script's first line, else the one on PATH.
+ *
+ * @param folder where the command starts
+ */
+export function pythonOfCommand(words: readonly string[], folder = process.cwd()): readonly string[] {
   const [program = ''] = words;
   const name = basename(program);
+  // our own pipelines take the environment of the project
+  const project = name === 'tilth' ? findUp('.venv', folder) : undefined;
+  if (project !== undefined) return [join(project, '.venv', 'bin', 'python')];
   if (/^(?:python|pypy)[\d.]*$/.test(name)) return [program];
   if (wrappers.has(name) && words[1] === 'run') return [program, 'run', 'python'];
   const file = findProgram(program);
@@ -169,7 +177,7 @@ export async function gatherPython(
   environment: NodeJS.ProcessEnv,
   lock: Lock | undefined,
 ): Promise<Gathered> {
-  const [program = '', ...rest] = pythonOfCommand(words);
+  const [program = '', ...rest] = pythonOfCommand(words, folder);
   const answer = await ask(program, [...rest, '-c', askPython], folder, environment);
   if (answer === undefined) return { tags: {}, files: [] };
   const { implementation, packages } = answer;

@@ -99,7 +99,7 @@ function changesOf(top: string, changed: readonly string[], added: readonly stri
     if (added.length > 0) {
       run(top, [...literal, 'add', '--intent-to-add', '--pathspec-from-file=-', '--pathspec-file-nul'], environment, Buffer.from(`${added.join('\0')}\0`));
     }
-    // filters of the person's own, which programs may be, have no say in what is kept
+    // the person's own programs for showing differences have no say in what is kept
     const options = ['--binary', '--no-color', '--no-ext-diff', '--no-textconv', '--no-renames', '--src-prefix=a/', '--dst-prefix=b/'];
     if (wanted.length > 100_000) return undefined;
     return run(top, [...literal, 'diff', ...options, 'HEAD', '--', ...names], environment);

@@ -198,11 +198,14 @@ function startAndFollow(
   const [program = '', ...rest] = command;
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { stdio: ['inherit', 'pipe', 'pipe'], env: environment });
+    const isOnTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+    const told = new Set<string>();
     let interruptedAt: number | undefined;
     const onSignal = (signal: NodeJS.Signals): void => {
       if (stopping.has(signal)) interruptedAt ??= Date.now();
       // Ctrl-C and Ctrl-\ reach everything on the terminal, the command too: twice would end its tidying up
-      const isTold = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT');
+      const isTold = isOnTerminal && !told.has(signal) && (signal === 'SIGINT' || signal === 'SIGQUIT');
+      told.add(signal);
       if (!isTold) child.kill(signal);
     };
     for (const signal of forwarded) process.on(signal, onSignal);
