@@ -1,9 +1,10 @@
 import type { AssessmentView, SpanView, TraceView } from './traces-api.ts';
 import { attributeOf, metadataKeys, plainRecord, plainValue, spanKeys, spanTypeOf, tagKeys, type Assessment, type Span, type TraceInfo } from './traces.ts';
 
-export const viewOf = (trace: TraceInfo): TraceView => ({
+/** @param rootName stands in for a name that nobody gave */
+export const viewOf = (trace: TraceInfo, rootName: string | undefined): TraceView => ({
   id: trace.id,
-  name: trace.tags[tagKeys.name] ?? null,
+  name: trace.tags[tagKeys.name] ?? rootName ?? null,
   experimentId: trace.experimentId,
   state: trace.state,
   requestedAt: trace.requestedAt,

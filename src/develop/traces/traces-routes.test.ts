@@ -99,6 +99,7 @@ test('any program that exports OpenTelemetry’s JSON leaves a trace', async () 
   const trace = (await call('GET', `/api/v1/traces/tr-${hex}`)).body as unknown as TraceDetail;
   assert.deepEqual([trace.state, trace.durationMs, trace.user, trace.sessionId, trace.requestPreview], ['OK', 250, 'u1', 's1', '"why?"']);
   assert.equal(trace.tags['service.name'], 'shop');
+  assert.equal(trace.name, 'step', 'the root span names what nobody named');
   assert.deepEqual(
     trace.spans.map((span) => [span.id, span.parentId, span.status, span.durationMs]),
     [

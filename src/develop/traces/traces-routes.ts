@@ -9,7 +9,7 @@ import { spansInArtifact } from './span-artifact.ts';
 import { searchTraces } from './trace-search.ts';
 import { assessmentViewOf, spanViewsOf, viewOf } from './trace-views.ts';
 import { traceDetail, tracePage } from './traces-api.ts';
-import { getSpans, getTraceInfo, runsOfTrace } from './traces-store.ts';
+import { getSpans, getTraceInfo, rootNames, runsOfTrace } from './traces-store.ts';
 
 const position = z.array(z.union([z.string(), z.number(), z.null()])) as unknown as z.ZodType<Position>;
 
@@ -47,7 +47,8 @@ export function traceRoutes(world: World): Api {
         limit: query.limit,
         after: readPageToken(position, query.cursor, same),
       });
-      return context.json({ traces: traces.map(viewOf), ...(next === undefined ? {} : { nextCursor: pageToken(next, same) }) }, 200);
+      const names = await rootNames(read, traces);
+      return context.json({ traces: traces.map((trace) => viewOf(trace, names.get(trace.id))), ...(next === undefined ? {} : { nextCursor: pageToken(next, same) }) }, 200);
     },
   );
 
@@ -69,7 +70,7 @@ export function traceRoutes(world: World): Api {
       const spans = stored.get(trace.id) ?? (await spansInArtifact(world, trace));
       return context.json(
         {
-          ...viewOf(trace),
+          ...viewOf(trace, spans.find((span) => span.parentId === null)?.name),
           experimentName: experiment.name,
           linkedRunIds,
           assessments: trace.assessments.map(assessmentViewOf),

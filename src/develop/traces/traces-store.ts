@@ -186,6 +186,14 @@ const spanOf = (row: TraceSpanTable): Span => ({
   status: row.status,
 });
 
+/** The names of the root spans, for traces that nobody named. */
+export async function rootNames(read: Reader, traces: readonly TraceInfo[]): Promise<Map<string, string>> {
+  const unnamed = traces.filter((trace) => trace.tags[tagKeys.name] === undefined).map((trace) => trace.id);
+  if (unnamed.length === 0) return new Map();
+  const rows = await read.selectFrom('trace_span').select(['trace_id', 'name']).where('trace_id', 'in', unnamed).where('parent_id', 'is', null).execute();
+  return new Map(rows.map((row) => [row.trace_id, row.name]));
+}
+
 /** The runs that traces were linked to, beside the one they came from. */
 export async function runsOfTrace(read: Reader, id: string): Promise<string[]> {
   const rows = await read.selectFrom('trace_run').select('run_id').where('trace_id', '=', id).orderBy('run_id').execute();
