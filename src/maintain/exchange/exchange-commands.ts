@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { call } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
-import { TilthError } from '../../platform/errors.ts';
+import type { TilthError } from '../../platform/errors.ts';
 import type { JobView } from '../../platform/job-api.ts';
 import { note, print, table } from '../../platform/terminal.ts';
 import {
@@ -13,6 +13,7 @@ import {
   type ImportReport,
   type ImportRequest,
 } from './exchange-api.ts';
+import { exportStopped, importStopped } from './exchange-errors.ts';
 
 interface ImportFlags extends CommonFlags {
   readonly artifacts?: string;
@@ -51,13 +52,7 @@ async function importMlflow(source: string, flags: ImportFlags): Promise<void> {
     isDryRun: flags.dryRun === true,
     renames: flags.rename === true,
   };
-  const report = await follow<ImportReport>(
-    flags,
-    '/api/v1/imports/mlflow',
-    request,
-    'IMPORT_FAILED',
-    'Run it again: it goes on with what is missing.',
-  );
+  const report = await follow<ImportReport>(flags, '/api/v1/imports/mlflow', request, importStopped);
   print(flags, report, describeImport);
 }
 
@@ -90,15 +85,13 @@ async function follow<T>(
   flags: CommonFlags,
   path: string,
   request: unknown,
-  code: string,
-  hint: string,
+  stopped: (reason: string) => TilthError,
 ): Promise<T> {
   const { job } = await call<{ job: string }>(flags, 'POST', path, request);
   for (let told: string | null = null; ;) {
     const now = await call<JobView>(flags, 'GET', `/api/v1/jobs/${job}`);
     if (now.state === 'succeeded') return now.output as T;
-    if (now.state !== 'queued' && now.state !== 'running')
-      throw new TilthError(code, 500, `It stopped: ${now.error ?? now.state}`, hint);
+    if (now.state !== 'queued' && now.state !== 'running') throw stopped(now.error ?? now.state);
     if (now.progress !== null && now.progress !== told) note(now.progress);
     told = now.progress;
     await setTimeout(pollMs);

@@ -34,3 +34,19 @@ export const targetTaken = (target: string): TilthError =>
     `${target} exists already and is not empty.`,
     'Name a folder or a file that is not there yet.',
   );
+
+export const importStopped = (reason: string): TilthError =>
+  new TilthError(
+    'IMPORT_FAILED',
+    500,
+    `The import stopped: ${reason}`,
+    'Run it again: it goes on with what is missing.',
+  );
+
+export const exportStopped = (reason: string): TilthError =>
+  new TilthError(
+    'EXPORT_FAILED',
+    500,
+    `The export stopped: ${reason}`,
+    'Nothing was left at the target; run it again.',
+  );

@@ -15,6 +15,7 @@ import { ownVersion } from './own-records.ts';
 import {
   modelDigest,
   originalUserTag,
+  promptTag,
   versionDigest,
   type RegisteredModelRecord,
   type VersionRecord,
@@ -90,7 +91,9 @@ async function importModel(shared: Import, model: RegisteredModelRecord): Promis
   if (name !== model.name && isNew)
     tally.renamed.push({ kind: 'registered model', from: model.name, to: name });
   const versions: { record: VersionRecord; location: string; files: string }[] = [];
-  for (const record of model.versions) versions.push({ record, ...(await locate(shared, name, record)) });
+  const isPrompt = model.tags.some(({ key }) => key === promptTag);
+  for (const record of model.versions)
+    versions.push({ record, ...(await locate(shared, name, record, isPrompt)) });
   if (request.isDryRun) {
     tally.count('registered model', isNew ? 'new' : 'same');
     for (const { record } of versions)
@@ -371,6 +374,7 @@ async function locate(
   shared: Import,
   model: string,
   record: VersionRecord,
+  isPrompt: boolean,
 ): Promise<{ location: string; files: string }> {
   const { places, roots, world, request, tally } = shared;
   const address = normalUri(record.location);
@@ -387,18 +391,20 @@ async function locate(
       .executeTakeFirst();
     if (found !== undefined) return { location: found.artifact_uri, files: '' };
   }
-  if (/^(models|runs):/.test(record.location)) return { location: record.location, files: '' };
+  // a prompt is a tag and has no files
+  if (isPrompt || /^(models|runs):/.test(record.location)) return { location: record.location, files: '' };
   const place = await placeOf(record.location, roots);
-  if (place.kind !== 'here') {
-    tally.leaveOne(
-      'files of a model version',
-      `${model}/${record.version}`,
-      `they stay at ${record.location}`,
-    );
-    return { location: record.location, files: '' };
-  }
   const folder = createHash('sha256').update(`${model}/${record.version}`).digest('hex').slice(0, 32);
   const location = `mlflow-artifacts:/registered/${folder}/artifacts`;
+  if (place.kind !== 'here') {
+    const isThere = !isOurs(record.location);
+    const reason = isThere
+      ? `they stay at ${record.location}`
+      : 'they were not found; name their folder with --artifacts';
+    tally.leaveOne('files of a model version', `${model}/${record.version}`, reason);
+    // an address that means the other server's files would mean somebody else's here
+    return { location: isThere ? record.location : location, files: '' };
+  }
   const { files } = await filesBelow(place.folder);
   const copied = await copyFiles(world.blobs, place.folder, files, location, {
     replaces: true,
