@@ -50,6 +50,7 @@ export const mostParts = 10_000;
 
 const keyFile = 'key';
 const completedFile = 'completed';
+const rememberedMs = 24 * 3_600_000;
 
 interface Folder {
   /** one folder per upload in it: a file `key`, and each part as `<number>-<sha256>` */
@@ -92,9 +93,19 @@ export function folderUploads({ folder, place, check }: Folder): BlobUploads {
     return { byteCount: size };
   };
 
+  /** That an upload was completed is remembered for those who ask again, and they do so soon. */
+  const forgetCompleted = async (): Promise<void> => {
+    const before = Date.now() - rememberedMs;
+    for (const id of await readdir(folder).catch(() => [])) {
+      const found = await stat(join(folder, id, completedFile)).catch(() => undefined);
+      if (found !== undefined && found.mtimeMs < before) await rm(join(folder, id), { recursive: true, force: true });
+    }
+  };
+
   return {
     async begin(key) {
       check(key);
+      await forgetCompleted();
       const id = randomUUID();
       await mkdir(folderOf(id), { recursive: true, mode: 0o700 });
       await writeFile(join(folderOf(id), keyFile), key, { flush: true });
@@ -139,6 +150,7 @@ export function folderUploads({ folder, place, check }: Folder): BlobUploads {
         entries.map(async (entry) => {
           const path = join(folder, entry.name);
           const inside = entry.isDirectory() ? (await readdir(path).catch(() => [])).map((name) => join(path, name)) : [];
+          if (inside.includes(join(path, completedFile))) return [];
           const found = await Promise.all([path, ...inside].map((file) => stat(file).catch(() => undefined)));
           const files = found.flatMap((each) => each ?? []);
           if (files.length === 0) return [];

@@ -58,6 +58,7 @@ describe('a blob in parts', () => {
     await assert.rejects(restarted.uploads.putPart(id, 1, Buffer.from('x')), { code: 'UPLOAD_NOT_FOUND' });
     await restarted.uploads.abort(id, 'parts/x');
     assert.equal(await blobs.size('parts/x'), 7, 'what was completed stays');
+    assert.deepEqual(await blobs.uploads.unfinished(), []);
   });
 
   it('that was aborted, or lacks a part, leaves what was there before', async () => {
