@@ -61,13 +61,7 @@ async function exportMlflow(target: string, flags: ExportFlags): Promise<void> {
     target: absolute(target),
     ...(flags.experiment === undefined ? {} : { experiments: [...flags.experiment] }),
   };
-  const report = await follow<ExportReport>(
-    flags,
-    '/api/v1/exports/mlflow',
-    request,
-    'EXPORT_FAILED',
-    'Nothing was left at the target; run it again.',
-  );
+  const report = await follow<ExportReport>(flags, '/api/v1/exports/mlflow', request, exportStopped);
   print(flags, report, describeExport);
 }
 
