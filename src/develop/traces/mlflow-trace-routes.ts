@@ -443,7 +443,7 @@ const oldCalls: readonly MlflowCall[] = [
     right: 'run.log',
     takes: z.object({ experiment_id: filledText, timestamp_ms: int64, request_metadata: pairs, tags: pairs }),
     answer: async (world, _, input) => {
-      const trace = await startTrace(world, {
+      const started: TraceInfo = {
         id: `tr-${randomUUID().replaceAll('-', '')}`,
         experimentId: input.experiment_id,
         requestedAt: input.timestamp_ms,
@@ -455,8 +455,8 @@ const oldCalls: readonly MlflowCall[] = [
         metadata: input.request_metadata,
         tags: input.tags,
         assessments: [],
-      });
-      return { trace_info: oldTraceInfoMessage(trace) };
+      };
+      return { trace_info: oldTraceInfoMessage(await startTrace(world, started, false)) };
     },
   }),
   mlflowCall({
@@ -466,7 +466,7 @@ const oldCalls: readonly MlflowCall[] = [
     takes: ofRequest({ timestamp_ms: int64, status: absent(oldState), request_metadata: pairs, tags: pairs }),
     answer: async (world, _, input) => {
       const before = await getTraceInfo(world.database.read, input.request_id);
-      const trace = await startTrace(world, {
+      const ended: TraceInfo = {
         ...before,
         durationMs: input.timestamp_ms - before.requestedAt,
         state: input.status ?? 'STATE_UNSPECIFIED',
@@ -475,8 +475,8 @@ const oldCalls: readonly MlflowCall[] = [
         responsePreview: input.request_metadata['mlflow.traceOutputs'] ?? before.responsePreview,
         metadata: { ...before.metadata, ...input.request_metadata },
         tags: { ...before.tags, ...input.tags, [tagKeys.artifacts]: before.tags[tagKeys.artifacts] ?? '' },
-      });
-      return { trace_info: oldTraceInfoMessage(trace) };
+      };
+      return { trace_info: oldTraceInfoMessage(await startTrace(world, ended, false)) };
     },
   }),
   mlflowCall({

@@ -212,15 +212,14 @@ const artifactUri = (location: string, id: string): string => `${location}/trace
 // ---------------------------------------------------------------------------------------------------------------------
 // writing
 
-export type NewTrace = Omit<TraceInfo, 'assessments'> & { readonly assessments: TraceInfo['assessments'] };
-
 /**
  * Keeps what a client says of a finished trace; its spans come before or after. What it says wins over what was read off
  * the spans.
  *
+ * @param isFinal does it end the trace? Older clients tell of its beginning, too
  * @throws EXPERIMENT_NOT_FOUND, EXPERIMENT_DELETED
  */
-export async function startTrace(world: World, trace: NewTrace): Promise<TraceInfo> {
+export async function startTrace(world: World, trace: TraceInfo, isFinal = true): Promise<TraceInfo> {
   return world.database.write(async (tx) => {
     const experiment = await requireActiveExperiment(tx, trace.experimentId);
     const told = {
@@ -241,7 +240,7 @@ export async function startTrace(world: World, trace: NewTrace): Promise<TraceIn
       .execute();
     const { [tagKeys.spansLocation]: _theirs, ...tags } = trace.tags;
     await put(tx, 'trace_tag', trace.id, { ...tags, [tagKeys.artifacts]: artifactUri(experiment.artifactLocation, trace.id) });
-    await put(tx, 'trace_metadata', trace.id, { ...trace.metadata, [metadataKeys.isFinal]: 'true' });
+    await put(tx, 'trace_metadata', trace.id, { ...trace.metadata, ...(isFinal ? { [metadataKeys.isFinal]: 'true' } : {}) });
     for (const assessment of trace.assessments) await insertAssessment(tx, { ...assessment, traceId: trace.id });
     return getTraceInfo(tx, trace.id);
   });
