@@ -27,6 +27,7 @@ export class CommandOutput {
   #tailSize = 0;
   #leftOutCount = 0;
   #version = 0;
+  #lastTracebackAt: number | undefined;
   readonly #open: Record<Stream, { text: string; decoder: StringDecoder }> = {
     out: { text: '', decoder: new StringDecoder('utf8') },
     err: { text: '', decoder: new StringDecoder('utf8') },
@@ -35,6 +36,11 @@ export class CommandOutput {
 
   constructor(limits: Limits = usual) {
     this.#limits = limits;
+  }
+
+  /** ms since the epoch; of a Python that ends with an exception */
+  get lastTracebackAt(): number | undefined {
+    return this.#lastTracebackAt;
   }
 
   /** Changes whenever the text does. */
@@ -64,6 +70,7 @@ export class CommandOutput {
   #addLine(stream: Stream, line: string, at: number): void {
     const shown = visible(line);
     const cut = shown.length > this.#limits.line ? `${shown.slice(0, this.#limits.line)}…` : shown;
+    if (cut.startsWith('Traceback (most recent call last)')) this.#lastTracebackAt = at;
     this.#last.push({ stream, text: cut });
     if (this.#last.length > 50) this.#last.shift();
     const text = `${new Date(at).toISOString()} ${stream} ${cut}\n`;

@@ -32,8 +32,9 @@ interface CommandOptions {
 
 /** How long the end waits for a server that has gone. */
 const patienceMs = 60_000;
-/** A run that ended this shortly before the command failed ended because it did. */
+/** A run that ended this shortly before the command failed ended because it did, and so did one that ended after its last traceback. */
 const failureMs = 5_000;
+const longestFailureMs = 60_000;
 
 /**
  * Runs a command whose MLflow client logs here. Its run is there from the start, the first run that the client starts is that
@@ -140,7 +141,7 @@ function endOf(end: CommandOutcome, output: CommandOutput): CommandEnd {
   return {
     status,
     endedAt,
-    since: interruptedAt ?? endedAt - failureMs,
+    since: interruptedAt ?? failedSince(endedAt, output.lastTracebackAt),
     tags: {
       'tilth.exit_code': String(exitCodeOf(end)),
       ...(signal === undefined ? {} : { 'tilth.signal': signal }),
@@ -148,6 +149,10 @@ function endOf(end: CommandOutcome, output: CommandOutput): CommandEnd {
     },
   };
 }
+
+/** Python tells what went wrong before it ends what is open; what it told long ago it has survived. */
+const failedSince = (endedAt: number, tracebackAt: number | undefined): number =>
+  tracebackAt === undefined || tracebackAt < endedAt - longestFailureMs ? endedAt - failureMs : Math.min(tracebackAt - 1_000, endedAt - failureMs);
 
 /** What MLflow's client and a repeatable Python need, around the user's own environment. */
 function commandEnvironment(address: string): NodeJS.ProcessEnv {
