@@ -66,11 +66,13 @@ export interface TableQuestion {
   readonly columns: { readonly metrics: readonly string[]; readonly params: readonly string[]; readonly tags: readonly string[] };
 }
 
+/** The first page is small, so that it is there soon. */
+const firstPage = 100;
 /** Cells that one answer holds at most; with many columns a page has fewer runs. */
 const cellsPerPage = 40_000;
-const pageSize = ({ columns }: TableQuestion): number => {
+const pageSize = ({ columns }: TableQuestion, isFirst: boolean): number => {
   const keyCount = columns.metrics.length + columns.params.length + columns.tags.length;
-  return Math.max(50, Math.min(400, Math.floor(cellsPerPage / Math.max(1, keyCount))));
+  return Math.max(50, Math.min(isFirst ? firstPage : 400, Math.floor(cellsPerPage / Math.max(1, keyCount))));
 };
 
 /** One page of the table. */
@@ -85,7 +87,7 @@ export async function askRuns(
     ...(filter === '' ? {} : { filter }),
     orderBy,
     columns,
-    limit: page.limit ?? pageSize(question),
+    limit: page.limit ?? pageSize(question, page.cursor === undefined),
     ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
   };
   const answer = await ask<RunTable>('POST', '/api/v1/runs/table', body, signal);
