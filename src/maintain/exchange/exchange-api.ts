@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { exchangeKinds } from './exchange-kinds.ts';
 
 export const importRequest = z.object({
   /** an absolute path on the server's machine: a SQLite file or an mlruns folder; `sqlite:///…` too */
@@ -24,14 +25,6 @@ export const exchangeStarted = z.object({ job: z.string() });
 
 const left = z.object({ kind: z.string(), id: z.string().optional(), count: z.number(), reason: z.string() });
 
-export const exchangeKinds = [
-  'experiment',
-  'run',
-  'logged model',
-  'registered model',
-  'model version',
-  'alias',
-] as const;
 const kind = z.enum(exchangeKinds);
 export type ExchangeKind = z.infer<typeof kind>;
 

@@ -6,13 +6,8 @@ import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platf
 import type { TilthError } from '../../platform/errors.ts';
 import type { JobView } from '../../platform/job-api.ts';
 import { note, print, table } from '../../platform/terminal.ts';
-import {
-  exchangeKinds,
-  type ExportReport,
-  type ExportRequest,
-  type ImportReport,
-  type ImportRequest,
-} from './exchange-api.ts';
+import type { ExportReport, ExportRequest, ImportReport, ImportRequest } from './exchange-api.ts';
+import { exchangeKinds } from './exchange-kinds.ts';
 import { exportStopped, importStopped } from './exchange-errors.ts';
 
 interface ImportFlags extends CommonFlags {
