@@ -80,7 +80,8 @@ export function answerSets(templateFolder: string, given: Answers = {}): Answers
   const open = [...context].filter(
     ([name]) => !name.startsWith('_') && !(name in given) && name !== 'template',
   );
-  const yesNo = (value: Value): boolean => typeof value === 'boolean' || /^(?:y|n|yes|no)$/i.test(str(value));
+  const yesNo = (value: Value): boolean =>
+    typeof value === 'boolean' || (typeof value === 'string' && /^(?:y|n|yes|no)$/i.test(value));
   const optionCount = ([, value]: [string, Value]): number =>
     Array.isArray(value) ? value.length : yesNo(value) ? 2 : 1;
   const setCount = Math.max(1, ...open.map(optionCount));
@@ -153,8 +154,9 @@ export class Parity {
     outputFolder: string,
   ): Promise<{ fault: Outcome['fault']; askedPythonFor: string | undefined }> {
     let askedPythonFor: string | undefined;
+    // a template that can't be read is compared in how it fails
+    await this.#trust(rendering).catch(() => undefined);
     try {
-      await this.#trust(rendering);
       const made = await startProject({
         source: { template: rendering.template, directory: rendering.directory },
         config: {
@@ -192,8 +194,11 @@ export class Parity {
       abbreviations: {},
       cookiecuttersFolder: join(this.#home, 'cookiecutters'),
     });
-    await decideHooks({ source, folder: source.folder, choice: 'yes' });
-    source.close();
+    try {
+      await decideHooks({ source, folder: source.folder, choice: 'yes' });
+    } finally {
+      source.close();
+    }
   }
 
   /** One home, one git identity, one clock for everything that hooks start. */

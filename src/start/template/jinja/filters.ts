@@ -97,8 +97,10 @@ function path(of: Value, attribute: Value | undefined, world: FilterWorld, other
 
 function sorted(items: Value[], key: (item: Value) => Value, isReversed: boolean): Value[] {
   const keyed = items.map((item) => ({ item, key: key(item) }));
-  // Python asks whether the later one is smaller, which matters for what it says of undefined ones
-  keyed.sort((a, b) => (isReversed ? 1 : -1) * compare(b.key, a.key));
+  // Python sorts backwards by turning the list around, before and after
+  if (isReversed) keyed.reverse();
+  keyed.sort((a, b) => compare(a.key, b.key));
+  if (isReversed) keyed.reverse();
   return keyed.map(({ item }) => item);
 }
 

@@ -5,6 +5,7 @@ import {
   Float,
   Range,
   Tuple,
+  bothDefined,
   className,
   compare,
   contains,
@@ -42,8 +43,7 @@ export function holds(operator: string, left: Value, right: Value): boolean {
 /** `left operator right` as in Python. */
 export function arithmetic(operator: string, left: Value, right: Value): Value {
   if (operator === '%' && typeof left === 'string') return formatPercent(left, right);
-  defined(left);
-  defined(right);
+  bothDefined(left, right);
   if (left instanceof DictView || right instanceof DictView)
     throw new EngineCannot('views of a dict are joined in a way of their own');
   if (operator === '+') {

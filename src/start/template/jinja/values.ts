@@ -134,6 +134,13 @@ export function defined(value: Value): Exclude<Value, Undefined | Markup> {
   return value;
 }
 
+/** Of two undefined operands Python asks the strict one first. */
+export function bothDefined(left: Value, right: Value): void {
+  if (isLenient(left)) defined(right);
+  defined(left);
+  defined(right);
+}
+
 const isLenient = (value: Value): boolean => value instanceof Undefined && value.isLenient;
 
 /** Python's own list: neither a tuple nor a range nor a view. */
@@ -290,8 +297,9 @@ const kindOf = (value: Value[]): string =>
 
 /** Python's order: negative, zero or positive. */
 export function compare(left: Value, right: Value): number {
-  const a = numeric(defined(left));
-  const b = numeric(defined(right));
+  bothDefined(left, right);
+  const a = numeric(left);
+  const b = numeric(right);
   if (a !== undefined && b !== undefined) return a.value - b.value;
   if (typeof left === 'string' && typeof right === 'string') return compareText(left, right);
   const isOrdered = (value: Value): value is Value[] => isList(value) || value instanceof Tuple;
@@ -364,7 +372,7 @@ export function contains(container: Value, item: Value): boolean {
       throw new TemplateFault(`'in <string>' requires string as left operand, not ${className(item)}`);
     return known.includes(item);
   }
-  if (known instanceof Map) return known.has(keyOf(item));
+  if (known instanceof Map) return !isLenient(item) && known.has(keyOf(item));
   if (known instanceof Generator) throw new EngineCannot('looking for an item in a generator needs Python');
   return iterate(known).some((each) => same(each, item));
 }
