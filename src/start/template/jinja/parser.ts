@@ -820,12 +820,12 @@ class Parser {
   }
 }
 
-/** Whether the name is said anywhere in this part of a template. */
+/** Whether the name is said anywhere in this part of a template; its blocks are parts of their own. */
 function mentions(part: unknown, name: string): boolean {
   if (typeof part !== 'object' || part === null) return false;
   if (Array.isArray(part)) return part.some((each) => mentions(each, name));
   if ('is' in part && part.is === 'name' && 'name' in part && part.name === name) return true;
-  if (part instanceof Set) return false;
+  if (part instanceof Set || ('is' in part && part.is === 'block')) return false;
   return Object.values(part).some((each) => mentions(each, name));
 }
 

@@ -253,6 +253,7 @@ export function whole(value: number): number {
 
 /** The form under which a value is a key of a dict. */
 export function keyOf(value: Value): Value {
+  if (isLenient(value)) throw new EngineCannot('an undefined key needs Python');
   const known = defined(value);
   if (typeof known === 'string' || typeof known === 'number' || known === null) return known;
   if (isList(known) || known instanceof Map)
