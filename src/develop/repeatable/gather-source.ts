@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { shellWord } from '../../platform/shell.ts';
 import { commandFiles } from './repeatable.ts';
+import { copyIndex } from '../../start/project/git-index.ts';
 
 /** What is known before a command starts: tags for its runs, and files for the first one. */
 export interface Gathered {
@@ -92,7 +93,7 @@ function changesOf(top: string, changed: readonly string[], added: readonly stri
     // an index of our own: the person's stays as it is
     const index = join(place, 'index');
     const own = git(top, ['rev-parse', '--git-path', 'index'])?.trim();
-    if (own !== undefined && existsSync(resolve(top, own))) copyFileSync(resolve(top, own), index);
+    if (own !== undefined && existsSync(resolve(top, own))) copyIndex(resolve(top, own), index);
     const environment = { ...process.env, GIT_INDEX_FILE: index };
     const wanted = Buffer.from(`${names.join('\0')}\0`);
     const literal = ['--literal-pathspecs'];

@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, TilthError } from '../../platform/errors.ts';
 import { cruftFile } from '../project/cruft-file.ts';
+import { copyIndex } from '../project/git-index.ts';
 import { placeOf } from './unfinished.ts';
 import { git, gitText, lookAt, ownIndex, tryGit, type Entry, type ProjectRepository } from './git.ts';
 import type { PreparedUpdate } from './plan-update.ts';
@@ -283,7 +284,7 @@ async function writeNewIndex(
   from: string,
   to: string,
 ): Promise<void> {
-  if (existsSync(from)) copyFileSync(from, to);
+  if (existsSync(from)) copyIndex(from, to);
   const zero = '0'.repeat(project.head.length);
   const staged = steps.filter((step) => step.index !== 'leave');
   // all go first: a folder may take the place of a file
