@@ -882,7 +882,8 @@ function isConstant(expression: Expression | undefined): boolean {
     case 'binary':
       return isConstant(expression.left) && isConstant(expression.right);
     case 'compare':
-      return isConstant(expression.first) && expression.rest.every(([, operand]) => isConstant(operand));
+      // the first comparison may decide alone
+      return isConstant(expression.first) && isConstant(expression.rest[0]?.[1]);
     case 'if':
       return (
         isConstant(expression.test) && (isConstant(expression.value) || isConstant(expression.otherwise))
