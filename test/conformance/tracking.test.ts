@@ -87,7 +87,7 @@ describe('the unmodified mlflow client', { skip }, () => {
     const id = failed.stdout.split('\n').find((line) => /^[0-9a-f]{32}$/.test(line)) ?? '';
     const run = await get<RunDetail>(`/api/v1/runs/${id}`);
     assert.equal(run.experimentName, 'by command');
-    assert.match(run.tags['tilth.command'] ?? '', /^.*python.* -c import mlflow/);
+    assert.match(run.tags['tilth.command'] ?? '', /^.*python.* -c 'import mlflow/);
     assert.match(run.tags['mlflow.source.git.commit'] ?? '', /^[0-9a-f]{40}$/);
   });
 
