@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Starts tilth on the Node that came with it, when the machine's own is older than what tilth needs.
 // Plain JavaScript on purpose: this file must run on any Node since 20.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +22,7 @@ if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
     console.error(`✗ tilth needs Node ${neededMajor}; this is ${process.versions.node}.\n  → Install its packages with: npm ci`);
     process.exit(1);
   }
+  const { spawn } = await import('node:child_process');
   const child = spawn(bundled, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128));

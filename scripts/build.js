@@ -7,6 +7,9 @@ import { buildPage, node, root, run } from './install.js';
 /** Packages that hold machine code, or find their own files by where they lie: they stay in node_modules. */
 const external = ['@duckdb/node-api', 'onnxruntime-node'];
 
+/** Those that a command imports for one function which it may never call: they are loaded by the call. */
+const loadedOnCall = new Set(['node:crypto', 'node:readline']);
+
 /**
  * Node's own modules, asked for in the way that loads no more than what is used: an `import` reads every export at once,
  * and with it parts of Node that no command needs (`fetch` behind node:http, Web Crypto behind node:crypto).
@@ -14,12 +17,22 @@ const external = ['@duckdb/node-api', 'onnxruntime-node'];
 const builtIns = {
   name: 'built-ins',
   setup(building) {
-    building.onResolve({ filter: /^node:(child_process|crypto|events|fs|http|https|os|path|process|util)$/ }, ({ path, kind }) =>
+    building.onResolve({ filter: /^node:(child_process|crypto|events|fs|http|https|os|path|process|readline|util)$/ }, ({ path, kind }) =>
       // `require` gets the module as it is, and would here get every export at once
       kind === 'import-statement' ? { path, namespace: 'built-in', sideEffects: false } : undefined,
     );
     building.onLoad({ filter: /.*/, namespace: 'built-in' }, ({ path }) => {
-      const exports = Object.keys(process.getBuiltinModule(path)).filter((name) => name !== 'default');
+      const builtIn = process.getBuiltinModule(path);
+      const exports = Object.keys(builtIn).filter((name) => name !== 'default');
+      if (loadedOnCall.has(path)) {
+        const load = `process.getBuiltinModule(${JSON.stringify(path)})`;
+        const each = exports.map((name) =>
+          /^[a-z]/.test(name) && name !== 'webcrypto' && name !== 'subtle' && typeof builtIn[name] === 'function'
+            ? `export function ${name}(...args) { return ${load}.${name}(...args); }`
+            : `const $${name} = /* @__PURE__ */ (() => ${load}.${name})();\nexport { $${name} as ${name} };`,
+        );
+        return { contents: [`const whole = /* @__PURE__ */ (() => ${load})();\nexport default whole;`, ...each].join('\n') };
+      }
       // marked as pure so that what nobody imports is left out, and never asked for
       const each = exports.map((name) => `const $${name} = /* @__PURE__ */ (() => whole.${name})();\nexport { $${name} as ${name} };`);
       return {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { deflateSync } from 'node:zlib';
 import { userHome } from '../../platform/home.ts';
 import { packagePath, version } from '../../platform/package-root.ts';
 
@@ -78,7 +77,10 @@ function made(kind: GitObject['kind'], content: Buffer): GitObject {
 
 function writeObject(repository: string, { oid, kind, content }: GitObject): void {
   const file = join(repository, 'objects', oid.slice(0, 2), oid.slice(2));
-  if (!existsSync(file)) writeWhole(file, deflateSync(Buffer.concat([Buffer.from(`${kind} ${content.length}\0`), content])));
+  if (existsSync(file)) return;
+  // loaded here: a start that keeps nothing has no use for it
+  const { deflateSync } = process.getBuiltinModule('node:zlib');
+  writeWhole(file, deflateSync(Buffer.concat([Buffer.from(`${kind} ${content.length}\0`), content])));
 }
 
 /** Several processes may write the same at the same time. */
