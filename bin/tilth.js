@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // Starts tilth on the Node that came with it, when the machine's own is older than what tilth needs.
 // Plain JavaScript on purpose: this file must run on any Node since 20.
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+// asked for in this way Node loads nothing that is not used, which every command would wait for
+const { existsSync } = process.getBuiltinModule('node:fs');
+const { join } = process.getBuiltinModule('node:path');
+
+const root = join(import.meta.dirname, '..');
 const source = join(root, 'src', 'cli', 'main.ts');
 const built = join(root, 'dist', 'cli', 'main.js');
 // a clone runs what was edited last; the package carries only what was built
@@ -14,7 +15,7 @@ const neededMajor = 24;
 
 if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
   // before the entry: reading back what was compiled is three times as fast as removing its types again
-  (await import('node:module')).enableCompileCache();
+  process.getBuiltinModule('node:module').enableCompileCache();
   await import(entry);
 } else {
   const bundled = ['node_modules/node/bin/node', '../node/bin/node'].map((path) => join(root, path)).find(existsSync);
@@ -23,7 +24,7 @@ if (Number(process.versions.node.split('.')[0]) >= neededMajor) {
     process.exit(1);
   }
   const { spawn } = await import('node:child_process');
-  const child = spawn(bundled, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(bundled, [import.meta.filename, ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 128));
 }

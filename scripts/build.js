@@ -31,7 +31,7 @@ const builtIns = {
             ? `export function ${name}(...args) { return ${load}.${name}(...args); }`
             : `const $${name} = /* @__PURE__ */ (() => ${load}.${name})();\nexport { $${name} as ${name} };`,
         );
-        return { contents: [`const whole = /* @__PURE__ */ (() => ${load})();\nexport default whole;`, ...each].join('\n') };
+        return { contents: [`export default new Proxy({}, { get: (_, name) => ${load}[name] });`, ...each].join('\n') };
       }
       // marked as pure so that what nobody imports is left out, and never asked for
       const each = exports.map((name) => `const $${name} = /* @__PURE__ */ (() => whole.${name})();\nexport { $${name} as ${name} };`);
