@@ -471,8 +471,10 @@ function lock(made: Journal): void {
   let handle: number;
   try {
     handle = openSync(file, 'wx');
-  } catch {
-    throw indexLocked(file);
+  } catch (thrown) {
+    // a full disk is not another git
+    if (existsSync(file)) throw indexLocked(file);
+    throw thrown;
   }
   writeSync(handle, made.lockText);
   closeSync(handle);
