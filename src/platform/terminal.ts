@@ -55,3 +55,12 @@ export function reportFailure(thrown: unknown, flags: CommonFlags): number {
 }
 
 export const usage = (message: string, hint?: string): TilthError => new TilthError('USAGE', 400, message, hint);
+
+/** Asks before what can't be undone; anything but a yes is a no. */
+export async function confirmed(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await prompt.question(`${question} [y/N] `);
+  prompt.close();
+  return /^y(es)?$/i.test(answer.trim());
+}

@@ -1,9 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import { call } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { TilthError } from '../../platform/errors.ts';
 import type { JobView } from '../../platform/job-api.ts';
-import { note, print, table, usage } from '../../platform/terminal.ts';
+import { confirmed, note, print, table, usage } from '../../platform/terminal.ts';
 import type { CleanupDone, CleanupPlan, CleanupRequest } from './cleanup-api.ts';
 
 interface GcFlags extends CommonFlags {
@@ -86,10 +85,7 @@ async function confirm(plan: CleanupPlan): Promise<void> {
       'See them with --dry-run; remove them without a terminal with --yes.',
     );
   note(describe(plan).join('\n'));
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question('Remove these for good? [y/N] ');
-  prompt.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw usage('Nothing was removed.');
+  if (!(await confirmed('Remove these for good?'))) throw usage('Nothing was removed.');
 }
 
 const unitMs = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 } as const;

@@ -21,7 +21,6 @@ export async function planCleanup(world: World, request: CleanupRequest): Promis
   const before = world.clock.now() - request.olderThan;
   const needed = await neededByVersions(read);
   const experiments = await deletedExperiments(read, before, request);
-  const gone = new Set(experiments.map(({ id }) => id));
   const remove: Removable[] = [];
   const keep: Kept[] = [];
   const sort = (thing: Omit<Removable, 'byteCount' | 'pointCount'>, reason: string | undefined): boolean => {
@@ -30,20 +29,15 @@ export async function planCleanup(world: World, request: CleanupRequest): Promis
     return reason === undefined;
   };
 
-  const runs = await deletedRuns(read, before, request);
   const removedRuns = new Set<string>();
-  for (const run of runs) if (sort(run, needed.runs.get(run.id))) removedRuns.add(run.id);
-  for (const model of await modelsWithoutHome(read, before, request, removedRuns, gone)) {
-    const isKept = !sort(model, needed.models.get(model.id));
-    if (isKept) gone.delete(Number(model.experimentId));
-  }
-  for (const id of keep.flatMap((thing) => runs.find((run) => run.id === thing.id)?.experimentId ?? []))
-    gone.delete(Number(id));
+  for (const run of await deletedRuns(read, before, request))
+    if (sort(run, needed.runs.get(run.id))) removedRuns.add(run.id);
+  const ofExperiments = new Set(experiments.map(({ id }) => id));
+  for (const model of await modelsWithoutHome(read, before, request, removedRuns, ofExperiments))
+    sort(model, needed.models.get(model.id));
+  const going = new Set(remove.map(({ id }) => id));
   for (const experiment of experiments) {
-    const reason =
-      gone.has(experiment.id) && (await isEmptyWithout(read, experiment.id, remove))
-        ? undefined
-        : 'something in it is kept';
+    const reason = (await isEmptyWithout(read, experiment.id, going)) ? undefined : 'something in it is kept';
     const deletedAt = experiment.updated_at;
     sort(
       {
@@ -242,9 +236,8 @@ async function modelsWithoutHome(
 async function isEmptyWithout(
   read: Reader,
   experiment: number,
-  remove: readonly Removable[],
+  going: ReadonlySet<string>,
 ): Promise<boolean> {
-  const going = new Set(remove.map(({ id }) => id));
   const runs = await read.selectFrom('run').select('id').where('experiment_id', '=', experiment).execute();
   const models = await read
     .selectFrom('logged_model')

@@ -1,7 +1,6 @@
-import { createInterface } from 'node:readline/promises';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { call } from '../../platform/client.ts';
-import { note, print, table, usage } from '../../platform/terminal.ts';
+import { confirmed, note, print, table, usage } from '../../platform/terminal.ts';
 import type { Handover, OwnedThing } from './handover-api.ts';
 
 interface OffboardFlags extends CommonFlags {
@@ -27,8 +26,5 @@ export const addHandoverCommands: AddCommands = (program) => {
 async function confirm(person: string, to: string, owned: readonly OwnedThing[]): Promise<void> {
   if (!process.stdin.isTTY) throw usage(`This ends ${person}'s tokens and moves ${owned.length} things.`, 'Say --yes to do it without a terminal.');
   note(table(['kind', 'thing', 'bus factor'], owned.map((each) => [each.kind, each.thing, String(each.busFactor)])));
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(`Pass these to ${to} and end ${person}'s tokens? [y/N] `);
-  prompt.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw usage('Nothing was changed.');
+  if (!(await confirmed(`Pass these to ${to} and end ${person}'s tokens?`))) throw usage('Nothing was changed.');
 }

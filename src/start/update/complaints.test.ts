@@ -12,6 +12,7 @@ import {
   git,
   gitStatus,
   kinds,
+  linesUpTo,
   publish,
   put,
   read,
@@ -28,10 +29,7 @@ let bench: Bench;
 beforeEach(() => (bench = createBench()));
 afterEach(() => bench.close());
 
-const lines = (...changed: string[]): string =>
-  ['one', 'two', 'three', 'four', 'five', 'six', 'seven']
-    .map((line) => changed.find((each) => each.startsWith(line)) ?? line)
-    .join('\n') + '\n';
+const lines = linesUpTo(7);
 
 function tilth(folder: string, ...args: string[]): { status: number; output: string; said: string } {
   const run = spawnSync(process.execPath, [programEntry, ...args], { cwd: folder, encoding: 'utf8' });

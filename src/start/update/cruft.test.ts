@@ -15,6 +15,7 @@ import {
   gitStatus,
   inProject,
   kinds,
+  linesUpTo,
   needsCruft,
   publish,
   put,
@@ -29,10 +30,7 @@ let bench: Bench;
 beforeEach(() => (bench = createBench()));
 afterEach(() => bench.close());
 
-const lines = (...changed: string[]): string =>
-  ['one', 'two', 'three', 'four', 'five', 'six', 'seven']
-    .map((line) => changed.find((each) => each.startsWith(line)) ?? line)
-    .join('\n') + '\n';
+const lines = linesUpTo(7);
 
 test('cruft checks, compares and updates a project that tilth started and updated', needsCruft, async () => {
   publish(

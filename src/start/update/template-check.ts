@@ -1,11 +1,9 @@
-import { resolve } from 'node:path';
 import { cruftFile } from '../project/cruft-file.ts';
 import { isTrusted } from '../template/hook-trust.ts';
-import { openFolder } from './git.ts';
 import { renderBoth, type UpdateRequest } from './plan-update.ts';
-import { originOf, skipPatterns } from './project-origin.ts';
+import { skipPatterns } from './project-origin.ts';
 import { isSkipped } from './skip-patterns.ts';
-import { openOrigin } from './template-history.ts';
+import { withTemplate } from './with-template.ts';
 import { changedPaths } from './three-way-merge.ts';
 import type { TemplateCheck } from './update-api.ts';
 
@@ -18,47 +16,32 @@ import type { TemplateCheck } from './update-api.ts';
 export async function checkTemplate(
   request: Pick<UpdateRequest, 'folder' | 'checkout' | 'config' | 'hooks' | 'onLine'>,
 ): Promise<TemplateCheck> {
-  const project = await openFolder(resolve(request.folder));
-  try {
-    const { origin, isCopier } = await originOf(project, 'work-tree');
-    const history = await openOrigin(isCopier, {
+  return withTemplate(request, async ({ project, origin, history }) => {
+    const { newest } = history;
+    const from = origin.commit === null ? undefined : await history.find(origin.commit);
+    const answer = {
+      project: project.folder,
+      template: origin.template,
+      commit: from ?? origin.commit,
+      newest,
+      commits: from === undefined || newest === null ? [] : await history.between(from, newest),
+    };
+    if (from !== undefined && from === newest) return { ...answer, isUpToDate: true, changedCount: 0 };
+    const folder = await history.at(newest);
+    const trusts =
+      request.hooks === 'yes' || isTrusted({ template: origin.template, commit: newest }, folder);
+    const { base, next } = await renderBoth({
+      ...request,
+      hooks: request.hooks === 'no' || !trusts ? 'no' : 'yes',
+      project,
       origin,
-      checkout: request.checkout,
-      abbreviations: request.config.abbreviations,
-      workspace: project.workspace,
-      onLine: request.onLine,
+      history,
+      from,
     });
-    try {
-      const { newest } = history;
-      const from = origin.commit === null ? undefined : await history.find(origin.commit);
-      const answer = {
-        project: project.folder,
-        template: origin.template,
-        commit: from ?? origin.commit,
-        newest,
-        commits: from === undefined || newest === null ? [] : await history.between(from, newest),
-      };
-      if (from !== undefined && from === newest) return { ...answer, isUpToDate: true, changedCount: 0 };
-      const folder = await history.at(newest);
-      const trusts =
-        request.hooks === 'yes' || isTrusted({ template: origin.template, commit: newest }, folder);
-      const { base, next } = await renderBoth({
-        ...request,
-        hooks: request.hooks === 'no' || !trusts ? 'no' : 'yes',
-        project,
-        origin,
-        history,
-        from,
-      });
-      const patterns = await skipPatterns(project.folder, origin);
-      const changed = changedPaths(base, next).filter(
-        (path) => path !== cruftFile && !isSkipped(path, patterns),
-      );
-      return { ...answer, isUpToDate: changed.length === 0, changedCount: changed.length };
-    } finally {
-      history.close();
-    }
-  } finally {
-    project.close();
-  }
+    const patterns = await skipPatterns(project.folder, origin);
+    const changed = changedPaths(base, next).filter(
+      (path) => path !== cruftFile && !isSkipped(path, patterns),
+    );
+    return { ...answer, isUpToDate: changed.length === 0, changedCount: changed.length };
+  });
 }

@@ -1,19 +1,11 @@
-import { resolve } from 'node:path';
 import { cruftFile } from '../project/cruft-file.ts';
 import { decideHooks } from '../template/hook-trust.ts';
 import { compareTrees } from './compare-trees.ts';
-import { openFolder, readWorkTree, type Tree } from './git.ts';
+import { readWorkTree, type Tree } from './git.ts';
 import { settled, type UpdateRequest } from './plan-update.ts';
-import {
-  firstRender,
-  originOf,
-  oursOf,
-  recordedAnswers,
-  skipPatterns,
-  templateName,
-} from './project-origin.ts';
+import { firstRender, oursOf, recordedAnswers, skipPatterns, templateName } from './project-origin.ts';
 import { isSkipped } from './skip-patterns.ts';
-import { openOrigin } from './template-history.ts';
+import { withTemplate } from './with-template.ts';
 import { commitGone } from './update-errors.ts';
 import type { TemplateDiff } from './update-api.ts';
 
@@ -29,74 +21,59 @@ export async function diffTemplate(
     readonly isReverse?: boolean;
   },
 ): Promise<TemplateDiff> {
-  const project = await openFolder(resolve(request.folder));
-  try {
-    const { origin, isCopier } = await originOf(project, 'work-tree');
-    const history = await openOrigin(isCopier, {
-      origin,
-      checkout: request.checkout,
-      abbreviations: request.config.abbreviations,
-      workspace: project.workspace,
-      onLine: request.onLine,
-    });
-    try {
-      const recorded = origin.commit === null ? undefined : await history.find(origin.commit);
-      const commit = request.checkout === undefined ? recorded : (history.newest ?? undefined);
-      let rendered: Tree;
-      if (commit === undefined) {
-        if (project.head === '') throw commitGone(origin.template, origin.commit ?? '(none)');
-        rendered = await firstRender(project, origin);
-      } else {
-        const templateFolder = await history.at(commit);
-        const runsHooks = await decideHooks({
-          source: { template: origin.template, commit },
-          folder: templateFolder,
-          choice: request.hooks,
-          ask: request.ask,
-          onLine: request.onLine,
-        });
-        rendered = await settled(project, project.head === '' ? undefined : await oursOf(project), {
-          project,
-          template: templateName(origin),
-          showsCommit: '_commit' in origin.context.cookiecutter,
-          mayRunCode: request.hooks === 'yes',
-          templateFolder,
-          commit,
-          checkout: origin.checkout,
-          answers: recordedAnswers(origin),
-          defaults: request.config.defaults,
-          runsHooks,
-          now: new Date(),
-        });
-      }
-      const patterns = await skipPatterns(project.folder, origin);
-      const theirs = new Map(
-        [...rendered].filter(([path]) => path !== cruftFile && !isSkipped(path, patterns)),
-      );
-      const ours = await readWorkTree(project, theirs.keys());
-      const differences = await (request.isReverse === true
-        ? compareTrees(project, ours, theirs)
-        : compareTrees(project, theirs, ours));
-      return {
-        project: project.folder,
-        template: origin.template,
-        commit: commit ?? origin.commit,
-        files: differences.map(({ path, from, status, diff }) => ({
-          path,
-          ...(from === undefined ? {} : { from }),
-          kind:
-            status === 'D' || status === 'A'
-              ? ('deleted' as const)
-              : status === 'R'
-                ? ('renamed' as const)
-                : ('changed' as const),
-          diff,
-        })),
-      };
-    } finally {
-      history.close();
+  return withTemplate(request, async ({ project, origin, history }) => {
+    const recorded = origin.commit === null ? undefined : await history.find(origin.commit);
+    const commit = request.checkout === undefined ? recorded : (history.newest ?? undefined);
+    let rendered: Tree;
+    if (commit === undefined) {
+      if (project.head === '') throw commitGone(origin.template, origin.commit ?? '(none)');
+      rendered = await firstRender(project, origin);
+    } else {
+      const templateFolder = await history.at(commit);
+      const runsHooks = await decideHooks({
+        source: { template: origin.template, commit },
+        folder: templateFolder,
+        choice: request.hooks,
+        ask: request.ask,
+        onLine: request.onLine,
+      });
+      rendered = await settled(project, project.head === '' ? undefined : await oursOf(project), {
+        project,
+        template: templateName(origin),
+        showsCommit: '_commit' in origin.context.cookiecutter,
+        mayRunCode: request.hooks === 'yes',
+        templateFolder,
+        commit,
+        checkout: origin.checkout,
+        answers: recordedAnswers(origin),
+        defaults: request.config.defaults,
+        runsHooks,
+        now: new Date(),
+      });
     }
-  } finally {
-    project.close();
-  }
+    const patterns = await skipPatterns(project.folder, origin);
+    const theirs = new Map(
+      [...rendered].filter(([path]) => path !== cruftFile && !isSkipped(path, patterns)),
+    );
+    const ours = await readWorkTree(project, theirs.keys());
+    const differences = await (request.isReverse === true
+      ? compareTrees(project, ours, theirs)
+      : compareTrees(project, theirs, ours));
+    return {
+      project: project.folder,
+      template: origin.template,
+      commit: commit ?? origin.commit,
+      files: differences.map(({ path, from, status, diff }) => ({
+        path,
+        ...(from === undefined ? {} : { from }),
+        kind:
+          status === 'D' || status === 'A'
+            ? ('deleted' as const)
+            : status === 'R'
+              ? ('renamed' as const)
+              : ('changed' as const),
+        diff,
+      })),
+    };
+  });
 }

@@ -206,3 +206,14 @@ export function cruft(folder: string, ...args: string[]): { status: number; outp
   const run = spawnSync(python ?? 'python3', ['-m', 'cruft', ...args], { cwd: folder, encoding: 'utf8' });
   return { status: run.status ?? 1, output: run.stdout + run.stderr };
 }
+
+const numbers = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+
+/** Makes a file of so many lines, of which some are given in their changed form: `three changed`. */
+export const linesUpTo =
+  (count: number) =>
+  (...changed: string[]): string =>
+    numbers
+      .slice(0, count)
+      .map((line) => changed.find((each) => each.startsWith(line)) ?? line)
+      .join('\n') + '\n';

@@ -12,6 +12,7 @@ import {
   git,
   gitStatus,
   kinds,
+  linesUpTo,
   publish,
   put,
   read,
@@ -26,10 +27,7 @@ let bench: Bench;
 beforeEach(() => (bench = createBench()));
 afterEach(() => bench.close());
 
-const lines = (...changed: string[]): string =>
-  ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
-    .map((line) => changed.find((each) => each.startsWith(line)) ?? line)
-    .join('\n') + '\n';
+const lines = linesUpTo(9);
 
 test("what the template changed comes in, and the project's own changes stay", async () => {
   publish(bench, { 'a.txt': lines(), 'gone.txt': 'old\n', 'b.txt': 'b\n' });
