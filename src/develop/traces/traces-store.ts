@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
+import { createTables } from '../../platform/schema.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { artifactKeyOf, isOurs } from '../tracking/artifact-keys.ts';
@@ -95,7 +96,7 @@ export const traceMigrations: Migrations = {
   'traces-001': {
     async up(db) {
       const ofTrace = 'trace_id text NOT NULL REFERENCES trace(id) ON DELETE CASCADE';
-      const statements = [
+      await createTables(db, [
         `CREATE TABLE trace (
           id text PRIMARY KEY, experiment_id integer NOT NULL REFERENCES experiment(id) ON DELETE CASCADE, requested_at integer NOT NULL,
           duration_ms integer, state text NOT NULL, client_request_id text, request_preview text, response_preview text)`,
@@ -117,8 +118,7 @@ export const traceMigrations: Migrations = {
           metadata text NOT NULL, overrides text, is_valid integer NOT NULL, created_at integer NOT NULL, updated_at integer NOT NULL)`,
         `CREATE INDEX trace_assessment_of_trace ON trace_assessment (trace_id)`,
         `CREATE INDEX trace_assessment_name ON trace_assessment (kind, name)`,
-      ];
-      for (const statement of statements) await sql.raw(statement).execute(db);
+      ]);
     },
   },
 };

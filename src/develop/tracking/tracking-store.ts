@@ -1,5 +1,6 @@
-import { sql, type Generated } from 'kysely';
+import type { Generated } from 'kysely';
 import type { Migrations } from '../../platform/database.ts';
+import { createTables } from '../../platform/schema.ts';
 import type { LifecycleStage, ModelStatus, RunStatus } from './tracking.ts';
 
 interface ExperimentTable {
@@ -143,7 +144,7 @@ declare module '../../platform/database.ts' {
 export const trackingMigrations: Migrations = {
   'tracking-001-runs': {
     async up(db) {
-      const statements = [
+      await createTables(db, [
         `CREATE TABLE experiment (
           id integer PRIMARY KEY, name text NOT NULL UNIQUE, artifact_location text NOT NULL, lifecycle_stage text NOT NULL,
           created_at integer NOT NULL, updated_at integer NOT NULL)`,
@@ -193,15 +194,16 @@ export const trackingMigrations: Migrations = {
           step integer NOT NULL, timestamp integer NOT NULL, run_id text NOT NULL, dataset_name text NOT NULL, dataset_digest text NOT NULL,
           PRIMARY KEY (model_id, key, step, timestamp, run_id, dataset_name, dataset_digest, value)) WITHOUT ROWID`,
         // MLflow's clients log to experiment 0 when nobody chose one
-        `INSERT INTO experiment VALUES (0, 'Default', 'mlflow-artifacts:/0', 'active', unixepoch() * 1000, unixepoch() * 1000)`,
-      ];
-      for (const statement of statements) await sql.raw(statement).execute(db);
+        `INSERT INTO experiment VALUES (0, 'Default', 'mlflow-artifacts:/0', 'active', ${Date.now()}, ${Date.now()})`,
+      ]);
     },
   },
   'tracking-002-experiment-numbers': {
     async up(db) {
-      await sql`CREATE TABLE experiment_number (last integer NOT NULL)`.execute(db);
-      await sql`INSERT INTO experiment_number SELECT max(id) FROM experiment`.execute(db);
+      await createTables(db, [
+        `CREATE TABLE experiment_number (last integer NOT NULL)`,
+        `INSERT INTO experiment_number SELECT max(id) FROM experiment`,
+      ]);
     },
   },
 };
