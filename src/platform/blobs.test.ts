@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
-import { folderBlobs } from './blobs.ts';
+import { folderBlobs } from './folder-blobs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tilth blobs '));
 after(() => rmSync(folder, { recursive: true, force: true }));

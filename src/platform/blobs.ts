@@ -1,9 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
-import { folderUploads, type BlobUploads } from './blob-uploads.ts';
-import { makeFolder, syncFolder, writeCounted } from './durable-files.ts';
+import type { BlobUploads } from './blob-uploads.ts';
 import { TilthError } from './errors.ts';
 
 export interface BlobEntry {
@@ -21,12 +17,27 @@ export interface BlobFacts {
   readonly modifiedAt: number;
 }
 
+/** To be read, never written. */
+export interface LocalFile {
+  readonly path: string;
+  /** The path may be gone afterwards. */
+  release(): void;
+}
+
+/** Addresses at which anyone may do one thing with one key for a while, without this server. */
+export interface BlobLinks {
+  get(key: string, seconds: number, headers: { readonly type: string; readonly disposition: string }): Promise<string>;
+  put(key: string, seconds: number): Promise<string>;
+  /** @param id of an upload that has begun */
+  putPart(id: string, number: number, seconds: number): Promise<string>;
+}
+
 /** Bytes by key; keys are paths with `/` below the store's root. */
 export interface BlobStore {
   /**
-   * Streams to a temporary name, syncs, renames: a key has its whole content or none.
+   * A key has its whole content or none.
    *
-   * @throws BLOB_KEY_TAKEN where the key is a folder, or lies below a file
+   * @throws BLOB_KEY_TAKEN in a folder, where the key is one, or lies below a file; a bucket knows no folders and holds both
    */
   put(key: string, content: Uint8Array | Readable): Promise<{ byteCount: number; sha256: string }>;
   /**
@@ -40,93 +51,17 @@ export interface BlobStore {
   list(key: string): Promise<BlobEntry[]>;
   /** Removes a key and everything below it. */
   remove(key: string): Promise<void>;
-  /** The file of a key, for programs that must read it themselves; only a folder store has one. */
-  pathOf(key: string): string;
+  /** A file with the content of a key, for programs that must read it themselves. @throws BLOB_NOT_FOUND */
+  localFile(key: string): Promise<LocalFile>;
   /** content that arrives in parts */
   readonly uploads: BlobUploads;
+  /** where a client may be sent to the store itself; undefined where the bytes pass through this server */
+  readonly links: BlobLinks | undefined;
 }
-
-/** A folder as a blob store. */
-export function folderBlobs(root: string): BlobStore {
-  const base = resolve(root);
-  const pathOf = (key: string): string => {
-    const path = resolve(base, ...segmentsOf(key));
-    if (path !== base && !path.startsWith(base + sep)) throw keyRefused(key);
-    return path;
-  };
-  const unfinished = join(base, 'unfinished');
-  const place = async (temporary: string, key: string): Promise<void> => {
-    const path = pathOf(key);
-    try {
-      await makeFolder(dirname(path));
-      await rename(temporary, path);
-    } catch (cause) {
-      throw isTaken(cause) ? keyTaken(key) : cause;
-    }
-    await syncFolder(dirname(path));
-  };
-  return {
-    pathOf,
-    uploads: folderUploads({ folder: unfinished, place, check: (key) => void pathOf(key) }),
-    async put(key, content) {
-      pathOf(key);
-      await mkdir(unfinished, { recursive: true, mode: 0o700 });
-      const temporary = join(unfinished, `${randomUUID()}.put`);
-      try {
-        const stored = await writeCounted(temporary, content);
-        await place(temporary, key);
-        return stored;
-      } catch (cause) {
-        await rm(temporary, { force: true });
-        throw cause;
-      }
-    },
-    async get(key, range) {
-      const handle = await open(pathOf(key), 'r').catch(() => undefined);
-      // the facts are those of the very file that is read, also when the key is put again meanwhile
-      const found = await handle?.stat({ bigint: true });
-      if (handle === undefined || found?.isFile() !== true) {
-        await handle?.close();
-        throw blobNotFound(key);
-      }
-      return { stream: handle.createReadStream({ highWaterMark: 262_144, ...range }), ...factsOf(found) };
-    },
-    async facts(key) {
-      const found = await stat(pathOf(key), { bigint: true }).catch(() => undefined);
-      return found?.isFile() === true ? factsOf(found) : undefined;
-    },
-    async size(key) {
-      const found = await stat(pathOf(key)).catch(() => undefined);
-      return found?.isFile() === true ? found.size : undefined;
-    },
-    async list(key) {
-      const folder = pathOf(key);
-      const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-      const listed = await Promise.all(
-        entries.map(async (entry) => {
-          const isFolder = entry.isDirectory();
-          // what goes away meanwhile is not listed
-          const found = isFolder ? undefined : await stat(join(folder, entry.name)).catch(() => undefined);
-          return isFolder || found !== undefined ? [{ name: entry.name, isFolder, byteCount: found?.size ?? 0 }] : [];
-        }),
-      );
-      return listed.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
-    },
-    async remove(key) {
-      await rm(pathOf(key), { recursive: true, force: true });
-    },
-  };
-}
-
-const factsOf = (found: { size: bigint; mtimeNs: bigint; ino: bigint }): BlobFacts => ({
-  byteCount: Number(found.size),
-  etag: `"${found.size.toString(36)}-${found.mtimeNs.toString(36)}-${found.ino.toString(36)}"`,
-  modifiedAt: Number(found.mtimeNs / 1_000_000n),
-});
 
 /** A segment is a file's name, which takes 255 bytes; the whole is what S3 takes for a key. */
 const longestSegment = 255;
-const longestKey = 1024;
+export const longestKey = 1024;
 
 /**
  * Splits a key into segments that stay below the root.
@@ -142,7 +77,7 @@ export function segmentsOf(key: string): string[] {
   return segments;
 }
 
-const keyRefused = (key: string): TilthError =>
+export const keyRefused = (key: string): TilthError =>
   new TilthError(
     'BLOB_KEY_REFUSED',
     400,
@@ -150,16 +85,5 @@ const keyRefused = (key: string): TilthError =>
     `A path has at most ${longestKey} bytes, each part of it at most ${longestSegment}.`,
   );
 
-const keyTaken = (key: string): TilthError =>
-  new TilthError(
-    'BLOB_KEY_TAKEN',
-    409,
-    `${JSON.stringify(key)} can't be written: it is a folder, or a part of its path is a file.`,
-    'Choose another path, or delete what is there.',
-  );
-
-const isTaken = (thrown: unknown): boolean =>
-  thrown instanceof Error && 'code' in thrown && ['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'].includes(String(thrown.code));
-
-const blobNotFound = (key: string): TilthError =>
+export const blobNotFound = (key: string): TilthError =>
   new TilthError('BLOB_NOT_FOUND', 404, `There is no file ${JSON.stringify(key)}.`);

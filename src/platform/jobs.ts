@@ -8,6 +8,7 @@ import type { Database, Migrations, Transaction } from './database.ts';
 import { TilthError, messageOf } from './errors.ts';
 import { newUlid } from './ids.ts';
 import type { Logger } from './log.ts';
+import { patiently } from './patience.ts';
 
 export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -289,7 +290,7 @@ export class Jobs {
     try {
       const handler = this.#handlers.get(job.kind);
       if (handler === undefined) throw new Error(`nobody handles jobs of kind ${job.kind}`);
-      const output = await handler(job.input as never, context);
+      const output = await patiently(() => handler(job.input as never, context));
       outcome = { state: 'succeeded', output: JSON.stringify(output ?? null), error: null };
     } catch (thrown) {
       context.log(`failed: ${messageOf(thrown)}`);

@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
 import { serve } from '@hono/node-server';
-import { folderBlobs } from '../platform/blobs.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
 import { openDatabase } from '../platform/database.ts';
 import { TilthError } from '../platform/errors.ts';
@@ -11,6 +10,7 @@ import { createApi, errorHandler, loopbackGuard, type Api } from '../platform/ht
 import { Jobs } from '../platform/jobs.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
+import { openBlobs } from '../platform/open-blobs.ts';
 import { packagePath, version } from '../platform/package-root.ts';
 import { portTaken } from '../platform/port.ts';
 import type { World } from '../platform/world.ts';
@@ -47,13 +47,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const features = options.features ?? allFeatures;
   const home = createHome(options.home);
   const host = options.host ?? '127.0.0.1';
+  const blobs = await openBlobs(home, log);
   const database = await openDatabase(home.database, Object.assign({}, ...features.map((each) => each.migrations ?? {})));
   const jobs = new Jobs({ database, clock, log, folder: home.logs });
   const app = createApi();
   const { listener, port } = await listen(app, host, options.port);
   const world: World = {
     database,
-    blobs: folderBlobs(home.blobs),
+    blobs,
     events: new EventBus(),
     jobs,
     clock,

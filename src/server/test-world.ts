@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { folderBlobs } from '../platform/blobs.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
 import { openDatabase, type Migrations } from '../platform/database.ts';
 import { EventBus } from '../platform/events.ts';
@@ -9,6 +8,7 @@ import { createHome, resolveHome, type Home } from '../platform/home.ts';
 import { Jobs } from '../platform/jobs.ts';
 import { createLogger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
+import { openBlobs } from '../platform/open-blobs.ts';
 import type { World } from '../platform/world.ts';
 import { features } from './features.ts';
 
@@ -30,7 +30,7 @@ export async function createTestWorld(
   const jobs = new Jobs({ database, clock, log, folder: home.logs });
   return {
     database,
-    blobs: folderBlobs(home.blobs),
+    blobs: await openBlobs(home, log),
     events: new EventBus(),
     jobs,
     clock,
