@@ -7,32 +7,37 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { sql } from 'kysely';
 import { openDatabase, type Database, type Migrations } from './database.ts';
+import { createTables } from './schema.ts';
+import { temporaryDatabase } from './test-database.ts';
 
 const migrations: Migrations = {
   'test-001': {
     async up(db) {
-      await sql`CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)`.execute(db);
+      await createTables(db, ['CREATE TABLE note (id integer PRIMARY KEY, content text NOT NULL UNIQUE)']);
     },
   },
 };
 
 let folder: string;
+let place: { readonly where: string; remove(): void };
 let database: Database;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tilth database '));
-  database = await openDatabase(join(folder, 'tilth.db'), migrations);
+  place = temporaryDatabase(join(folder, 'tilth.db'));
+  database = await openDatabase(place.where, migrations);
 });
 afterEach(async () => {
   await database.close();
+  place.remove();
   rmSync(folder, { recursive: true, force: true });
 });
 
 const write = (text: string): Promise<unknown> =>
-  database.write((tx) => sql`INSERT INTO note (text) VALUES (${text})`.execute(tx));
+  database.write((tx) => sql`INSERT INTO note (content) VALUES (${text})`.execute(tx));
 
 const texts = async (): Promise<string[]> =>
-  (await sql<{ text: string }>`SELECT text FROM note ORDER BY id`.execute(database.read)).rows.map((row) => row.text);
+  (await sql<{ content: string }>`SELECT content FROM note ORDER BY id`.execute(database.read)).rows.map((row) => row.content);
 
 describe('a write', () => {
   it('that fails takes nothing of the others in its group with it', async () => {
@@ -44,7 +49,7 @@ describe('a write', () => {
   it('that fails half way leaves none of its statements', async () => {
     await assert.rejects(
       database.write(async (tx) => {
-        await sql`INSERT INTO note (text) VALUES ('half')`.execute(tx);
+        await sql`INSERT INTO note (content) VALUES ('half')`.execute(tx);
         throw new Error('stop');
       }),
       /stop/,
@@ -54,7 +59,7 @@ describe('a write', () => {
 
   it('is seen by readers only after its commit', async () => {
     await database.write(async (tx) => {
-      await sql`INSERT INTO note (text) VALUES ('soon')`.execute(tx);
+      await sql`INSERT INTO note (content) VALUES ('soon')`.execute(tx);
       assert.deepEqual(await texts(), []);
     });
     assert.deepEqual(await texts(), ['soon']);
@@ -73,15 +78,13 @@ describe('a write', () => {
   });
 
   it('that was acknowledged is there after kill -9', async () => {
-    const file = join(folder, 'killed.db');
+    await database.close();
     const script = `
       import { openDatabase } from ${JSON.stringify(join(import.meta.dirname, 'database.ts'))};
       import { sql } from 'kysely';
-      const db = await openDatabase(${JSON.stringify(file)}, {
-        one: { up: (db) => sql\`CREATE TABLE note (id INTEGER PRIMARY KEY)\`.execute(db) },
-      });
+      const db = await openDatabase(${JSON.stringify(place.where)}, { 'test-001': { up: () => undefined } });
       for (let id = 1; ; id += 1) {
-        await db.write((tx) => sql\`INSERT INTO note (id) VALUES (\${id})\`.execute(tx));
+        await db.write((tx) => sql\`INSERT INTO note (id, content) VALUES (\${id}, \${String(id)})\`.execute(tx));
         process.stdout.write(id + '\\n');
       }`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
@@ -95,9 +98,8 @@ describe('a write', () => {
     });
     await once(child, 'close');
     const acknowledged = Number(said.trimEnd().split('\n').at(said.endsWith('\n') ? -1 : -2));
-    const after = await openDatabase(file, { one: { up: async () => undefined } });
-    const { rows } = await sql<{ newest: number }>`SELECT max(id) AS newest FROM note`.execute(after.read);
-    await after.close();
+    database = await openDatabase(place.where, migrations);
+    const { rows } = await sql<{ newest: number }>`SELECT max(id) AS newest FROM note`.execute(database.read);
     assert.ok(acknowledged > 100);
     assert.ok((rows[0]?.newest ?? 0) >= acknowledged);
   });

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 /** Where everything local lives: database, blobs, predictions, logs. */
 export interface Home {
   readonly root: string;
+  /** The SQLite file, or the address of a PostgreSQL database: the one thing that may live elsewhere. */
   readonly database: string;
   readonly blobs: string;
   /** Append-only segments and Parquet of the prediction log. */
@@ -23,7 +24,7 @@ export function resolveHome(flag?: string, environment = process.env, folder = p
   const root = resolve(flag ?? environment['TILTH_HOME'] ?? projectHome(folder) ?? userHome(environment));
   return {
     root,
-    database: join(root, 'tilth.db'),
+    database: environment['TILTH_DATABASE_URL'] || join(root, 'tilth.db'),
     blobs: join(root, 'blobs'),
     predictions: join(root, 'predictions'),
     serving: join(root, 'serving'),

@@ -9,13 +9,23 @@ import { Jobs } from '../platform/jobs.ts';
 import { createLogger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
 import { openBlobs } from '../platform/open-blobs.ts';
+import { temporaryDatabase } from '../platform/test-database.ts';
 import type { World } from '../platform/world.ts';
 import { features } from './features.ts';
 
-/** An empty home in a folder of its own, and how to remove it. */
+/** An empty home in a folder of its own with an empty database, and how to remove both. */
 export function temporaryHome(): Home & { remove(): void } {
   const root = mkdtempSync(join(tmpdir(), 'tilth test '));
-  return { ...createHome(resolveHome(root)), remove: () => rmSync(root, { recursive: true, force: true }) };
+  const home = createHome(resolveHome(root));
+  const database = temporaryDatabase(home.database);
+  return {
+    ...home,
+    database: database.where,
+    remove: () => {
+      rmSync(root, { recursive: true, force: true });
+      database.remove();
+    },
+  };
 }
 
 /** The real database, blobs and queue in a temporary home, without listening. */

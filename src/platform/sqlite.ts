@@ -1,0 +1,141 @@
+import { DatabaseSync } from 'node:sqlite';
+import {
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+} from 'kysely';
+import { bindable } from './bindable.ts';
+import type { Database, Migrations, Reader, Tables, Transaction } from './database.ts';
+import { migrate } from './migrate.ts';
+import { WriteQueue, type Writer } from './write-queue.ts';
+
+/** Opens, and where needed creates and migrates, a SQLite file; `:memory:` has none. */
+export async function openSqlite(file: string, migrations: Migrations): Promise<Database> {
+  const writer = connect(file);
+  await migrate(writer.kysely, migrations);
+  const reader = file === ':memory:' ? writer : connect(file);
+  const queue = new WriteQueue(writerOf(writer));
+  return {
+    read: reader.kysely as Reader,
+    write: (work) => queue.write(work),
+    afterCommit: (tx, effect) => queue.afterCommit(tx, effect),
+    close: async () => {
+      await queue.idle();
+      reader.raw.close();
+      if (writer !== reader) writer.raw.close();
+    },
+  };
+}
+
+export interface Connected {
+  readonly raw: DatabaseSync;
+  readonly kysely: Kysely<Tables>;
+}
+
+/** One connection, without the queue of writers: for a tool that fills a file alone. */
+export function connect(file: string): Connected {
+  const raw = new DatabaseSync(file, { timeout: 10_000 });
+  raw.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA cache_size = -32000;
+    PRAGMA temp_store = MEMORY;
+  `);
+  return { raw, kysely: new Kysely<Tables>({ dialect: dialectOf(raw) }) };
+}
+
+const writerOf = ({ raw, kysely }: Connected): Writer => ({
+  tx: kysely as Transaction,
+  begin: () => raw.exec('BEGIN IMMEDIATE; SAVEPOINT one'),
+  // a statement that failed has left nothing, and the next one may follow
+  check: () => undefined,
+  keep: () => raw.exec('RELEASE one; SAVEPOINT one'),
+  undo: () => raw.exec('ROLLBACK TO one'),
+  commit: () => raw.exec('COMMIT'),
+  abandon: () => {
+    if (raw.isTransaction) raw.exec('ROLLBACK');
+  },
+});
+
+/** Kysely over `node:sqlite`, which has no dialect of its own. */
+function dialectOf(raw: DatabaseSync): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new SqliteDriver(raw),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  };
+}
+
+class SqliteDriver implements Driver {
+  readonly #connection: SqliteConnection;
+
+  constructor(raw: DatabaseSync) {
+    this.#connection = new SqliteConnection(raw);
+  }
+
+  init(): Promise<void> {
+    return Promise.resolve();
+  }
+  acquireConnection(): Promise<DatabaseConnection> {
+    return Promise.resolve(this.#connection);
+  }
+  beginTransaction(): Promise<void> {
+    this.#connection.raw.exec('BEGIN IMMEDIATE');
+    return Promise.resolve();
+  }
+  commitTransaction(): Promise<void> {
+    this.#connection.raw.exec('COMMIT');
+    return Promise.resolve();
+  }
+  rollbackTransaction(): Promise<void> {
+    this.#connection.raw.exec('ROLLBACK');
+    return Promise.resolve();
+  }
+  releaseConnection(): Promise<void> {
+    return Promise.resolve();
+  }
+  destroy(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const preparedLimit = 500;
+
+class SqliteConnection implements DatabaseConnection {
+  readonly raw: DatabaseSync;
+  readonly #prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+
+  constructor(raw: DatabaseSync) {
+    this.raw = raw;
+  }
+
+  executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const statement = this.#statement(query.sql);
+    const values = query.parameters.map(bindable);
+    if (statement.columns().length > 0) {
+      return Promise.resolve({ rows: statement.all(...values) as R[] });
+    }
+    const { changes, lastInsertRowid } = statement.run(...values);
+    return Promise.resolve({ rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) });
+  }
+
+  streamQuery(): AsyncIterableIterator<never> {
+    throw new Error('SQLite answers whole results; page with a keyset instead.');
+  }
+
+  #statement(sql: string): ReturnType<DatabaseSync['prepare']> {
+    const known = this.#prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.raw.prepare(sql);
+    if (this.#prepared.size < preparedLimit) this.#prepared.set(sql, statement);
+    return statement;
+  }
+}
