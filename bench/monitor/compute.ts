@@ -4,7 +4,7 @@ import { compareFiles } from '../../src/monitor/drift/drift-files.ts';
 import { Analytics } from '../../src/monitor/windows/analytics.ts';
 
 const [reference = '', current = ''] = process.argv.slice(2);
-const analytics = await Analytics.open();
+const analytics = new Analytics();
 const cpuBefore = process.cpuUsage();
 const startedAt = performance.now();
 await compareFiles(analytics, reference, current);

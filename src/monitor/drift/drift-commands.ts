@@ -8,7 +8,7 @@ export function addDriftCommand(monitor: Command): void {
   withCommonFlags(monitor.command('drift <reference> <current>').description('compare two Parquet or CSV files column by column')).action(
     async (reference: string, current: string, flags: CommonFlags) => {
       const [{ Analytics }, { compareFiles }] = await Promise.all([import('../windows/analytics.ts'), import('./drift-files.ts')]);
-      const analytics = await Analytics.open();
+      const analytics = new Analytics();
       try {
         print(flags, await compareFiles(analytics, reference, current), draw);
       } finally {

@@ -8,7 +8,7 @@ import { compareFiles } from './drift-files.ts';
 
 test('two files are compared by what both hold: numbers, categories, and whole numbers with few values', async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'tilth drift '));
-  const analytics = await Analytics.open();
+  const analytics = new Analytics();
   context.after(async () => {
     await analytics.close();
     rmSync(folder, { recursive: true });

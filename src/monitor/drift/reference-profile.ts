@@ -1,4 +1,3 @@
-import { DOUBLE, VARCHAR } from '@duckdb/node-api';
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -138,11 +137,11 @@ async function writeProfile(analytics: Analytics, path: string, profile: Referen
   }
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await analytics.load('profile', [
-    { name: 'column', type: VARCHAR, values: names },
-    { name: 'kind', type: VARCHAR, values: kinds },
-    { name: 'value', type: DOUBLE, values: values },
-    { name: 'text', type: VARCHAR, values: texts },
-    { name: 'count', type: DOUBLE, values: counts },
+    { name: 'column', type: 'VARCHAR', values: names },
+    { name: 'kind', type: 'VARCHAR', values: kinds },
+    { name: 'value', type: 'DOUBLE', values: values },
+    { name: 'text', type: 'VARCHAR', values: texts },
+    { name: 'count', type: 'DOUBLE', values: counts },
   ]);
   const source = `SELECT *, ${literal(profile.baseline)} AS baseline FROM profile`;
   await analytics.run(`COPY (${source}) TO ${literal(`${path}.writing`)} (FORMAT parquet, COMPRESSION zstd)`);

@@ -1,4 +1,3 @@
-import { VARCHAR } from '@duckdb/node-api';
 import type { Reader } from '../../platform/database.ts';
 import { identifier, literal, parquetFiles, timestamp, type Analytics, type Cell } from '../windows/analytics.ts';
 import { labelsFor } from './label-store.ts';
@@ -133,7 +132,7 @@ export async function daysOfLabels(log: LogReader, model: string, subjects: read
   let missing = subjects;
   for (let from = 0; from < byDay.length && missing.length > 0; from += daysAtOnce) {
     const files = byDay.slice(from, from + daysAtOnce).flatMap(([, group]) => group.map((part) => log.compaction.pathOf(part)));
-    await log.analytics.load('label_subject', [{ name: 'subject', type: VARCHAR, values: missing }]);
+    await log.analytics.load('label_subject', [{ name: 'subject', type: 'VARCHAR', values: missing }]);
     const isByRow = missing.some((subject) => subject.startsWith('r:'));
     const rowMatch = isByRow ? ` UNION ALL SELECT 'r:' || row || ':' || request_id AS subject, ${happened} AS happened_at FROM answers` : '';
     const found = await log.analytics.rows(`

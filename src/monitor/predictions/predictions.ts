@@ -19,7 +19,7 @@ export function predictionLog(world: World): Promise<LogReader> {
 }
 
 async function open(world: World): Promise<LogReader> {
-  const analytics = await Analytics.open();
+  const analytics = new Analytics();
   const compaction = new Compaction({ database: world.database, analytics, log: world.log, folder: world.home.predictions });
   await compaction.recover();
   return { read: world.database.read, analytics, compaction };

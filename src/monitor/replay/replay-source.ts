@@ -35,7 +35,7 @@ export class ReplaySource {
 
   /** @throws REPLAY_FILE_UNREADABLE, REPLAY_COLUMN_MISSING */
   static async open(path: string, columns: ReplayColumns): Promise<ReplaySource> {
-    const analytics = await Analytics.open();
+    const analytics = new Analytics();
     try {
       const described = await analytics.rows(`DESCRIBE SELECT * FROM ${dataFile(path)}`).catch((cause: unknown) => {
         throw new TilthError('REPLAY_FILE_UNREADABLE', 400, `${path} can't be read as Parquet or CSV: ${messageOf(cause)}`, undefined, { cause });

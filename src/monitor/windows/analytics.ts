@@ -1,61 +1,59 @@
-import { DuckDBDataChunk, DuckDBInstance, type DuckDBConnection, type DuckDBType } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 
 export type Cell = string | number | bigint | boolean | null;
 
 /** A column on its way into DuckDB: `values` has one entry per row. */
 export interface NewColumn {
   readonly name: string;
-  readonly type: DuckDBType;
+  readonly type: 'VARCHAR' | 'DOUBLE';
   readonly values: readonly Cell[];
 }
 
 const chunkRows = 2048;
 
-/** DuckDB in memory, for scans of Parquet files; statements wait for each other, so its memory has one limit. */
+export interface AnalyticsOptions {
+  readonly threads?: number;
+  readonly memory?: string;
+}
+
+/**
+ * DuckDB in memory, for scans of Parquet files; statements wait for each other, so its memory has one limit.
+ * Its machine code is loaded by the first statement: a server that watches no model never needs it.
+ */
 export class Analytics {
-  readonly #instance: DuckDBInstance;
-  readonly #connection: DuckDBConnection;
+  readonly #options: AnalyticsOptions;
+  #opened: Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
-    this.#instance = instance;
-    this.#connection = connection;
-  }
-
-  static async open(options: { threads?: number; memory?: string } = {}): Promise<Analytics> {
-    const instance = await DuckDBInstance.create(':memory:', {
-      threads: String(options.threads ?? 2),
-      memory_limit: options.memory ?? '400MB',
-    });
-    const connection = await instance.connect();
-    // footers of parts never change: a part is written once under a name of its own
-    await connection.run('SET parquet_metadata_cache = true');
-    return new Analytics(instance, connection);
+  constructor(options: AnalyticsOptions = {}) {
+    this.#options = options;
   }
 
   async run(sql: string): Promise<void> {
-    await this.#turn(() => this.#connection.run(sql));
+    await this.#turn((connection) => connection.run(sql));
   }
 
   /** One array per column, in the order of the SELECT. */
   columns(sql: string): Promise<Cell[][]> {
-    return this.#turn(async () => (await this.#connection.runAndReadAll(sql)).getColumns() as Cell[][]);
+    return this.#turn(async (connection) => (await connection.runAndReadAll(sql)).getColumns() as Cell[][]);
   }
 
   rows(sql: string): Promise<Cell[][]> {
-    return this.#turn(async () => (await this.#connection.runAndReadAll(sql)).getRows() as Cell[][]);
+    return this.#turn(async (connection) => (await connection.runAndReadAll(sql)).getRows() as Cell[][]);
   }
 
   /** A temporary table of these columns; replaces one of the same name. */
   load(table: string, columns: readonly NewColumn[]): Promise<void> {
     const rowCount = columns[0]?.values.length ?? 0;
-    const types = columns.map((column) => column.type);
-    return this.#turn(async () => {
-      const definition = columns.map((column) => `${identifier(column.name)} ${column.type.toString()}`);
-      await this.#connection.run(`CREATE OR REPLACE TEMP TABLE ${identifier(table)} (${definition.join(', ')})`);
-      const appender = await this.#connection.createAppender(table);
+    return this.#turn(async (connection) => {
+      const duckdb = await import('@duckdb/node-api');
+      const types = columns.map((column) => duckdb[column.type]);
+      await connection.run(
+        `CREATE OR REPLACE TEMP TABLE ${identifier(table)} (${columns.map(({ name, type }) => `${identifier(name)} ${type}`).join(', ')})`,
+      );
+      const appender = await connection.createAppender(table);
       for (let from = 0; from < rowCount; from += chunkRows) {
-        const chunk = DuckDBDataChunk.create(types, Math.min(chunkRows, rowCount - from));
+        const chunk = duckdb.DuckDBDataChunk.create(types, Math.min(chunkRows, rowCount - from));
         chunk.setColumns(columns.map((column) => column.values.slice(from, from + chunkRows)));
         appender.appendDataChunk(chunk);
       }
@@ -65,14 +63,30 @@ export class Analytics {
 
   async close(): Promise<void> {
     await this.#last;
-    this.#connection.closeSync();
-    this.#instance.closeSync();
+    const opened = await this.#opened?.catch(() => undefined);
+    opened?.connection.closeSync();
+    opened?.instance.closeSync();
   }
 
-  #turn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
+  #turn<T>(work: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+    const turn = this.#last.then(async () => {
+      this.#opened ??= this.#open();
+      return work((await this.#opened).connection);
+    });
     this.#last = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #open(): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> {
+    const { DuckDBInstance: Instance } = await import('@duckdb/node-api');
+    const instance = await Instance.create(':memory:', {
+      threads: String(this.#options.threads ?? 2),
+      memory_limit: this.#options.memory ?? '400MB',
+    });
+    const connection = await instance.connect();
+    // footers of parts never change: a part is written once under a name of its own
+    await connection.run('SET parquet_metadata_cache = true');
+    return { instance, connection };
   }
 }
 
