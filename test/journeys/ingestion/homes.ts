@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveHome, type Home } from '../../../src/platform/home.ts';
+import { messageOf } from '../../../src/platform/errors.ts';
 import { createLogger } from '../../../src/platform/log.ts';
 import { startServer } from '../../../src/server/server.ts';
+import { isTestedOnPostgres, temporaryDatabase } from '../../../src/platform/test-database.ts';
 import { freePorts } from '../processes.ts';
 import { Connection } from './http.ts';
 import { Journal, type JournalRun } from './journal.ts';
@@ -51,6 +53,7 @@ export class Tally {
 export class WrittenHome {
   readonly #program: string;
   readonly #home: Home;
+  readonly #database: ReturnType<typeof temporaryDatabase>;
   readonly #random: () => number;
   readonly #tally: Tally;
   readonly #journal = new Journal();
@@ -62,7 +65,9 @@ export class WrittenHome {
 
   constructor(program: string, folder: string, random: () => number, tally: Tally) {
     this.#program = program;
-    this.#home = resolveHome(folder);
+    const home = resolveHome(folder);
+    this.#database = temporaryDatabase(home.database);
+    this.#home = { ...home, database: this.#database.where };
     this.#random = random;
     this.#tally = tally;
     this.#writers = new Writers(this.#journal, '', random);
@@ -94,10 +99,10 @@ export class WrittenHome {
     for (const run of made) this.#writers.adopt(run);
     // a client sends again what it got no answer to; what can't be said twice is not sent twice
     this.#again = new Map([...unanswered].filter(([, { kind }]) => kind !== 'run' && kind !== 'untag' && this.#random() < 0.5));
-    requireSound(this.#home.database);
+    if (!isTestedOnPostgres) requireSound(this.#home.database);
   }
 
-  /** Copies the home as a kill at this moment would leave it, opens the copy and compares; the server goes on. */
+  /** Copies the home, whose database is a file, as a kill at this moment would leave it, opens the copy and compares; the server goes on. */
   async copy(isWhole: boolean): Promise<void> {
     const writing = await this.#write();
     const copy = resolveHome(`${this.#home.root} copy`);
@@ -119,7 +124,9 @@ export class WrittenHome {
   async end(): Promise<void> {
     await this.#server?.kill();
     this.#tally.answered += this.#writers.answeredCount;
-    if (existsSync(this.#home.database)) this.#tally.largestDatabaseBytes = Math.max(this.#tally.largestDatabaseBytes, statSync(this.#home.database).size);
+    const size = isTestedOnPostgres ? 0 : statSync(this.#home.database).size;
+    this.#tally.largestDatabaseBytes = Math.max(this.#tally.largestDatabaseBytes, size);
+    this.#database.remove();
     rmSync(this.#home.root, { recursive: true });
   }
 
@@ -134,12 +141,12 @@ export class WrittenHome {
 
   async #start(): Promise<void> {
     while (this.#random() < shareKilledWhileStarting) {
-      const cutOff = new ServerProcess(this.#program, this.#home.root, this.#port);
+      const cutOff = new ServerProcess(this.#program, this.#home, this.#port);
       await sleep(this.#random() * 400);
       await cutOff.kill();
       this.#tally.killsWhileStarting += 1;
     }
-    this.#server = new ServerProcess(this.#program, this.#home.root, this.#port);
+    this.#server = new ServerProcess(this.#program, this.#home, this.#port);
     this.#tally.startsMs.push(await this.#server.ready());
   }
 
@@ -147,8 +154,12 @@ export class WrittenHome {
   async #write(): Promise<Writing> {
     const goal = this.#writers.answeredCount + this.#random() * mostWritesBefore;
     const writing = this.#writers.start(this.#address, writerCount, this.#again);
-    while (this.#writers.answeredCount < goal) await Promise.race([sleep(1), writing.ended]);
-    await Promise.race([sleep(this.#random() * longestPauseMs), writing.ended]);
+    const refused = writing.ended.catch(async (cause: unknown) => {
+      await sleep(100);
+      throw new Error(`${messageOf(cause)}\n${this.#running.said()}`, { cause });
+    });
+    while (this.#writers.answeredCount < goal) await Promise.race([sleep(1), refused]);
+    await Promise.race([sleep(this.#random() * longestPauseMs), refused]);
     return writing;
   }
 
@@ -161,9 +172,8 @@ export class WrittenHome {
   }
 }
 
-/** @throws when SQLite finds a fault in its file; a home on another database has none */
+/** @throws when SQLite finds a fault in its file */
 function requireSound(file: string): void {
-  if (!existsSync(file)) return;
   const db = new DatabaseSync(file, { readOnly: true });
   try {
     assert.deepEqual(db.prepare('PRAGMA integrity_check').all().map(Object.values), [['ok']]);

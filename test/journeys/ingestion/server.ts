@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../../../src/platform/home.ts';
+import { isTestedOnPostgres } from '../../../src/platform/test-database.ts';
 import { Connection } from './http.ts';
 
 /** A control plane as users run it, in a process of its own that can be killed, or stopped for a moment. */
@@ -13,9 +14,12 @@ export class ServerProcess {
   readonly #startedAt = performance.now();
   #stderr = '';
 
-  constructor(program: string, home: string, port: number) {
+  constructor(program: string, home: Home, port: number) {
     this.address = `http://127.0.0.1:${port}`;
-    this.#child = spawn(process.execPath, [program, 'server', '--port', String(port), '--home', home], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = spawn(process.execPath, [program, 'server', '--port', String(port), '--home', home.root], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, TILTH_DATABASE_URL: isTestedOnPostgres ? home.database : '' },
+    });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4_000)));
     this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()));
   }
@@ -32,6 +36,11 @@ export class ServerProcess {
     }
     connection.close();
     return performance.now() - this.#startedAt;
+  }
+
+  /** The end of what it said on stderr. */
+  said(): string {
+    return this.#stderr;
   }
 
   /** `kill -9`; the process is gone when this answers. */
