@@ -5,7 +5,6 @@ import { performance } from 'node:perf_hooks';
 import { table } from '../src/platform/terminal.ts';
 import { measureServing } from './deploy/serving.ts';
 import { measureData } from './develop/data.ts';
-import { measureTracking } from './develop/tracking.ts';
 import type { Effort, Practice } from './measure.ts';
 import { measureDrift } from './monitor/drift.ts';
 import {
@@ -18,6 +17,7 @@ import {
   type Measured,
 } from './report.ts';
 import { measureStart } from './start/start.ts';
+import { measureTracking } from './tracking/tracking.ts';
 
 const practices: Record<string, (effort: Effort) => Promise<Practice>> = {
   start: measureStart,
@@ -29,7 +29,9 @@ const practices: Record<string, (effort: Effort) => Promise<Practice>> = {
 
 const words = process.argv.slice(2);
 const isQuick = words.includes('--quick');
-const effort: Effort = isQuick ? { rounds: 2, slowRounds: 1 } : { rounds: 7, slowRounds: 3 };
+const effort: Effort = isQuick
+  ? { rounds: 2, slowRounds: 1, isQuick }
+  : { rounds: 7, slowRounds: 3, isQuick };
 const wanted = words.filter((word) => !word.startsWith('-'));
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));

@@ -38,6 +38,8 @@ export interface Effort {
   readonly rounds: number;
   /** of things that take longer */
   readonly slowRounds: number;
+  /** smaller inputs too: does it work? */
+  readonly isQuick: boolean;
 }
 
 /** Takes turns, and lets the other begin in every second round, so that a busy moment of the machine hits both. */

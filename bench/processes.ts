@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { Client } from './client.ts';
 import type { Practice, Round } from './measure.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -138,14 +139,14 @@ export async function startServer(
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const kill = (): void => void child.kill('SIGKILL');
   atExit.add(kill);
-  while (!(await isReady(address + readyPath))) {
+  while (!(await isReady(address, readyPath))) {
     if (child.exitCode !== null || pid === undefined)
       throw new Error(`${command} ${args.join(' ')} ended:\n${stderr}`);
     if (performance.now() - startedAt > startTimeoutMs) {
       kill();
       throw new Error(`${command} ${args.join(' ')} is not ready after ${startTimeoutMs} ms:\n${stderr}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 2));
   }
   const startSeconds = (performance.now() - startedAt) / 1000;
   const sum = (of: (pid: number) => number): number =>
@@ -180,13 +181,15 @@ function endIfAlive(pid: number): void {
   }
 }
 
-async function isReady(url: string): Promise<boolean> {
+async function isReady(address: string, path: string): Promise<boolean> {
+  const client = new Client(address);
   try {
-    const answer = await fetch(url);
-    await answer.arrayBuffer();
-    return answer.ok;
+    await client.count(client.prepare('GET', path));
+    return true;
   } catch {
     return false;
+  } finally {
+    client.close();
   }
 }
 

@@ -21,7 +21,7 @@ const roundSeconds = 2;
 const maxCount = 60_000;
 
 /** One model, registered, converted, approved and routed as users do it, beside FastAPI with the same pickle. */
-export async function measureServing({ rounds, slowRounds }: Effort): Promise<Practice> {
+export async function measureServing(effort: Effort): Promise<Practice> {
   const home = temporaryFolder('serving');
   const python = pythonOf('serving');
   const control = await startServer(
@@ -37,7 +37,7 @@ export async function measureServing({ rounds, slowRounds }: Effort): Promise<Pr
       env: { MLFLOW_TRACKING_URI: control.address },
     });
     parity = await putInProduction(control.address);
-    return await measureBeside(home, control, parity, { rounds, slowRounds });
+    return await measureBeside(home, control, parity, effort);
   } finally {
     await control.stop();
   }
