@@ -11,7 +11,7 @@ export interface BlobEntry {
 
 export interface BlobFacts {
   readonly byteCount: number;
-  /** in quotes, as HTTP writes it; another one when the key was put again */
+  /** in quotes, as HTTP writes it; another one when the content is another */
   readonly etag: string;
   /** ms since the epoch */
   readonly modifiedAt: number;
@@ -37,7 +37,7 @@ export interface BlobStore {
   /**
    * A key has its whole content or none.
    *
-   * @throws BLOB_KEY_TAKEN in a folder, where the key is one, or lies below a file; a bucket knows no folders and holds both
+   * @throws BLOB_KEY_TAKEN where the store has folders, and the key is one, or lies below a file; most buckets hold both
    */
   put(key: string, content: Uint8Array | Readable): Promise<{ byteCount: number; sha256: string }>;
   /**
@@ -83,6 +83,14 @@ export const keyRefused = (key: string): TilthError =>
     400,
     `The path ${JSON.stringify(key.slice(0, 300))} leaves its root or can't be a file's name.`,
     `A path has at most ${longestKey} bytes, each part of it at most ${longestSegment}.`,
+  );
+
+export const keyTaken = (key: string): TilthError =>
+  new TilthError(
+    'BLOB_KEY_TAKEN',
+    409,
+    `${JSON.stringify(key)} can't be written: it is a folder, or a part of its path is a file.`,
+    'Choose another path, or delete what is there.',
   );
 
 export const blobNotFound = (key: string): TilthError =>

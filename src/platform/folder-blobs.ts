@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
-import { blobNotFound, keyRefused, segmentsOf, type BlobFacts, type BlobStore } from './blobs.ts';
+import { blobNotFound, keyRefused, keyTaken, segmentsOf, type BlobFacts, type BlobStore } from './blobs.ts';
 import { makeFolder, syncFolder, writeCounted } from './durable-files.ts';
-import { TilthError } from './errors.ts';
 import { folderUploads } from './folder-uploads.ts';
 
 /** A folder as a blob store. */
@@ -90,14 +89,6 @@ const factsOf = (found: { size: bigint; mtimeNs: bigint; ino: bigint }): BlobFac
   etag: `"${found.size.toString(36)}-${found.mtimeNs.toString(36)}-${found.ino.toString(36)}"`,
   modifiedAt: Number(found.mtimeNs / 1_000_000n),
 });
-
-const keyTaken = (key: string): TilthError =>
-  new TilthError(
-    'BLOB_KEY_TAKEN',
-    409,
-    `${JSON.stringify(key)} can't be written: it is a folder, or a part of its path is a file.`,
-    'Choose another path, or delete what is there.',
-  );
 
 const isTaken = (thrown: unknown): boolean =>
   thrown instanceof Error && 'code' in thrown && ['EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'].includes(String(thrown.code));

@@ -1,4 +1,4 @@
-import { blobNotFound, keyRefused } from './blobs.ts';
+import { blobNotFound, keyRefused, keyTaken } from './blobs.ts';
 import { TilthError, messageOf } from './errors.ts';
 import { nameOfPlace, type S3Place } from './s3-place.ts';
 
@@ -17,6 +17,7 @@ export function translated(thrown: unknown, place: S3Place, key: string): unknow
   if (code === 'NoSuchBucket') return noBucket(place, thrown);
   if (code === 'NoSuchKey' || code === 'NotFound') return blobNotFound(key);
   if (code === 'KeyTooLongError') return keyRefused(key);
+  if (folderErrors.has(code)) return keyTaken(key);
   if (code === 'RequestTimeTooSkewed') return accessRefused(place, thrown, 'Set the clock of this machine: it differs by more than 15 minutes.');
   if (code === 'CredentialsProviderError') return accessRefused(place, thrown, credentialsHint);
   if (status === 401 || status === 403 || /Signature|AccessKey|ExpiredToken|InvalidToken|AccessDenied/.test(code)) return accessRefused(place, thrown, hintOf(code));
@@ -25,6 +26,9 @@ export function translated(thrown: unknown, place: S3Place, key: string): unknow
   if (isOutage(code, status)) return unavailable(place, thrown);
   return thrown;
 }
+
+/** What servers say that keep a bucket as files in folders: versitygw, MinIO. */
+const folderErrors = new Set(['ObjectParentIsFile', 'ExistingObjectIsDirectory', 'XMinioParentIsObject', 'XMinioObjectExistsAsDirectory']);
 
 const outages = /^(E(CONN|HOST|NET|PIPE|TIMEDOUT|AI_)|ENOTFOUND|TimeoutError|RequestTimeout|SlowDown|Throttl|ServiceUnavailable|InternalError|AbortError)/;
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { mostParts, type UploadPart } from './blob-uploads.ts';
+import { mostParts, uploadNotFound, type UploadPart } from './blob-uploads.ts';
 import { TilthError } from './errors.ts';
 import type { Bucket } from './s3-bucket.ts';
 import { s3Code } from './s3-errors.ts';
@@ -76,24 +76,32 @@ interface Completed {
   readonly parts: readonly UploadPart[];
 }
 
-/** Joins the parts; an upload that was joined already, and whose answer was lost, counts as joined. */
-export async function completeParts(bucket: Bucket, key: string, { uploadId, mark, parts }: Completed): Promise<void> {
+/**
+ * Joins the parts; an upload that was joined already, and whose answer was lost, counts as joined. It answers what the
+ * key then holds, since not every server that says yes to an upload it no longer knows has joined it.
+ */
+export async function completeParts(bucket: Bucket, key: string, { uploadId, mark, parts }: Completed): Promise<{ byteCount: number }> {
   const where = bucket.at(key);
   const joined = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
   try {
     await bucket.call(key, (s3) => s3.completeMultipartUpload({ ...where, UploadId: uploadId, MultipartUpload: { Parts: joined } }));
   } catch (thrown) {
-    if (s3Code(thrown) !== 'NoSuchUpload' || !(await isCompleted(bucket, key, mark))) throw thrown;
+    const found = s3Code(thrown) === 'NoSuchUpload' ? await completedWith(bucket, key, mark) : undefined;
+    if (found === undefined) throw thrown;
+    return found;
   }
+  const found = await completedWith(bucket, key, mark);
+  if (found === undefined) throw uploadNotFound(uploadId);
+  return found;
 }
 
-/** Whether what the key holds came by the upload with this mark. */
-export async function isCompleted(bucket: Bucket, key: string, mark: string): Promise<boolean> {
+/** What the key holds if it came by the upload with this mark. */
+export async function completedWith(bucket: Bucket, key: string, mark: string): Promise<{ byteCount: number } | undefined> {
   const found = await bucket.call(key, (s3) => s3.headObject(bucket.at(key))).catch((thrown: unknown) => {
     if (thrown instanceof TilthError && thrown.code === 'BLOB_NOT_FOUND') return undefined;
     throw thrown;
   });
-  return found?.Metadata?.[markName] === mark;
+  return found?.Metadata?.[markName] === mark ? { byteCount: found.ContentLength ?? 0 } : undefined;
 }
 
 const empty = Buffer.alloc(0);

@@ -12,7 +12,7 @@ import {
 import { TilthError } from './errors.ts';
 import type { Bucket } from './s3-bucket.ts';
 import { s3Code } from './s3-errors.ts';
-import { beginParts, completeParts, isCompleted } from './s3-put.ts';
+import { beginParts, completedWith, completeParts } from './s3-put.ts';
 
 /** What one part may have that passes through this server: it is held whole, so that it can be sent again. */
 const mostBytes = 128 * 1_048_576;
@@ -43,7 +43,6 @@ export function s3Uploads(bucket: Bucket): BlobUploads {
     if (upload.key !== key) throw uploadNotFound(id);
     return upload;
   };
-  const byteCountOf = async (key: string): Promise<number> => (await call(key, (s3) => s3.headObject(at(key)))).ContentLength ?? 0;
   return {
     async begin(key) {
       const mark = randomUUID();
@@ -64,18 +63,17 @@ export function s3Uploads(bucket: Bucket): BlobUploads {
       const { uploadId, mark } = requireUpload(id, key);
       checkParts(parts);
       try {
-        await completeParts(bucket, key, { uploadId, mark, parts });
+        return await completeParts(bucket, key, { uploadId, mark, parts });
       } catch (thrown) {
         throw inTermsOfUploads(thrown, id);
       }
-      return { byteCount: await byteCountOf(key) };
     },
     async abort(id, key) {
       const { uploadId, mark } = requireUpload(id, key);
       try {
         await call(key, (s3) => s3.abortMultipartUpload({ ...at(key), UploadId: uploadId }));
       } catch (thrown) {
-        if (s3Code(thrown) === 'NoSuchUpload' && (await isCompleted(bucket, key, mark))) return;
+        if (s3Code(thrown) === 'NoSuchUpload' && (await completedWith(bucket, key, mark)) !== undefined) return;
         throw inTermsOfUploads(thrown, id);
       }
     },

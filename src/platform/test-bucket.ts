@@ -44,10 +44,28 @@ export async function startTestBucket(parameters = ''): Promise<TestBucket> {
   };
 }
 
+/** moto fails with a 500 where S3 says that there is no such upload. */
+const motoScript = `
+from moto.s3 import models
+from moto.s3.exceptions import NoSuchUpload
+from moto.server import main
+
+class Uploads(models.MultipartDict):
+    def __missing__(self, id):
+        raise NoSuchUpload(upload_id=id)
+
+make = models.FakeBucket.__init__
+def make_bucket(self, *args, **named):
+    make(self, *args, **named)
+    self.multiparts = Uploads()
+models.FakeBucket.__init__ = make_bucket
+main(['--host', '127.0.0.1', '--port', '0'])
+`;
+
 async function startMoto(): Promise<{ endpoint: string; stop: () => Promise<void> }> {
   const python = process.env['TILTH_TEST_PYTHON'];
   if (python === undefined) throw new Error('TILTH_TEST_PYTHON must name a Python with moto');
-  const child = spawn(python, ['-m', 'moto.server', '--host', '127.0.0.1', '--port', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(python, ['-c', motoScript], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
   const said: string[] = [];
   for await (const line of createInterface({ input: child.stderr })) {
