@@ -95,15 +95,16 @@ export async function appendEvent(
   tx: Transaction,
   event: NewEvent,
 ): Promise<void> {
-  const last = await tx.selectFrom('event').select('hash').orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  const last = await tx.selectFrom('event').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
   const previous = last?.hash ?? firstHash;
   const data = JSON.stringify(event.data ?? {});
   const hash = hashEvent(previous, event, data);
-  const { seq } = await tx
+  // numbered without a gap, which a write that fails would leave in the numbers that PostgreSQL gives
+  const seq = (last?.seq ?? 0) + 1;
+  await tx
     .insertInto('event')
-    .values({ ...event, data, previous, hash })
-    .returning('seq')
-    .executeTakeFirstOrThrow();
+    .values({ ...event, seq, data, previous, hash })
+    .execute();
   database.afterCommit(tx, () => bus.publish({ ...event, seq, previous, hash }));
 }
 

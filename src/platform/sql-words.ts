@@ -57,15 +57,37 @@ export class ArrayValue {
   }
 }
 
-/** The items of a JSON array as a table with the one column `value`; `value ->> 0` is the first of an item. */
-export const itemsSql = (json: string, alias: string): RawBuilder<unknown> =>
+/** The items of the JSON array at a place as a table with the one column `value`; `value ->> 0` is the first of an item, as a text. */
+export const itemsSql = (json: RawBuilder<unknown>, alias: string, ...path: readonly string[]): RawBuilder<unknown> =>
   either(
-    sql`json_each(${json}) AS ${sql.table(alias)}`,
-    sql`json_array_elements(${json}::json) AS ${sql.table(alias)}(value)`,
+    sql`json_each(${json}, ${['$', ...path].join('.')}) AS ${sql.table(alias)}`,
+    sql`json_array_elements(${json}::json #> ${new ArrayValue(path)}::text[]) AS ${sql.table(alias)}(value)`,
+  );
+
+/** The text at a place in JSON: a number or a truth as JSON writes it; NULL where nothing is. */
+export const jsonTextSql = (json: RawBuilder<unknown>, ...path: readonly string[]): RawBuilder<unknown> => {
+  const at = ['$', ...path].join('.');
+  return either(
+    sql`CASE json_type(${json}, ${at}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' ELSE CAST(json_extract(${json}, ${at}) AS text) END`,
+    sql`(${json}::json #>> ${new ArrayValue(path)}::text[])`,
+  );
+};
+
+/** Whether a JSON object has a key. */
+export const hasKeySql = (json: RawBuilder<unknown>, key: string): RawBuilder<boolean> =>
+  either(
+    sql`EXISTS (SELECT 1 FROM json_each(${json}) WHERE key = ${key})`,
+    sql`(${json}::json -> CAST(${key} AS text)) IS NOT NULL`,
   );
 
 /** Joins the tables in the order in which they stand: SQLite takes it as told, PostgreSQL finds its own. */
 export const joinInOrder: RawBuilder<unknown> = either(sql`CROSS JOIN`, sql`JOIN`);
+
+/**
+ * An order for rows that come out of an ordered subquery: SQLite keeps them in it, and stops at the LIMIT; PostgreSQL
+ * promises no order that is not asked for.
+ */
+export const orderKept = (order: RawBuilder<unknown>): RawBuilder<unknown> => either(sql``, sql`ORDER BY ${order}`);
 
 /** Whether a text is written as a number: `3`, `-0.5`, `1e-05`, as Python and JSON write it. */
 export const isNumberText = (text: RawBuilder<unknown>): RawBuilder<boolean> =>
@@ -73,6 +95,21 @@ export const isNumberText = (text: RawBuilder<unknown>): RawBuilder<boolean> =>
     sql`CASE WHEN json_valid(${text}) THEN json_type(${text}) IN ('integer', 'real') ELSE 1 = 0 END`,
     sql`${text} ~ ${jsonNumber}`,
   );
+
+/** The number that a text of `isNumberText` stands for: beyond the largest double infinite, below the smallest 0. */
+export const numberOfText = (text: RawBuilder<unknown>): RawBuilder<unknown> => {
+  const exact = sql`CAST(${text} AS numeric)`;
+  return either(
+    sql`CAST(${text} AS double precision)`,
+    // PostgreSQL refuses what it can't hold, and looks at rows that another condition leaves out
+    sql`CASE WHEN ${text} ~ ${jsonNumber} AND ${text} !~ ${longExponent} THEN CASE
+      WHEN abs(${exact}) > 1.797e308 THEN sign(${exact}) * CAST('Infinity' AS double precision)
+      WHEN abs(${exact}) < 2.3e-308 THEN 0
+      ELSE CAST(${text} AS double precision) END END`,
+  );
+};
+
+const longExponent = '[eE][-+]?0*[1-9][0-9]{3}';
 
 /** RFC 8259, section 6, with white space around it. */
 const jsonNumber = String.raw`^[ \t\n\r]*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?[ \t\n\r]*$`;

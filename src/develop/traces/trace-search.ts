@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
+import { hasKeySql, itemsSql, jsonTextSql, listSql } from '../../platform/sql-words.ts';
 import { experimentNumbers } from '../tracking/experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from '../tracking/keyset.ts';
 import type { Comparison } from '../tracking/search-filter.ts';
@@ -107,7 +108,7 @@ async function conditionSql(read: Reader, condition: Condition, scope: readonly 
       if (operator !== '=' && !isList) break;
       // the run that made the trace, and those it was linked to
       const runs = sql.join(isList ? (value as readonly string[]) : [value]);
-      return sql`(EXISTS (SELECT 1 FROM trace_run r WHERE r.trace_id = t.id AND r.run_id IN (${runs})) OR coalesce(${fieldSql(field)} IN (${runs}), 0))`;
+      return sql`(EXISTS (SELECT 1 FROM trace_run r WHERE r.trace_id = t.id AND r.run_id IN (${runs})) OR coalesce(${fieldSql(field)} IN (${runs}), 1 = 0))`;
     }
     default:
   }
@@ -124,11 +125,10 @@ async function spanSql(read: Reader, conditions: readonly Condition[]): Promise<
 function spanColumn(field: TraceField): RawBuilder<unknown> {
   if (field.kind === 'span') return field.name === 'content' ? sql`(s.name || ' ' || s.content)` : sql.ref(`s.${field.name}`);
   const key = field.kind === 'span-attribute' ? field.key : '';
-  return sql`(SELECT coalesce(
-      json_extract(value, '$.value.string_value'), json_extract(value, '$.value.int_value'),
-      CASE json_type(value, '$.value.bool_value') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' END,
-      CAST(json_extract(value, '$.value.double_value') AS text), json_extract(value, '$.value'))
-    FROM json_each(s.content, '$.attributes') WHERE json_extract(value, '$.key') = ${key})`;
+  const value = sql`attribute.value`;
+  const texts = ['string_value', 'int_value', 'bool_value', 'double_value'].map((type) => jsonTextSql(value, 'value', type));
+  return sql`(SELECT coalesce(${sql.join([...texts, jsonTextSql(value, 'value')])})
+    FROM ${itemsSql(sql`s.content`, 'attribute', 'attributes')} WHERE ${jsonTextSql(value, 'key')} = ${key} LIMIT 1)`;
 }
 
 /** Of the trace itself, or of its session: what was said of a session holds for all traces in it. */
@@ -152,10 +152,10 @@ async function assessmentSql(
     OR coalesce((${sessionOf} t.id) IN (
       SELECT (${sessionOf} a.trace_id) FROM trace_assessment a JOIN trace o ON o.id = a.trace_id
       WHERE ${there} AND ${wanted} AND o.experiment_id IN (${sql.join(scope)})
-      AND EXISTS (SELECT 1 FROM json_each(a.metadata) WHERE key = ${metadataKeys.session})), 0))`;
+      AND ${hasKeySql(sql`a.metadata`, metadataKeys.session)}), 1 = 0))`;
   if (operator === 'IS NULL') return sql`NOT ${found(fits)}`;
   if (operator === 'IS NOT NULL') return found(fits);
-  return sql`CASE WHEN ${found(fits)} THEN 1 WHEN ${found(sql`1 = 1`)} THEN 0 END`;
+  return sql`CASE WHEN ${found(fits)} THEN 1 = 1 WHEN ${found(sql`1 = 1`)} THEN 1 = 0 END`;
 }
 
 /** @param from where all values of the column are, for what SQLite can't compare itself */
@@ -169,5 +169,5 @@ async function comparedSql(
   // SQLite has no regular expressions: the values that there are are tried here, and those that fit are looked for
   const { rows } = await sql<{ value: string | null }>`SELECT DISTINCT ${column} AS value FROM ${from}`.execute(read);
   const fitting = matching(rows.flatMap(({ value: text }) => text ?? []), String(value));
-  return sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(fitting)}))`;
+  return sql`${column} IN ${listSql(fitting)}`;
 }

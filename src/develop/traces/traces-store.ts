@@ -3,6 +3,7 @@ import type { Actor } from '../../platform/actor.ts';
 import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { createTables } from '../../platform/schema.ts';
+import { listSql, rowsSql } from '../../platform/sql-words.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { artifactKeyOf, isOurs } from '../tracking/artifact-keys.ts';
@@ -440,8 +441,8 @@ export async function linkTraces(world: World, traceIds: readonly string[], runI
 }
 
 async function link(tx: Transaction, traceIds: readonly string[], runId: string): Promise<void> {
-  await sql`INSERT OR IGNORE INTO trace_run (trace_id, run_id)
-    SELECT value, ${runId} FROM json_each(${JSON.stringify(traceIds)})`.execute(tx);
+  await sql`INSERT INTO trace_run (trace_id, run_id)
+    SELECT value, ${runId} FROM ${rowsSql(traceIds, 'linked')} WHERE 1 = 1 ON CONFLICT DO NOTHING`.execute(tx);
 }
 
 /** @throws TRACE_NOT_FOUND */
@@ -466,12 +467,12 @@ export async function deleteTraces(world: World, actor: Actor, experimentId: str
   const gone = await perform(world, { actor, verb: 'trace.delete', kind: 'experiment', thing: experimentId, data }, async (tx) => {
     const chosen =
       'traceIds' in which
-        ? sql`id IN (SELECT value FROM json_each(${JSON.stringify(which.traceIds)}))`
-        : sql`requested_at <= ${which.requestedUntil} ORDER BY requested_at, id LIMIT ${which.limit ?? -1}`;
+        ? sql`id IN ${listSql(which.traceIds)}`
+        : sql`requested_at <= ${which.requestedUntil} ORDER BY requested_at, id ${which.limit === undefined ? sql`` : sql`LIMIT ${which.limit}`}`;
     const { rows } = await sql<{ id: string }>`
       DELETE FROM trace WHERE id IN (SELECT id FROM trace WHERE experiment_id = ${experiment} AND ${chosen}) RETURNING id`.execute(tx);
     const ids = rows.map((row) => row.id);
-    await sql`DELETE FROM trace_run WHERE trace_id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`.execute(tx);
+    await sql`DELETE FROM trace_run WHERE trace_id IN ${listSql(ids)}`.execute(tx);
     return ids;
   });
   for (const id of gone) {

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
+import { listSql } from '../../platform/sql-words.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
 import { perform, recordEvent } from '../../team/command.ts';
@@ -195,7 +196,7 @@ export async function searchExperiments(read: Reader, search: ExperimentSearch):
     ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
   const page = rows.slice(0, search.limit);
   const ids = page.map((row) => row.id);
-  const found = ids.length === 0 ? [] : await read.selectFrom('experiment').selectAll().where(sql<boolean>`id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`).execute();
+  const found = ids.length === 0 ? [] : await read.selectFrom('experiment').selectAll().where(sql<boolean>`id IN ${listSql(ids)}`).execute();
   const byId = new Map((await withTags(read, found)).map((experiment) => [experiment.id, experiment]));
   const experiments = ids.flatMap((id) => byId.get(String(id)) ?? []);
   const last = page.at(-1);

@@ -28,6 +28,10 @@ export function afterPosition(columns: readonly SortColumn[], position: Position
 export const sortSelection = (columns: readonly SortColumn[]): RawBuilder<unknown> =>
   sql.join(columns.map((column, index) => sql`${column.sql} AS ${sql.ref(`s${index}`)}`));
 
+/** The order of rows that were selected with `sortSelection` in a subquery. */
+export const orderOfSelection = (columns: readonly SortColumn[], subquery: string): RawBuilder<unknown> =>
+  orderSql(columns.map(({ isAscending }, index) => ({ sql: sql.ref(`${subquery}.s${index}`), isAscending })));
+
 /** The position of a row that was selected with `sortSelection`. */
 export const positionOf = (row: Readonly<Record<string, unknown>>, columns: readonly SortColumn[]): Position =>
   columns.map((_, index) => (row[`s${index}`] ?? null) as string | number | null);

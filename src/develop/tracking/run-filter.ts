@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
+import { isNumberText, numberOfText } from '../../platform/sql-words.ts';
 import { fieldsOf, type Comparison, type Filter, type Name, type NumberOperator, type Term } from './search-filter.ts';
 import { comparisonSql, filterSql, numbersSql, outcomeSql, termSql, type Condition, type Leaf } from './search-sql.ts';
 
@@ -120,7 +121,7 @@ class Operands {
 /** The number in a row of metrics, NULL for a NaN, or in a row of params or tags. */
 const loggedNumber = (alias: string, isText: boolean): RawBuilder<unknown> => {
   const value = sql.ref(`${alias}.value`);
-  return isText ? sql`CAST(${value} AS double precision)` : sql`CASE WHEN ${sql.ref(`${alias}.is_nan`)} = 0 THEN ${value} END`;
+  return isText ? numberOfText(value) : sql`CASE WHEN ${sql.ref(`${alias}.is_nan`)} = 0 THEN ${value} END`;
 };
 
 /**
@@ -144,10 +145,6 @@ export function runTermsSql(terms: readonly Term[]): { joins: RawBuilder<unknown
   );
   return { joins: joins.length === 0 ? sql`` : sql.join(joins, sql` `), values };
 }
-
-/** Whether a text is written as a number: `3`, `-0.5`, `1e-05`, as Python and JSON write it. */
-export const isNumberText = (value: RawBuilder<unknown>): RawBuilder<boolean> =>
-  sql`CASE WHEN json_valid(${value}) THEN json_type(${value}) IN ('integer', 'real') ELSE 1 = 0 END`;
 
 /** The table of what runs logged: `run_id`, `key`, `value`. */
 export const tableOf = (family: Name['family']): RawBuilder<unknown> =>

@@ -1,8 +1,9 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
+import { joinInOrder, orderKept } from '../../platform/sql-words.ts';
 import { experimentNumbers } from './experiment-store.ts';
-import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
+import { afterPosition, orderOfSelection, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
 import { attributeSql, matchingSql, runFilterSql, tableOf, type Asking } from './run-filter.ts';
 import { runGrammar } from './run-grammar.ts';
 import { getRuns } from './run-store.ts';
@@ -60,7 +61,7 @@ interface Plan {
 /** Three ways to the same answer: through few candidates, along the order until enough fit, or over all runs. */
 async function found(read: Reader, plan: Plan): Promise<FoundRow[]> {
   const few = await fewCandidates(read, plan.filter);
-  if (few !== undefined) return inWholeOrder(read, plan, { from: sql`(${few}) AS few CROSS JOIN run ON run.id = few.run_id`, asking: 'probe' });
+  if (few !== undefined) return inWholeOrder(read, plan, { from: sql`(${few}) AS few ${joinInOrder} run ON run.id = few.run_id`, asking: 'probe' });
   const near = plan.wanted * 2 <= windowSize && isWalkable(plan.orders[0]) ? await firstInOrder(read, plan) : [];
   return near.length === plan.wanted ? near : inWholeOrder(read, plan, { from: sql`run`, asking: 'set' });
 }
@@ -93,13 +94,13 @@ async function fewCandidates(read: Reader, filter: Filter): Promise<RawBuilder<u
     for (const part of filter.parts) {
       const few = await fewCandidates(read, part);
       if (few === undefined) return undefined;
-      sets.push(sql`SELECT run_id FROM (${few})`);
+      sets.push(sql`SELECT run_id FROM (${few}) AS few`);
     }
     return sql.join(sets, sql` UNION `);
   }
   const matching = filter.kind === 'compare' ? matchingSql(filter.compare) : undefined;
   if (matching === undefined) return undefined;
-  const { rows } = await sql<{ count: number }>`SELECT count(*) AS count FROM (${matching} LIMIT ${windowSize})`.execute(read);
+  const { rows } = await sql<{ count: number }>`SELECT count(*) AS count FROM (${matching} LIMIT ${windowSize}) AS few`.execute(read);
   return (rows[0]?.count ?? 0) < windowSize ? matching : undefined;
 }
 
@@ -114,7 +115,7 @@ async function firstInOrder(read: Reader, { search, filter, orders, columns, exp
   const order = isLogged ? columns.slice(1) : columns;
   const from = isLogged
     ? // the values in their order first, then the runs that they belong to
-      sql`${tableOf(first.family)} AS o0 CROSS JOIN run ON run.id = o0.run_id ${joinsOf(others, 1)}`
+      sql`${tableOf(first.family)} AS o0 ${joinInOrder} run ON run.id = o0.run_id ${joinsOf(others, 1)}`
     : sql`run ${joinsOf(orders)}`;
   const isStart = isLogged ? sql`o0.key = ${first.key}${first.family === 'metric' ? sql` AND o0.is_nan = 0` : sql``} AND ${notBefore(first, search.after?.[1])}` : sql`1 = 1`;
   const isAll = filter === everything;
@@ -122,8 +123,8 @@ async function firstInOrder(read: Reader, { search, filter, orders, columns, exp
     SELECT near.* FROM (
       SELECT run.id, ${sortSelection(columns)} FROM ${from}
       WHERE ${isStart} AND ${isInScope(experiments, search.view)} AND ${afterPosition(columns, search.after)}
-      ORDER BY ${orderSql(order)} LIMIT ${isAll ? wanted : windowSize}) AS near CROSS JOIN run ON run.id = near.id
-    WHERE ${runFilterSql(filter, 'probe')} LIMIT ${wanted}`.execute(read);
+      ORDER BY ${orderSql(order)} LIMIT ${isAll ? wanted : windowSize}) AS near ${joinInOrder} run ON run.id = near.id
+    WHERE ${runFilterSql(filter, 'probe')} ${orderKept(orderOfSelection(columns, 'near'))} LIMIT ${wanted}`.execute(read);
   return rows;
 }
 

@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
+import { joinInOrder, listSql, rowsSql } from '../../platform/sql-words.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { tableOf } from './run-filter.ts';
 import type { RunColumns, RunKeys, RunRow } from './tracking-api.ts';
@@ -9,14 +10,13 @@ const fewKeys = 40;
 
 /** The runs of a table, only with the columns that it shows; unknown ids are left out. */
 export async function runRows(read: Reader, ids: readonly string[], columns: RunColumns): Promise<RunRow[]> {
-  const wanted = JSON.stringify(ids);
   const [{ rows }, metrics, params, tags] = await Promise.all([
     sql<RunInfoRow>`
       SELECT id, name, experiment_id, user_id, status, started_at, ended_at FROM run
-      WHERE id IN (SELECT value FROM json_each(${wanted}))`.execute(read),
-    cellsOf<number | string>(read, wanted, 'metric', columns.metrics),
-    cellsOf<string>(read, wanted, 'param', columns.params),
-    cellsOf<string>(read, wanted, 'tag', columns.tags),
+      WHERE id IN ${listSql(ids)}`.execute(read),
+    cellsOf<number | string>(read, ids, 'metric', columns.metrics),
+    cellsOf<string>(read, ids, 'param', columns.params),
+    cellsOf<string>(read, ids, 'tag', columns.tags),
   ]);
   const byId = new Map(rows.map((row) => [row.id, row]));
   return ids.flatMap((id) => {
@@ -46,13 +46,13 @@ interface RunInfoRow extends Pick<RunRow, 'id' | 'name' | 'status'> {
 
 type Cells<T> = (id: string) => (T | null)[];
 
-async function cellsOf<T>(read: Reader, ids: string, family: 'metric' | 'param' | 'tag', keys: readonly string[]): Promise<Cells<T>> {
+async function cellsOf<T>(read: Reader, ids: readonly string[], family: 'metric' | 'param' | 'tag', keys: readonly string[]): Promise<Cells<T>> {
   if (keys.length === 0) return () => [];
-  const value = family === 'metric' ? sql`CASE WHEN logged.is_nan = 1 THEN 'NaN' ELSE logged.value END` : sql`logged.value`;
+  const value = family === 'metric' ? sql`logged.value, logged.is_nan` : sql`logged.value`;
   const isWanted = keys.length > fewKeys ? sql`` : sql`AND logged.key IN (${sql.join(keys)})`;
-  const { rows } = await sql<{ run_id: string; key: string; value: T }>`
-    SELECT logged.run_id, logged.key, ${value} AS value FROM json_each(${ids}) AS wanted
-    CROSS JOIN ${tableOf(family)} AS logged ON logged.run_id = wanted.value ${isWanted}`.execute(read);
+  const { rows } = await sql<{ run_id: string; key: string; value: T; is_nan?: number }>`
+    SELECT logged.run_id, logged.key, ${value} FROM ${rowsSql(ids, 'wanted')}
+    ${joinInOrder} ${tableOf(family)} AS logged ON logged.run_id = wanted.value ${isWanted}`.execute(read);
   const places = new Map(keys.map((key, index) => [key, index]));
   const byRun = new Map<string, (T | null)[]>();
   const empty = (): (T | null)[] => keys.map(() => null);
@@ -61,7 +61,7 @@ async function cellsOf<T>(read: Reader, ids: string, family: 'metric' | 'param' 
     if (place === undefined) continue;
     let cells = byRun.get(row.run_id);
     if (cells === undefined) byRun.set(row.run_id, (cells = empty()));
-    cells[place] = writable(row.value);
+    cells[place] = row.is_nan === 1 ? ('NaN' as T) : writable(row.value);
   }
   return (id) => byRun.get(id) ?? empty();
 }
@@ -86,7 +86,7 @@ async function keysOf(read: Reader, family: 'metric' | 'param' | 'tag', scope: R
   const table = tableOf(family);
   const { rows } = await sql<{ key: string }>`
     SELECT DISTINCT key FROM (SELECT id FROM run WHERE ${scope} ORDER BY started_at DESC LIMIT ${manyRuns}) AS newest
-    CROSS JOIN ${table} AS logged ON logged.run_id = newest.id`.execute(read);
+    ${joinInOrder} ${table} AS logged ON logged.run_id = newest.id`.execute(read);
   const known = new Set(rows.map((row) => row.key));
   const { rows: all } = await sql<{ key: string }>`
     WITH RECURSIVE step(key) AS (
@@ -95,8 +95,8 @@ async function keysOf(read: Reader, family: 'metric' | 'param' | 'tag', scope: R
   const others = all.filter(({ key }) => !known.has(key)).map(({ key }) => key);
   if (others.length > 0) {
     const { rows: older } = await sql<{ key: string }>`
-      SELECT value AS key FROM json_each(${JSON.stringify(others)}) AS other WHERE EXISTS (
-        SELECT 1 FROM ${table} AS logged CROSS JOIN run ON run.id = logged.run_id WHERE logged.key = other.value AND ${scope})`.execute(read);
+      SELECT other.value AS key FROM ${rowsSql(others, 'other')} WHERE EXISTS (
+        SELECT 1 FROM ${table} AS logged ${joinInOrder} run ON run.id = logged.run_id WHERE logged.key = other.value AND ${scope})`.execute(read);
     for (const { key } of older) known.add(key);
   }
   return [...known].sort();

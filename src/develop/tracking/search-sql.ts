@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
+import { ilikeSql, likeSql, listSql } from '../../platform/sql-words.ts';
 import type { Comparison, Filter, NumberOperator, Term } from './search-filter.ts';
 
 export type Condition = RawBuilder<boolean>;
@@ -45,21 +46,17 @@ export function comparisonSql(column: RawBuilder<unknown>, comparison: Compariso
     case 'NOT IN':
       return sql`${column} NOT IN ${listSql(comparison.value)}`;
     case 'LIKE':
-      return sql`${column} GLOB ${globOf(comparison.value)}`;
+      return likeSql(column, comparison.value);
     case 'ILIKE':
-      return sql`lower(${column}) LIKE lower(${comparison.value})`;
+      return ilikeSql(column, comparison.value);
     default:
-      return sql`${column} ${sql.raw(comparison.operator)} ${comparison.value}`;
+      return sql`${column} ${sql.raw(comparison.operator)} ${numberSql(comparison.value)}`;
   }
 }
 
-/** A statement takes some thousand bound values; a long list is one of them. */
-const listSql = (values: readonly string[]): RawBuilder<unknown> =>
-  values.length <= 50 ? sql`(${sql.join(values)})` : sql`(SELECT value FROM json_each(${JSON.stringify(values)}))`;
-
-/** SQLite's LIKE does not see case; its GLOB does. */
-const globOf = (like: string): string =>
-  like.replaceAll(/[*?[]/g, '[$&]').replaceAll('%', '*').replaceAll('_', '?');
+/** A number that is no integer is compared with a column of integers as what it is. */
+const numberSql = (value: string | number): RawBuilder<unknown> =>
+  typeof value === 'string' || Number.isSafeInteger(value) ? sql`${value}` : sql`CAST(${value} AS double precision)`;
 
 /** A comparison's outcome for a column that may be NULL, where both outcomes are false for NULL. */
 export const outcomeSql = (condition: Condition, outcome: boolean): Condition => (outcome ? condition : sql`NOT (${condition})`);

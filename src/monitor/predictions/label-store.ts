@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Migrations, Reader } from '../../platform/database.ts';
+import { itemsSql, rowsSql } from '../../platform/sql-words.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import type { LabelAnswer, NewLabel } from './prediction-api.ts';
@@ -48,11 +49,13 @@ export const rowSubject = (requestId: string, row: number): string => `r:${row}:
  */
 export async function addLabels(world: World, actor: Actor, model: string, labels: readonly NewLabel[]): Promise<LabelAnswer> {
   const lines = JSON.stringify(
-    labels.map((each) => [
-      'key' in each ? keySubject(each.key) : rowSubject(each.requestId, each.row),
-      Math.round(each.observedAt),
-      String(each.label),
-    ]),
+    lastOfEach(
+      labels.map((each) => [
+        'key' in each ? keySubject(each.key) : rowSubject(each.requestId, each.row),
+        Math.round(each.observedAt),
+        String(each.label),
+      ]),
+    ),
   );
   const data = { count: labels.length };
   return perform(world, { actor, verb: 'label.add', kind: 'model', thing: model, data }, async (tx) => {
@@ -64,12 +67,19 @@ export async function addLabels(world: World, actor: Actor, model: string, label
     // a correction at the very same instant can't be ordered by time: the one that came last wins
     const { numAffectedRows } = await sql`
       insert into label (model, subject, observed_at, label, batch)
-      select ${model}, value ->> 0, value ->> 1, value ->> 2, ${Number(next) + 1} from json_each(${lines}) where true
+      select ${model}, value ->> 0, cast(value ->> 1 as bigint), value ->> 2, cast(${Number(next) + 1} as bigint) from ${itemsSql(sql`${lines}`, 'line')} where 1 = 1
       on conflict (model, subject, observed_at) do update set label = excluded.label, batch = excluded.batch
         where label.label <> excluded.label`.execute(tx);
     return { received: labels.length, added: Number(numAffectedRows ?? 0) };
   });
 }
+
+type Line = readonly [subject: string, observedAt: number, label: string];
+
+/** One line per thing and instant: a statement changes a row once. */
+const lastOfEach = (lines: readonly Line[]): Line[] => [
+  ...new Map(lines.map((line) => [`${line[1]} ${line[0]}`, line])).values(),
+];
 
 /** Things of a model whose truth is known. */
 export async function countLabels(read: Reader, model: string): Promise<number> {
@@ -126,11 +136,11 @@ export async function labelsFor(read: Reader, model: string, subjects: readonly 
 }
 
 async function lookUp(read: Reader, model: string, subjects: readonly (string | null)[], labels: (string | null)[]): Promise<void> {
-  const asked = JSON.stringify([...new Set(subjects.filter((each) => each !== null))]);
+  const asked = [...new Set(subjects.filter((each) => each !== null))];
   const { rows } = await sql<{ subject: string; label: string | null }>`
     select asked.value as subject, (
       select label from label where model = ${model} and subject = asked.value order by observed_at desc limit 1
-    ) as label from json_each(${asked}) asked`.execute(read);
+    ) as label from ${rowsSql(asked, 'asked')}`.execute(read);
   const found = new Map(rows.map((row) => [row.subject, row.label]));
   for (const [index, subject] of subjects.entries()) {
     const label = subject === null ? null : (found.get(subject) ?? null);

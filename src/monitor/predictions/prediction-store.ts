@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import { itemsSql, listSql } from '../../platform/sql-words.ts';
 import type { PredictionSummary } from './prediction-api.ts';
 import { emptyLayout, type Layout } from './prediction-layout.ts';
 
@@ -224,7 +225,7 @@ export async function recordCompacted(tx: Transaction, compacted: Compacted): Pr
   if (compacted.requests.length > 0) {
     const lines = compacted.requests.map((each) => [each.requestId, each.model, each.version, each.variant, each.status]);
     await sql`insert into prediction_request (request_id, model, version, variant, status)
-      select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each(${JSON.stringify(lines)})`.execute(tx);
+      select value ->> 0, value ->> 1, cast(value ->> 2 as bigint), value ->> 3, value ->> 4 from ${itemsSql(sql`${JSON.stringify(lines)}`, 'line')}`.execute(tx);
   }
   for (const { model, version, variant, runId, rowCount, errorCount } of compacted.series) {
     await tx
@@ -311,9 +312,9 @@ export const requestText = (key: RequestKey): string =>
 /** Which of these requests are in the log already, as `requestText`. */
 export async function knownRequests(read: Reader, keys: readonly RequestKey[]): Promise<Set<string>> {
   if (keys.length === 0) return new Set();
-  const ids = JSON.stringify([...new Set(keys.map((key) => key.requestId))]);
+  const ids = [...new Set(keys.map((key) => key.requestId))];
   const { rows } = await sql<RequestTable>`
-    select * from prediction_request where request_id in (select value from json_each(${ids}))`.execute(read);
+    select * from prediction_request where request_id in ${listSql(ids)}`.execute(read);
   return new Set(rows.map((row) => requestText({ ...row, requestId: row.request_id })));
 }
 
