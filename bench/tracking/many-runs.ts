@@ -1,5 +1,9 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { openDatabase, type Migrations } from '../../src/platform/database.ts';
+import { encodeBlock } from '../../src/develop/tracking/metric-block.ts';
+import { columnsOf, lengthOf, positionAt, sliceColumns } from '../../src/develop/tracking/metric-columns.ts';
+import { mostInBlock } from '../../src/develop/tracking/metric-point-store.ts';
+import type { MetricPoint } from '../../src/develop/tracking/tracking.ts';
 import { features } from '../../src/server/features.ts';
 
 interface Wanted {
@@ -34,8 +38,10 @@ export async function fillRuns(file: string, { runCount, keyCount, pointCount }:
   const run = put('run', 'id, name, experiment_id, user_id, created_by, status, started_at, ended_at, artifact_uri, lifecycle_stage');
   const param = put('run_param', 'run_id, key, value');
   const tag = put('run_tag', 'run_id, key, value');
-  const latest = put('latest_metric', 'run_id, key, value, is_nan, step, timestamp');
+  const latest = put('latest_metric', 'run_id, key, series, value, is_nan, step, timestamp, row_count, small_count, packed_timestamp, packed_step');
   const point = put('metric_point', 'series, timestamp, step, value, is_nan');
+  const block = put('metric_block', 'series, timestamp, step, value, is_nan, to_timestamp, to_step, point_count, data');
+  let series = 0;
 
   const newExperiment = (name: string): number => {
     const now = Date.UTC(2026, 0, 1);
@@ -58,8 +64,9 @@ export async function fillRuns(file: string, { runCount, keyCount, pointCount }:
   }
 
   function addMetric(id: string, key: string, value: number, at: number): void {
-    const { lastInsertRowid } = latest.run(id, key, value, 0, 0, at);
-    point.run(lastInsertRowid, at, 0, value, 0);
+    series += 1;
+    latest.run(id, key, series, value, 0, 0, at, 1, 0, null, null);
+    point.run(series, at, 0, value, 0);
   }
 
   const many = newExperiment('many runs');
@@ -94,15 +101,25 @@ export async function fillRuns(file: string, { runCount, keyCount, pointCount }:
     for (const [index, name] of ['steady', 'noisy'].entries()) {
       const { id, at } = addRun(long, runCount + index, name);
       const count = name === 'steady' ? pointCount : Math.ceil(pointCount / 10);
-      const { lastInsertRowid } = latest.run(id, 'loss', 0.1, 0, count - 1, at + count);
+      series += 1;
+      const points: MetricPoint[] = [];
       for (let step = 0; step < count; step += 1) {
         // one peak and one dip that a thinned curve must still show
         const noise = (random() - 0.5) * (name === 'steady' ? 0.05 : 0.4);
         const value = step === peakAt ? 9 : step === dipAt ? -3 : 0.1 + 4 / (1 + (50 * step) / pointCount) + noise;
-        point.run(lastInsertRowid, at + step, step, value, 0);
+        points.push({ value, timestamp: at + step, step });
       }
+      const columns = columnsOf(points);
+      for (let from = 0; from < count; from += mostInBlock) {
+        const part = sliceColumns(columns, from, Math.min(count, from + mostInBlock));
+        const [first, last] = [positionAt(part, 0), positionAt(part, lengthOf(part) - 1)];
+        block.run(series, ...first, last[0], last[1], lengthOf(part), encodeBlock(part));
+      }
+      const last = positionAt(columns, count - 1);
+      latest.run(id, 'loss', series, last[2], 0, last[1], last[0], 0, 0, last[0], last[1]);
     }
   }
+  db.prepare('UPDATE metric_series SET last = ?').run(series);
   db.exec('UPDATE experiment_number SET last = (SELECT max(id) FROM experiment); COMMIT');
   db.close();
 }

@@ -1,94 +1,107 @@
 import { setImmediate } from 'node:timers/promises';
-import { sql } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
-import { metricHistory, pointOf } from './metric-store.ts';
-import { downsample, type MetricPoint } from './tracking.ts';
+import { CurveThinner, StepRanks } from './curve.ts';
+import { lengthOf, pointAt, type MetricColumns } from './metric-columns.ts';
+import { historyStretches } from './metric-point-store.ts';
+import { seriesOf } from './metric-store.ts';
+import type { MetricPoint } from './tracking.ts';
 
-/** Up to here all points are read. */
-const readWhole = 20_000;
+/** A shorter history is kept in memory, 24 bytes a point, while it is gone through again. */
+const mostKept = 1_500_000;
+
+/** The first and the last step of a part of a curve. */
+export type StepRange = readonly [from: number, to: number];
 
 /**
  * A metric's points by step, at most about `wanted` of them, with the smallest and largest of each stretch.
- * A long one is thinned out inside the database: of a million points in 0.5 s, where to read them all takes 3 s.
+ *
+ * @param steps of a part of the curve
+ * @returns and how many points there are in all
  */
-export async function metricCurve(read: Reader, runId: string, key: string, wanted: number): Promise<{ pointCount: number; points: MetricPoint[] }> {
-  const latest = await read.selectFrom('latest_metric').select(['series', 'step']).where('run_id', '=', runId).where('key', '=', key).executeTakeFirst();
-  if (latest === undefined) return { pointCount: 0, points: [] };
-  const { rows } = await sql<{ count: number }>`
-    SELECT count(*) AS count FROM (SELECT 1 FROM metric_point WHERE series = ${latest.series} LIMIT ${readWhole + 1}) AS some`.execute(read);
-  const isLong = (rows[0]?.count ?? 0) > Math.max(readWhole, wanted);
-  const thinned = isLong ? await thinnedOut(read, latest, wanted) : undefined;
-  if (thinned !== undefined) return thinned;
-  const { points } = await metricHistory(read, runId, key);
-  points.sort(byStep);
-  return { pointCount: points.length, points: downsample(points, wanted) };
+export async function metricCurve(
+  read: Reader,
+  runId: string,
+  key: string,
+  wanted: number,
+  steps?: StepRange,
+): Promise<{ pointCount: number; points: MetricPoint[] }> {
+  const series = await seriesOf(read, runId, key);
+  if (series === undefined) return { pointCount: 0, points: [] };
+  const survey = await surveyHistory(read, series, steps);
+  const { pointCount, isInOrder } = survey;
+  if (pointCount === 0) return { pointCount, points: [] };
+  const again = (): AsyncIterable<MetricColumns[]> | readonly MetricColumns[][] => survey.kept ?? historyStretches(read, series, undefined);
+
+  if (pointCount <= wanted) {
+    const points: MetricPoint[] = [];
+    await eachPoint(again(), steps, (columns, index) => points.push(pointAt(columns, index)));
+    return { pointCount, points: points.sort(byStep) };
+  }
+  const thinner = new CurveThinner(pointCount, wanted);
+  let ranks: StepRanks | undefined;
+  if (!isInOrder) {
+    const counted = new StepRanks(survey.fromStep, survey.toStep);
+    await eachPoint(again(), steps, (columns, index) => counted.count(columns.steps[index] as number));
+    ranks = counted;
+  }
+  let count = 0;
+  await eachPoint(again(), steps, ({ timestamps, steps: at, values }, index) => {
+    const rank = ranks === undefined ? count++ : ranks.take(at[index] as number);
+    thinner.add(rank, timestamps[index] as number, at[index] as number, values[index] as number);
+  });
+  return { pointCount, points: isInOrder ? thinner.points() : thinner.points().sort(byStep) };
 }
 
-const byStep = (a: MetricPoint, b: MetricPoint): number => a.step - b.step || a.timestamp - b.timestamp;
+export const byStep = (a: MetricPoint, b: MetricPoint): number => a.step - b.step || a.timestamp - b.timestamp;
 
-interface Stretch {
-  readonly value: number;
-  readonly step: number;
-  readonly timestamp: number;
-  readonly is_nan: number;
-  readonly count: number;
+interface Survey {
+  readonly pointCount: number;
+  readonly fromStep: number;
+  readonly toStep: number;
+  /** whether points that are later have no smaller step */
+  readonly isInOrder: boolean;
+  /** undefined where there are too many to keep */
+  readonly kept: readonly MetricColumns[][] | undefined;
 }
 
-interface Series {
-  readonly series: number;
-  /** of the latest point */
-  readonly step: number;
-}
-
-/** Undefined where the points lie so unevenly that neither stretches of time nor of steps say enough. */
-async function thinnedOut(read: Reader, { series, step }: Series, wanted: number) {
-  const [first, last] = await Promise.all(
-    (['asc', 'desc'] as const).map((way) =>
-      read.selectFrom('metric_point').select(['value', 'step', 'timestamp', 'is_nan']).where('series', '=', series).orderBy('timestamp', way).orderBy('step', way).limit(1).executeTakeFirstOrThrow(),
-    ),
-  );
-  if (first === undefined || last === undefined) return undefined;
-  const count = Math.floor(wanted / 2);
-  const isEnough = (stretches: readonly Stretch[]): boolean => stretches.length > count;
-  let extremes = await extremesByTime(read, series, [first.timestamp, last.timestamp], count);
-  if (!isEnough(extremes)) extremes = await extremesByStep(read, series, [first.step, step], count);
-  if (!isEnough(extremes)) return undefined;
-  const kept = new Map([...extremes, first, last].map((row) => [`${row.step}/${row.timestamp}/${row.value}`, pointOf(row)]));
-  // each stretch is there twice, with its smallest and with its largest
-  return { pointCount: extremes.reduce((sum, row) => sum + row.count, 0) / 2, points: [...kept.values()].sort(byStep) };
-}
-
-/** Stretches that are looked at before others get their turn. */
-const turn = 50;
-
-// Beside a min() or max() the other columns are those of the row where it was found.
-
-/** Along the index, so that nothing is sorted. */
-async function extremesByTime(read: Reader, series: number, [from, to]: readonly [number, number], count: number): Promise<Stretch[]> {
-  const width = Math.max(1, Math.ceil((to - from + 1) / count));
-  const found: Stretch[] = [];
-  for (let index = 0; index < count; index += 1) {
-    if (index % turn === turn - 1) await setImmediate();
-    const start = from + index * width;
-    for (const which of ['min', 'max']) {
-      const { rows } = await sql<Stretch>`
-        SELECT ${sql.raw(which)}(value) AS value, step, timestamp, is_nan, count(*) AS count FROM metric_point
-        WHERE series = ${series} AND timestamp >= ${start} AND timestamp < ${start + width} AND is_nan = 0`.execute(read);
-      found.push(...rows.filter((row) => row.count > 0));
+async function surveyHistory(read: Reader, series: number, range: StepRange | undefined): Promise<Survey> {
+  let kept: MetricColumns[][] | undefined = [];
+  let keptCount = 0;
+  let pointCount = 0;
+  let [fromStep, toStep] = [Infinity, -Infinity];
+  let isInOrder = true;
+  const seen = async function* () {
+    for await (const stretches of historyStretches(read, series, undefined)) {
+      keptCount += stretches.reduce((sum, each) => sum + lengthOf(each), 0);
+      if (keptCount > mostKept) kept = undefined;
+      kept?.push(stretches);
+      yield stretches;
     }
-  }
-  return found;
+  };
+  await eachPoint(seen(), range, ({ steps }, index) => {
+    const step = steps[index] as number;
+    pointCount += 1;
+    if (step < fromStep) fromStep = step;
+    if (step < toStep) isInOrder = false;
+    else toStep = step;
+  });
+  return { pointCount, fromStep, toStep, isInOrder, kept };
 }
 
-/** For points that came all at once, or with long pauses. */
-async function extremesByStep(read: Reader, series: number, [from, to]: readonly [number, number], count: number): Promise<Stretch[]> {
-  const width = Math.max(1, Math.ceil((Math.abs(to - from) + 1) / count));
-  const found: Stretch[] = [];
-  for (const which of ['min', 'max']) {
-    const { rows } = await sql<Stretch>`
-      SELECT ${sql.raw(which)}(value) AS value, step, timestamp, is_nan, count(*) AS count FROM metric_point
-      WHERE series = ${series} AND is_nan = 0 GROUP BY CAST(step - ${from} AS integer) / CAST(${width} AS integer)`.execute(read);
-    found.push(...rows);
+/** Others get their turn between the stretches. */
+async function eachPoint(
+  history: AsyncIterable<MetricColumns[]> | readonly MetricColumns[][],
+  range: StepRange | undefined,
+  use: (columns: MetricColumns, index: number) => void,
+): Promise<void> {
+  for await (const stretches of history) {
+    for (const columns of stretches) {
+      const length = lengthOf(columns);
+      for (let index = 0; index < length; index += 1) {
+        const step = columns.steps[index] as number;
+        if (range === undefined || (step >= range[0] && step <= range[1])) use(columns, index);
+      }
+    }
+    await setImmediate();
   }
-  return found;
 }

@@ -8,7 +8,8 @@ import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { experimentNumbers, requireActiveExperiment } from './experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
-import { pointOf, stored } from './metric-store.ts';
+import { stored } from './metric-columns.ts';
+import { pointOf } from './metric-point-store.ts';
 import { parseFilter, parseOrder, type Comparison, type Filter, type SearchGrammar } from './search-filter.ts';
 import { all, comparisonSql, filterSql, outcomeSql, type Condition, type Leaf } from './search-sql.ts';
 import { modelNotFound, tagNotFound } from './tracking-errors.ts';
@@ -89,11 +90,15 @@ export async function deleteLoggedModelTag(world: World, id: string, key: string
   });
 }
 
-/** @throws LOGGED_MODEL_NOT_FOUND */
+/** A param never changes; the same one again is nothing new. @throws LOGGED_MODEL_NOT_FOUND, BAD_REQUEST */
 export async function logLoggedModelParams(world: World, id: string, params: readonly KeyValue[]): Promise<void> {
   await world.database.write(async (tx) => {
     await requireModel(tx, id);
-    await putPairs(tx, 'logged_model_param', id, params);
+    for (const { key, value } of params) {
+      const known = await tx.selectFrom('logged_model_param').select('value').where('model_id', '=', id).where('key', '=', key).executeTakeFirst();
+      if (known === undefined) await tx.insertInto('logged_model_param').values({ model_id: id, key, value }).execute();
+      else if (known.value !== value) throw badRequest(`Changing param values is not allowed. The logged model ${id} has '${key}' = '${known.value}'.`);
+    }
   });
 }
 

@@ -1,73 +1,11 @@
-import { CompiledQuery, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Reader, Transaction } from '../../platform/database.ts';
-import { groupedByIds } from './tracking-store.ts';
-import { isLater, latestByKey, type Metric, type MetricPoint } from './tracking.ts';
-
-/**
- * Appends points to a run's histories and moves their latest values. A point that is already there stays once.
- *
- * @param metrics checked keys and values
- */
-export async function appendMetrics(tx: Transaction, runId: string, metrics: readonly Metric[]): Promise<void> {
-  if (metrics.length === 0) return;
-  const series = await moveLatest(tx, runId, latestByKey(metrics));
-  const rows = metrics.map((metric) => [series.get(metric.key), metric.timestamp, metric.step, ...stored(metric.value)]);
-  // few statement texts, so that each is prepared once: rows in blocks of powers of two
-  for (let start = 0, size = largestBlock; start < rows.length; ) {
-    while (size > rows.length - start) size /= 2;
-    await tx.executeQuery(CompiledQuery.raw(insertText(size), rows.slice(start, start + size).flat()));
-    start += size;
-  }
-}
-
-const largestBlock = 128;
-
-const insertTexts = new Map<number, string>();
-
-function insertText(rowCount: number): string {
-  const known = insertTexts.get(rowCount);
-  if (known !== undefined) return known;
-  const rows = Array.from({ length: rowCount }, () => '(?,?,?,?,?)').join(',');
-  const text = `INSERT INTO metric_point (series, timestamp, step, value, is_nan) VALUES ${rows} ON CONFLICT DO NOTHING`;
-  insertTexts.set(rowCount, text);
-  return text;
-}
-
-/** @returns the series of each key */
-async function moveLatest(tx: Transaction, runId: string, latest: ReadonlyMap<string, Metric>): Promise<Map<string, number>> {
-  const series = new Map<string, number>();
-  const known = await knownLatest(tx, runId, [...latest.keys()]);
-  for (const metric of latest.values()) {
-    const before = known.get(metric.key);
-    const [value, isNan] = stored(metric.value);
-    if (before === undefined) {
-      const inserted = await tx
-        .insertInto('latest_metric')
-        .values({ run_id: runId, key: metric.key, value, is_nan: isNan, step: metric.step, timestamp: metric.timestamp })
-        .returning('series')
-        .executeTakeFirstOrThrow();
-      series.set(metric.key, inserted.series);
-      continue;
-    }
-    series.set(metric.key, before.series);
-    if (!isLater(metric, before)) continue;
-    await tx
-      .updateTable('latest_metric')
-      .set({ value, is_nan: isNan, step: metric.step, timestamp: metric.timestamp })
-      .where('series', '=', before.series)
-      .execute();
-  }
-  return series;
-}
-
-async function knownLatest(tx: Transaction, runId: string, keys: readonly string[]): Promise<Map<string, Metric & { series: number }>> {
-  const query = tx.selectFrom('latest_metric').selectAll().where('run_id', '=', runId);
-  const rows = await (keys.length === 1 ? query.where('key', '=', keys[0] as string) : query).execute();
-  return new Map(rows.map((row) => [row.key, { ...metricOf(row), series: row.series }]));
-}
-
-/** NaN can't be compared or indexed, so a row says it apart. */
-export const stored = (value: number): [value: number, isNan: number] => (Number.isNaN(value) ? [0, 1] : [value, 0]);
+import { columnsOf, lengthOf, pointAt, positionAt, stored, type HistoryPosition } from './metric-columns.ts';
+import { takeIn, unpacked, type Packing } from './metric-packing.ts';
+import { countPoints, historyStretches, pointOf, putBlocks, putRows, type Placed } from './metric-point-store.ts';
+import { RowsStatement, Statement } from './statements.ts';
+import { groupedByIds, type LatestMetricTable, type MetricSeriesTable } from './tracking-store.ts';
+import { isLater, type Metric, type MetricPoint } from './tracking.ts';
 
 interface MetricRow {
   readonly key: string;
@@ -77,13 +15,85 @@ interface MetricRow {
   readonly timestamp: number;
 }
 
-export const pointOf = (row: Omit<MetricRow, 'key'>): MetricPoint => ({
-  value: row.is_nan === 1 ? Number.NaN : row.value,
-  timestamp: row.timestamp,
-  step: row.step,
+export const metricOf = (row: MetricRow): Metric => ({ key: row.key, ...pointOf(row) });
+
+// ---------------------------------------------------------------------------------------------------------------------
+// appending
+
+/**
+ * Appends points to a run's histories and moves their latest values. A point that is already there stays once.
+ *
+ * @param metrics checked keys and values
+ */
+export async function appendMetrics(tx: Transaction, runId: string, metrics: readonly Metric[]): Promise<void> {
+  if (metrics.length === 0) return;
+  const byKey = Map.groupBy(metrics, (metric) => metric.key);
+  const known = await knownLatest(tx, runId, [...byKey.keys()]);
+  let next = await reserveSeries(tx, byKey.size - known.size);
+
+  const blocks: Placed[] = [];
+  const rows: Placed[] = [];
+  const latest: unknown[][] = [];
+  for (const [key, points] of byKey) {
+    const before = known.get(key);
+    const intake = await takeIn(tx, before?.series, before === undefined ? unpacked : packingOf(before), columnsOf(points));
+    const series = before?.series ?? next++;
+    for (const columns of intake.blocks) blocks.push({ series, columns });
+    rows.push({ series, columns: intake.rows });
+    const newest = points.reduce((a, b) => (isLater(b, a) ? b : a));
+    const shown = before === undefined || isLater(newest, pointOf(before)) ? newest : pointOf(before);
+    const { rowCount, smallCount, packedTo } = intake.packing;
+    latest.push([runId, key, series, ...stored(shown.value), shown.step, shown.timestamp, rowCount, smallCount, packedTo?.[0], packedTo?.[1]]);
+  }
+  await putLatest.run(tx, latest);
+  await putBlocks(tx, blocks);
+  await putRows(tx, rows);
+}
+
+const packingOf = (row: LatestMetricTable): Packing => ({
+  rowCount: row.row_count,
+  smallCount: row.small_count,
+  packedTo: row.packed_timestamp === null || row.packed_step === null ? undefined : [row.packed_timestamp, row.packed_step],
 });
 
-export const metricOf = (row: MetricRow): Metric => ({ key: row.key, ...pointOf(row) });
+const latestColumns = 'run_id, key, series, value, is_nan, step, timestamp, row_count, small_count, packed_timestamp, packed_step';
+const movedColumns = ['value', 'is_nan', 'step', 'timestamp', 'row_count', 'small_count', 'packed_timestamp', 'packed_step'];
+
+const putLatest = new RowsStatement(
+  `INSERT INTO latest_metric (${latestColumns})`,
+  `ON CONFLICT (run_id, key) DO UPDATE SET ${movedColumns.map((column) => `${column} = excluded.${column}`).join(', ')}`,
+  64,
+);
+
+const latestOfKey = new Statement<LatestMetricTable>(
+  ([runId, key]) => sql`SELECT ${sql.raw(latestColumns)} FROM latest_metric WHERE run_id = ${runId} AND key = ${key}`,
+);
+const latestOfRun = new Statement<LatestMetricTable>(([runId]) => sql`SELECT ${sql.raw(latestColumns)} FROM latest_metric WHERE run_id = ${runId}`);
+
+/** Up to here each key is looked up; more are found by reading all of the run. */
+const keysLookedUp = 8;
+
+async function knownLatest(tx: Transaction, runId: string, keys: readonly string[]): Promise<Map<string, LatestMetricTable>> {
+  const rows: LatestMetricTable[] = [];
+  if (keys.length <= keysLookedUp) for (const key of keys) rows.push(...(await latestOfKey.run(tx, [runId, key])));
+  else {
+    const wanted = new Set(keys);
+    rows.push(...(await latestOfRun.run(tx, [runId])).filter((row) => wanted.has(row.key)));
+  }
+  return new Map(rows.map((row) => [row.key, row]));
+}
+
+const reserve = new Statement<MetricSeriesTable>(([count]) => sql`UPDATE metric_series SET last = last + ${count} RETURNING last`);
+
+/** @returns the first of so many numbers that no series has */
+async function reserveSeries(tx: Transaction, count: number): Promise<number> {
+  if (count === 0) return 0;
+  const [reserved] = await reserve.run(tx, [count]);
+  return (reserved?.last ?? 0) - count + 1;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// reading
 
 /** The latest metrics of many runs, by run, by key; of one key only where given. */
 export async function latestMetrics(read: Reader, runIds: readonly string[], key?: string): Promise<Map<string, Metric[]>> {
@@ -98,8 +108,17 @@ export async function latestMetrics(read: Reader, runIds: readonly string[], key
   return new Map([...rows].map(([id, metrics]) => [id, metrics.map(metricOf)]));
 }
 
-/** Where a page of a history ended. */
-export type HistoryPosition = readonly [timestamp: number, step: number, value: number, isNan: number];
+/** The series of a run's metric; undefined when there is none. */
+export async function seriesOf(read: Reader, runId: string, key: string): Promise<number | undefined> {
+  const row = await read.selectFrom('latest_metric').select('series').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst();
+  return row?.series;
+}
+
+/** How many points a run's histories have. */
+export async function pointCountOfRun(read: Reader, runId: string): Promise<number> {
+  const rows = await read.selectFrom('latest_metric').select('series').where('run_id', '=', runId).execute();
+  return countPoints(read, rows.map((row) => row.series));
+}
 
 /** Points of one metric by timestamp, step and value: at most `limit` after a position. */
 export async function metricHistory(
@@ -108,17 +127,18 @@ export async function metricHistory(
   key: string,
   page: { readonly limit?: number | undefined; readonly after?: HistoryPosition | undefined } = {},
 ): Promise<{ points: MetricPoint[]; next?: HistoryPosition }> {
-  const series = await read.selectFrom('latest_metric').select('series').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst();
+  const series = await seriesOf(read, runId, key);
   if (series === undefined) return { points: [] };
-  const after = page.after === undefined ? sql`` : sql`AND (timestamp, step, value, is_nan) > (${sql.join(page.after)})`;
-  const limit = page.limit === undefined ? sql`` : sql`LIMIT ${page.limit + 1}`;
-  const { rows } = await sql<Omit<MetricRow, 'key'>>`
-    SELECT timestamp, step, value, is_nan FROM metric_point WHERE series = ${series.series} ${after}
-    ORDER BY timestamp, step, value, is_nan ${limit}`.execute(read);
-  if (page.limit === undefined || rows.length <= page.limit) return { points: rows.map(pointOf) };
-  const shown = rows.slice(0, page.limit);
-  const last = shown.at(-1);
-  return last === undefined
-    ? { points: [] }
-    : { points: shown.map(pointOf), next: [last.timestamp, last.step, last.value, last.is_nan] };
+  const limit = page.limit ?? Infinity;
+  const points: MetricPoint[] = [];
+  let last: HistoryPosition | undefined;
+  for await (const stretches of historyStretches(read, series, page.after, limit + 1)) {
+    for (const stretch of stretches) {
+      const taken = Math.min(lengthOf(stretch), limit - points.length);
+      for (let index = 0; index < taken; index += 1) points.push(pointAt(stretch, index));
+      if (taken > 0) last = positionAt(stretch, taken - 1);
+      if (taken < lengthOf(stretch)) return last === undefined ? { points } : { points, next: last };
+    }
+  }
+  return { points };
 }

@@ -3,6 +3,7 @@ import { z } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
 import { startRun } from '../repeatable/command-run-store.ts';
 import { listArtifacts } from './artifacts.ts';
+import { metricCurve } from './curve-store.ts';
 import {
   createExperiment,
   deleteExperiment,
@@ -25,7 +26,8 @@ import {
   searchLoggedModels,
   setLoggedModelTags,
 } from './logged-model-store.ts';
-import { metricHistory, type HistoryPosition } from './metric-store.ts';
+import type { HistoryPosition } from './metric-columns.ts';
+import { metricHistory } from './metric-store.ts';
 import { experimentMessage, loggedModelMessage, metricMessage, newRunMessage, runInfoMessage, runMessage } from './mlflow-messages.ts';
 import {
   absent,
@@ -60,7 +62,7 @@ import {
   restoreRun,
   updateRun,
 } from './run-store.ts';
-import { downsample, keyFault, modelStatuses, runStatuses, type MetricPoint } from './tracking.ts';
+import { keyFault, modelStatuses, runStatuses } from './tracking.ts';
 
 /** The version of MLflow whose API this is; clients read it to know what they may call. */
 export const mlflowVersion = '3.17.2';
@@ -73,16 +75,20 @@ const pair = z.object({ key, value: absent(text).transform((value) => value ?? '
 const pairs = absent(z.array(pair)).transform((list) => list ?? []);
 const texts = repeated(text);
 
+const experimentId = filledText.regex(/^[-+]?\d+$/, 'Experiment ID must be a valid integer.');
+
 /** `run_id`, or `run_uuid` of older clients. */
-const ofRun = <S extends z.ZodRawShape>(shape: S) =>
+const ofRun = <S extends z.ZodRawShape>(shape: S, id: z.ZodString = filledText) =>
   z.preprocess(
     (input) => {
       const { run_uuid: older, ...rest } = input as Record<string, unknown>;
       return { ...rest, run_id: rest['run_id'] || older };
     },
-    z.object({ run_id: filledText.regex(/^[a-zA-Z0-9][\w-]{0,255}$/), ...shape }),
+    z.object({ run_id: id, ...shape }),
   );
-const ofExperiment = <S extends z.ZodRawShape>(shape: S) => z.object({ experiment_id: filledText, ...shape });
+/** MLflow looks at how an id is written in two calls; in all others it looks for the run. */
+const ofWellNamedRun = <S extends z.ZodRawShape>(shape: S) => ofRun(shape, filledText.regex(/^[a-zA-Z0-9][\w-]{0,255}$/));
+const ofExperiment = <S extends z.ZodRawShape>(shape: S) => z.object({ experiment_id: experimentId, ...shape });
 const ofModel = <S extends z.ZodRawShape>(shape: S) => z.object({ model_id: filledText, ...shape });
 const experimentName = filledText.max(500);
 
@@ -259,7 +265,7 @@ async function answerRunSearch(world: World, input: z.infer<typeof runSearch>): 
 
 const bodyLimit = 1_000_000;
 
-const batch = ofRun({ metrics: absent(z.array(metric)).transform((list) => list ?? []), params: pairs, tags: pairs });
+const batch = ofWellNamedRun({ metrics: absent(z.array(metric)).transform((list) => list ?? []), params: pairs, tags: pairs });
 
 async function answerBatch(world: World, input: z.infer<typeof batch>): Promise<object> {
   const { metrics, params, tags } = input;
@@ -303,7 +309,7 @@ const runCalls: readonly MlflowCall[] = [
     path: 'runs/create',
     right: 'run.create',
     takes: z.object({
-      experiment_id: absent(text).transform((id) => id || '0'),
+      experiment_id: absent(z.union([z.literal(''), experimentId])).transform((id) => id || '0'),
       user_id: absent(text),
       run_name: absent(text),
       start_time: absent(int64),
@@ -403,7 +409,7 @@ const runCalls: readonly MlflowCall[] = [
     method: 'post',
     path: 'runs/log-inputs',
     right: 'run.log',
-    takes: ofRun({
+    takes: ofWellNamedRun({
       datasets: absent(z.array(dataset).max(1_000)).transform((list) => list ?? []),
       models: absent(z.array(z.object({ model_id: filledText }))).transform((list) => list ?? []),
     }),
@@ -449,10 +455,9 @@ async function answerBulkHistory(world: World, runIds: readonly string[], metric
 async function answerInterval(world: World, runIds: readonly string[], metricKey: string, steps: [number, number] | undefined, most: number): Promise<object> {
   const metrics: object[] = [];
   for (const runId of runIds) {
-    const { points } = await metricHistory(world.database.read, runId, metricKey);
-    const inside = points.filter(({ step }) => steps === undefined || (step >= steps[0] && step <= steps[1])).sort(byStep);
+    const { points } = await metricCurve(world.database.read, runId, metricKey, most, steps);
     metrics.push(
-      ...downsample(inside, most).map((point) => ({
+      ...points.map((point) => ({
         key: metricKey,
         value: wireDouble(point.value),
         timestamp: point.timestamp,
@@ -463,8 +468,6 @@ async function answerInterval(world: World, runIds: readonly string[], metricKey
   }
   return message({ metrics });
 }
-
-const byStep = (a: MetricPoint, b: MetricPoint): number => a.step - b.step || a.timestamp - b.timestamp;
 
 const dataCalls: readonly MlflowCall[] = [
   mlflowCall({
@@ -561,7 +564,7 @@ async function artifactsMessage(world: World, rootUri: string, path: string | un
 // logged models
 
 const loggedModelSearch = z.object({
-  experiment_ids: texts,
+  experiment_ids: z.array(text).min(1),
   filter: absent(text),
   datasets: absent(z.array(z.object({ dataset_name: absent(text), dataset_digest: absent(text) }))).transform((list) => list ?? []),
   max_results: limit(100, 1_000),

@@ -1,4 +1,5 @@
 import type { Database } from '../../platform/database.ts';
+import { stored } from './metric-columns.ts';
 import type { RunStatus } from './tracking.ts';
 
 /** A run as a test of searches states it: what it has, by key. */
@@ -43,13 +44,16 @@ export async function insertRuns(database: Database, runs: readonly PlainRun[]):
       runs.flatMap((run) => Object.entries(of(run)).map(([key, value]) => ({ run_id: run.id, key, value })));
     await inserted(pairs((run) => run.params), (some) => tx.insertInto('run_param').values(some).execute());
     await inserted(pairs((run) => run.tags), (some) => tx.insertInto('run_tag').values(some).execute());
+    let { last: series } = await tx.selectFrom('metric_series').select('last').executeTakeFirstOrThrow();
     const metrics = runs.flatMap((run) =>
       Object.entries(run.metrics).map(([key, value]) => {
-        const isNan = Number.isNaN(value);
-        return { run_id: run.id, key, value: isNan ? 0 : value, is_nan: isNan ? 1 : 0, step: 0, timestamp: 0 };
+        const [real, isNan] = stored(value);
+        series += 1;
+        return { run_id: run.id, key, series, value: real, is_nan: isNan, step: 0, timestamp: 0, row_count: 0, small_count: 0 };
       }),
     );
     await inserted(metrics, (some) => tx.insertInto('latest_metric').values(some).execute());
+    await tx.updateTable('metric_series').set({ last: series }).execute();
     for (const run of runs) {
       for (const { name, digest, context } of run.datasets) {
         const identity = { experiment_id: run.experiment, name, digest };

@@ -32,3 +32,11 @@ export const paramChanged = (key: string, old: string, value: string, runId: str
     `Changing param values is not allowed. Param with key='${key}' was already logged with value='${old}' for run ID='${runId}'. Attempted logging new value '${value}'.`,
     'A value that changes during a run is a metric or a tag; another configuration is another run.',
   );
+
+export const metricBlockDamaged = (how: string): TilthError =>
+  new TilthError(
+    'METRIC_BLOCK_DAMAGED',
+    500,
+    `A part of a metric's history can't be read: ${how}.`,
+    'The database was damaged outside of tilth: bring back a copy of it.',
+  );

@@ -44,23 +44,45 @@ interface RunKeyValueTable {
   value: string;
 }
 
-/** One row per run and key: the latest point; `series` names the history. A NaN is value 0 with `is_nan`. */
-interface LatestMetricTable {
-  series: Generated<number>;
+/** One row per run and key: the latest point, the number of the series that is its history, and how far that is packed. */
+export interface LatestMetricTable {
   run_id: string;
   key: string;
+  series: number;
   value: number;
   is_nan: number;
   step: number;
   timestamp: number;
+  /** at most so many points are rows of `metric_point` */
+  row_count: number;
+  /** points in small blocks that wait to be joined */
+  small_count: number;
+  /** of the last point in a block; null while there is none */
+  packed_timestamp: number | null;
+  packed_step: number | null;
 }
 
-interface MetricPointTable {
+/** One row: the highest number that a series ever had. */
+export interface MetricSeriesTable {
+  last: number;
+}
+
+/** One row per point that is in no block. A NaN is value 0 with `is_nan`. */
+export interface MetricPointTable {
   series: number;
   timestamp: number;
   step: number;
   value: number;
   is_nan: number;
+}
+
+/** One row per block; its key is its first point. */
+interface MetricBlockTable extends MetricPointTable {
+  /** of the last point */
+  to_timestamp: number;
+  to_step: number;
+  point_count: number;
+  data: Uint8Array;
 }
 
 interface LoggedDatasetTable {
@@ -130,7 +152,9 @@ declare module '../../platform/database.ts' {
     run_param: RunKeyValueTable;
     run_tag: RunKeyValueTable;
     latest_metric: LatestMetricTable;
+    metric_series: MetricSeriesTable;
     metric_point: MetricPointTable;
+    metric_block: MetricBlockTable;
     logged_dataset: LoggedDatasetTable;
     run_dataset: RunDatasetTable;
     run_model: RunModelTable;
@@ -203,6 +227,28 @@ export const trackingMigrations: Migrations = {
       await createTables(db, [
         `CREATE TABLE experiment_number (last integer NOT NULL)`,
         `INSERT INTO experiment_number SELECT max(id) FROM experiment`,
+      ]);
+    },
+  },
+  'tracking-003-metric-blocks': {
+    async up(db) {
+      await createTables(db, [
+        `CREATE TABLE metric_block (
+          series integer NOT NULL, timestamp integer NOT NULL, step integer NOT NULL, value real NOT NULL, is_nan integer NOT NULL,
+          to_timestamp integer NOT NULL, to_step integer NOT NULL, point_count integer NOT NULL, data blob NOT NULL,
+          PRIMARY KEY (series, timestamp, step, value, is_nan)) WITHOUT ROWID`,
+        `CREATE TABLE metric_series (last integer NOT NULL)`,
+        `INSERT INTO metric_series SELECT coalesce(max(series), 0) FROM latest_metric`,
+        `CREATE TABLE packed_metric (
+          run_id text NOT NULL REFERENCES run(id), key text NOT NULL, series integer NOT NULL,
+          value real NOT NULL, is_nan integer NOT NULL, step integer NOT NULL, timestamp integer NOT NULL,
+          row_count integer NOT NULL, small_count integer NOT NULL, packed_timestamp integer, packed_step integer,
+          PRIMARY KEY (run_id, key)) WITHOUT ROWID`,
+        `INSERT INTO packed_metric SELECT run_id, key, series, value, is_nan, step, timestamp,
+          (SELECT count(*) FROM metric_point WHERE metric_point.series = latest_metric.series), 0, NULL, NULL FROM latest_metric`,
+        `DROP TABLE latest_metric`,
+        `ALTER TABLE packed_metric RENAME TO latest_metric`,
+        `CREATE INDEX latest_metric_value ON latest_metric (key, is_nan, value, run_id)`,
       ]);
     },
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { downsample, isLater, keyFault, latestByKey, makeName, type Metric, type MetricPoint } from './tracking.ts';
+import { isLater, keyFault, latestByKey, makeName, type Metric } from './tracking.ts';
 
 const point = fc.record({ value: fc.double({ noNaN: true }), timestamp: fc.nat(50), step: fc.nat(50) });
 
@@ -19,21 +19,6 @@ test('the latest point does not depend on the order of arrival', () => {
     fc.property(fc.array(point, { minLength: 1 }), (points) => {
       const metrics = points.map((each): Metric => ({ key: 'm', ...each }));
       assert.deepEqual(latestByKey(metrics).get('m'), latestByKey(metrics.toReversed()).get('m'));
-    }),
-  );
-});
-
-test('a thinned curve keeps its ends, its peak and its pit, and stays small', () => {
-  fc.assert(
-    fc.property(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 500 }), (values) => {
-      const points = values.map((value, step): MetricPoint => ({ value, step, timestamp: step }));
-      const kept = downsample(points, 30);
-      assert.ok(kept.length <= 32, String(kept.length));
-      assert.deepEqual([kept[0], kept.at(-1)], [points[0], points.at(-1)]);
-      const seen = kept.map(({ value }) => value);
-      assert.equal(Math.max(...seen), Math.max(...values));
-      assert.equal(Math.min(...seen), Math.min(...values));
-      assert.deepEqual(kept.map(({ step }) => step), kept.map(({ step }) => step).toSorted((a, b) => a - b));
     }),
   );
 });

@@ -130,29 +130,6 @@ export function latestByKey(metrics: Iterable<Metric>): Map<string, Metric> {
   return latest;
 }
 
-/**
- * At most about `wanted` points of a curve, by step: per slice the first, the smallest and the largest value,
- * and always the last, so that no peak is lost.
- */
-export function downsample(points: readonly MetricPoint[], wanted: number): MetricPoint[] {
-  if (points.length <= wanted) return [...points];
-  const kept = new Set<number>([0, points.length - 1]);
-  const sliceCount = Math.max(1, Math.floor(wanted / 3));
-  for (let slice = 0; slice < sliceCount; slice += 1) {
-    const from = Math.floor((slice * points.length) / sliceCount);
-    const to = Math.floor(((slice + 1) * points.length) / sliceCount);
-    let least = from;
-    let most = from;
-    for (let index = from; index < to; index += 1) {
-      const value = points[index]?.value ?? Number.NaN;
-      if (value < (points[least]?.value ?? Infinity) || Number.isNaN(points[least]?.value)) least = index;
-      if (value > (points[most]?.value ?? -Infinity) || Number.isNaN(points[most]?.value)) most = index;
-    }
-    kept.add(from).add(least).add(most);
-  }
-  return [...kept].sort((a, b) => a - b).flatMap((index) => points[index] ?? []);
-}
-
 const qualities = 'amber,brisk,calm,clear,early,fertile,gentle,golden,green,hardy,keen,loamy,mellow,patient,quiet,rich,steady,sunny,tidy,wild'.split(',');
 const growers = 'alder,barley,birch,clover,fern,fig,hazel,hop,iris,larch,lentil,maple,millet,oat,olive,poppy,quince,rye,sage,thyme'.split(',');
 

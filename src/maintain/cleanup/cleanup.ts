@@ -6,6 +6,8 @@ import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { uploadLifeMs } from '../../develop/tracking/mlflow-artifact-routes.ts';
 import { artifactKeyOf, isOurs } from '../../develop/tracking/artifact-keys.ts';
+import { removeHistories } from '../../develop/tracking/metric-point-store.ts';
+import { pointCountOfRun } from '../../develop/tracking/metric-store.ts';
 import type { CleanupDone, CleanupPlan, CleanupRequest, Removable } from './cleanup-api.ts';
 
 export const cleanupJobKind = 'cleanup';
@@ -63,7 +65,7 @@ export async function planCleanup(world: World, request: CleanupRequest): Promis
     measured.push({
       ...thing,
       byteCount: key === undefined || thing.kind === 'experiment' ? 0 : await byteCountOf(world.blobs, key),
-      pointCount: thing.kind === 'run' ? await pointCountOf(read, thing.id) : 0,
+      pointCount: thing.kind === 'run' ? await pointCountOfRun(read, thing.id) : 0,
     });
   }
   return { remove: measured, keep, byteCount: measured.reduce((sum, thing) => sum + thing.byteCount, 0) };
@@ -122,8 +124,7 @@ async function removeRows(tx: Transaction, { kind, id }: Removable): Promise<voi
       .where('id', '=', id)
       .executeTakeFirst();
     if (found?.lifecycle_stage !== 'deleted') throw new Restored();
-    const series = tx.selectFrom('latest_metric').select('series').where('run_id', '=', id);
-    await tx.deleteFrom('metric_point').where('series', 'in', series).execute();
+    await removeHistories(tx, id);
     for (const table of ['latest_metric', 'run_param', 'run_tag', 'run_dataset', 'run_model'] as const)
       await tx.deleteFrom(table).where('run_id', '=', id).execute();
     await tx.deleteFrom('run').where('id', '=', id).execute();
@@ -330,13 +331,4 @@ async function byteCountOf(blobs: BlobStore, key: string): Promise<number> {
   for (const entry of await blobs.list(key))
     sum += entry.isFolder ? await byteCountOf(blobs, `${key}/${entry.name}`) : entry.byteCount;
   return sum;
-}
-
-async function pointCountOf(read: Reader, run: string): Promise<number> {
-  const { count } = await read
-    .selectFrom('metric_point')
-    .select((expression) => expression.fn.countAll<number>().as('count'))
-    .where('series', 'in', read.selectFrom('latest_metric').select('series').where('run_id', '=', run))
-    .executeTakeFirstOrThrow();
-  return count;
 }

@@ -1,6 +1,6 @@
 import type { Reader } from '../../platform/database.ts';
 import { getExperiment } from '../../develop/tracking/experiment-store.ts';
-import { metricOf } from '../../develop/tracking/metric-store.ts';
+import { metricHistory } from '../../develop/tracking/metric-store.ts';
 import { getRuns } from '../../develop/tracking/run-store.ts';
 import {
   listAliases,
@@ -9,8 +9,8 @@ import {
   type Tags,
   type VersionRow,
 } from '../../deploy/registry/registry-store.ts';
-import type { KeyValue } from '../../develop/tracking/tracking.ts';
-import { pointOf } from '../../develop/tracking/metric-store.ts';
+import type { KeyValue, Metric } from '../../develop/tracking/tracking.ts';
+import { pointOf } from '../../develop/tracking/metric-point-store.ts';
 import {
   originalUserTag,
   type ExperimentRecord,
@@ -52,23 +52,12 @@ export async function ownRun(read: Reader, id: string): Promise<RunRecord | unde
     .select('deleted_at')
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
-  const points = await read
-    .selectFrom('latest_metric')
-    .innerJoin('metric_point', 'metric_point.series', 'latest_metric.series')
-    .select([
-      'latest_metric.key',
-      'metric_point.timestamp',
-      'metric_point.step',
-      'metric_point.value',
-      'metric_point.is_nan',
-    ])
-    .where('latest_metric.run_id', '=', id)
-    .orderBy('latest_metric.key')
-    .orderBy('metric_point.timestamp')
-    .orderBy('metric_point.step')
-    .orderBy('metric_point.value')
-    .execute();
-  return { ...run, deletedAt: deleted_at, metrics: points.map(metricOf) };
+  const metrics: Metric[] = [];
+  for (const { key } of run.metrics) {
+    const { points } = await metricHistory(read, id, key);
+    for (const point of points) metrics.push({ key, ...point });
+  }
+  return { ...run, deletedAt: deleted_at, metrics };
 }
 
 /** A logged model, deleted or not; undefined when there is none. */

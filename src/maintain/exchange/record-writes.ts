@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Transaction } from '../../platform/database.ts';
 import { linkRunTags } from '../../develop/lineage/lineage-store.ts';
-import { appendMetrics, stored } from '../../develop/tracking/metric-store.ts';
+import { stored } from '../../develop/tracking/metric-columns.ts';
+import { appendMetrics } from '../../develop/tracking/metric-store.ts';
 import {
   contextTag,
   type KeyValue,

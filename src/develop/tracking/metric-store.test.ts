@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { sql } from 'kysely';
+import { openDatabase, type Database } from '../../platform/database.ts';
+import { temporaryHome } from '../../server/test-world.ts';
+import { metricCurve } from './curve-store.ts';
+import { removeHistories } from './metric-point-store.ts';
+import { appendMetrics, latestMetrics, metricHistory, pointCountOfRun } from './metric-store.ts';
+import { insertRuns } from './test-runs.ts';
+import { trackingMigrations } from './tracking-store.ts';
+import { isLater, type Metric, type MetricPoint } from './tracking.ts';
+
+/** A database with one run, that can be closed and opened again. */
+async function withRun(work: (of: { readonly database: () => Database; readonly reopen: () => Promise<void> }) => Promise<void>): Promise<void> {
+  const home = temporaryHome();
+  let database = await openDatabase(home.database, trackingMigrations);
+  try {
+    const nothing = { metrics: {}, params: {}, tags: {}, datasets: [] };
+    await insertRuns(database, [{ id: 'r', name: 'r', experiment: 1, status: 'RUNNING', startedAt: 0, endedAt: null, ...nothing }]);
+    await work({
+      database: () => database,
+      reopen: async () => {
+        await database.close();
+        database = await openDatabase(home.database, trackingMigrations);
+      },
+    });
+  } finally {
+    await database.close();
+    home.remove();
+  }
+}
+
+const log = (database: Database, metrics: readonly Metric[]): Promise<void> => database.write((tx) => appendMetrics(tx, 'r', metrics));
+
+const textOf = ({ timestamp, step, value }: MetricPoint): string => `${timestamp}/${step}/${value + 0}`;
+const valueOrder = (a: number, b: number): number => (a || 0) - (b || 0) || Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || 0;
+const byPlace = (a: MetricPoint, b: MetricPoint): number => a.timestamp - b.timestamp || a.step - b.step || (a.value === b.value ? 0 : valueOrder(a.value, b.value));
+
+/** What a history is, told in the plainest way: every point once, in order. */
+function plainHistory(metrics: readonly Metric[], key: string): string[] {
+  const points = metrics.filter((metric) => metric.key === key);
+  return [...new Map(points.toSorted(byPlace).map((point) => [textOf(point), point])).keys()];
+}
+
+/** The shapes in which points come: one, some or very many; later, at the same time, long before, or again. */
+const append = fc.record({
+  key: fc.constantFrom('a', 'b', 'c'),
+  count: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 12 }) }, { weight: 2, arbitrary: fc.integer({ min: 13, max: 400 }) }, fc.integer({ min: 900, max: 5_000 })),
+  start: fc.oneof({ weight: 4, arbitrary: fc.constant('later' as const) }, fc.constant('same' as const), fc.nat(20_000), fc.constant('again' as const)),
+  pace: fc.constantFrom(0, 1, 3, 1_000),
+  stride: fc.constantFrom(0, 1, -2),
+  seed: fc.nat(1_000),
+  isShuffled: fc.boolean(),
+  isMixed: fc.boolean(),
+});
+type Append = typeof append extends fc.Arbitrary<infer T> ? T : never;
+
+const valueOf = (seed: number): number => [Number.NaN, 0, -0, Number.MAX_VALUE, -Number.MAX_VALUE, Infinity, 0.1 * seed, seed, Math.fround(seed / 3)][seed % 9] ?? 0;
+
+function metricsOf(wanted: Append, before: readonly Metric[], latestTime: number): Metric[] {
+  const again = before.slice(-wanted.count);
+  if (wanted.start === 'again' && again.length > 0) return again;
+  const from = typeof wanted.start === 'number' ? wanted.start : wanted.start === 'later' ? latestTime + 1 : latestTime;
+  const metrics = Array.from({ length: wanted.count }, (_, index) => ({
+    key: wanted.isMixed && index % 3 === 0 ? 'mixed' : wanted.key,
+    timestamp: from + wanted.pace * index,
+    step: wanted.stride * (index + wanted.seed),
+    value: valueOf(wanted.seed + index),
+  }));
+  return wanted.isShuffled ? metrics.toSorted((a, b) => ((a.step * 7_919 + a.timestamp * 31) % 101) - ((b.step * 7_919 + b.timestamp * 31) % 101)) : metrics;
+}
+
+describe('metric histories', () => {
+  it('hold each point once and in order, however points come, and across a restart', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(append, { minLength: 1, maxLength: 14 }), fc.integer({ min: 1, max: 3_000 }), async (appends, pageSize) => {
+        await withRun(async ({ database, reopen }) => {
+          const all: Metric[] = [];
+          let latestTime = 0;
+          for (const [index, wanted] of appends.entries()) {
+            const metrics = metricsOf(wanted, all, latestTime);
+            await log(database(), metrics);
+            all.push(...metrics);
+            latestTime = all.reduce((most, metric) => Math.max(most, metric.timestamp), 0);
+            if (index % 5 === 4) await reopen();
+          }
+          const keys = [...new Set(all.map((metric) => metric.key))].sort();
+          let count = 0;
+          for (const key of keys) {
+            const plain = plainHistory(all, key);
+            count += plain.length;
+            assert.deepEqual((await metricHistory(database().read, 'r', key)).points.map(textOf), plain);
+            const paged: string[] = [];
+            for (let after: Parameters<typeof metricHistory>[3] = {}; ; ) {
+              const { points, next } = await metricHistory(database().read, 'r', key, { ...after, limit: Math.max(pageSize, Math.floor(plain.length / 20)) });
+              paged.push(...points.map(textOf));
+              if (next === undefined) break;
+              after = { after: next };
+            }
+            assert.deepEqual(paged, plain);
+            assert.equal((await metricCurve(database().read, 'r', key, 100)).pointCount, plain.length);
+          }
+          assert.equal(await pointCountOfRun(database().read, 'r'), count);
+          const latest = keys.map((key) => all.filter((metric) => metric.key === key).reduce((a, b) => (isLater(b, a) ? b : a)));
+          const shown = (await latestMetrics(database().read, ['r'])).get('r') ?? [];
+          assert.deepEqual(shown.map((metric) => [metric.key, metric.step, metric.timestamp, metric.value || 0]), latest.map((metric) => [metric.key, metric.step, metric.timestamp, metric.value || 0]));
+          await overlapFree(database());
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are bytes of about 8 for each value, and few blocks, when points came one by one', async () => {
+    await withRun(async ({ database }) => {
+      for (let start = 0; start < 9_000; start += 500) {
+        await Promise.all(
+          Array.from({ length: 500 }, (_, index) => log(database(), [{ key: 'loss', step: start + index, timestamp: 1_790_000_000_000 + 7 * (start + index), value: Math.sin(start + index) }])),
+        );
+      }
+      const { rows } = await sql<{ blocks: number; bytes: number; points: number; rows: number }>`
+        SELECT count(*) AS blocks, sum(length(data)) AS bytes, sum(point_count) AS points, (SELECT count(*) FROM metric_point) AS rows FROM metric_block`.execute(database().read);
+      const { blocks, bytes, points, rows: loose } = rows[0] ?? assert.fail();
+      assert.equal(points + loose, 9_000);
+      assert.ok(loose < 1_024, String(loose));
+      assert.ok(blocks <= 4, String(blocks));
+      assert.ok(bytes < 8.1 * points, String(bytes / points));
+    });
+  });
+
+  it('that came in any order still are mostly blocks, none longer than 4,096 points', async () => {
+    await withRun(async ({ database }) => {
+      const times = Array.from({ length: 30_000 }, (_, index) => (index * 7_919) % 30_000);
+      for (let start = 0; start < times.length; start += 1_000) {
+        await log(database(), times.slice(start, start + 1_000).map((timestamp) => ({ key: 'a', timestamp, step: 0, value: timestamp })));
+      }
+      const { points } = await metricHistory(database().read, 'r', 'a');
+      assert.deepEqual(points.map((point) => point.timestamp), Array.from({ length: 30_000 }, (_, index) => index));
+      const { rows } = await sql<{ most: number; rows: number }>`SELECT max(point_count) AS most, (SELECT count(*) FROM metric_point) AS rows FROM metric_block`.execute(database().read);
+      assert.ok((rows[0]?.most ?? 0) <= 4_096);
+      assert.ok((rows[0]?.rows ?? 0) < 16_384, String(rows[0]?.rows));
+      await overlapFree(database());
+    });
+  });
+
+  it('are gone with their run', async () => {
+    await withRun(async ({ database }) => {
+      await log(database(), Array.from({ length: 2_000 }, (_, step) => ({ key: step < 5 ? 'short' : 'long', step, timestamp: step, value: step })));
+      await database().write((tx) => removeHistories(tx, 'r'));
+      for (const table of ['metric_point', 'metric_block'] as const) assert.deepEqual(await database().read.selectFrom(table).selectAll().execute(), []);
+    });
+  });
+
+  it('that were damaged are told, not guessed', async () => {
+    await withRun(async ({ database }) => {
+      await log(database(), Array.from({ length: 2_000 }, (_, step) => ({ key: 'a', step, timestamp: step, value: step / 3 })));
+      await database().write((tx) => tx.updateTable('metric_block').set({ data: Uint8Array.of(1, 2, 3) }).execute());
+      await assert.rejects(metricHistory(database().read, 'r', 'a'), { code: 'METRIC_BLOCK_DAMAGED' });
+    });
+  });
+});
+
+/** No block begins before the one before it has ended. */
+async function overlapFree(database: Database): Promise<void> {
+  const blocks = await database.read.selectFrom('metric_block').selectAll().orderBy('series').orderBy('timestamp').orderBy('step').orderBy('value').orderBy('is_nan').execute();
+  for (const [index, block] of blocks.entries()) {
+    const next = blocks[index + 1];
+    if (next?.series !== block.series) continue;
+    assert.ok(next.timestamp > block.to_timestamp || (next.timestamp === block.to_timestamp && next.step >= block.to_step));
+  }
+}
