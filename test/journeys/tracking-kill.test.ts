@@ -17,9 +17,9 @@ const killCount = Number(process.env['TILTH_TEST_KILLS'] ?? 200);
 const copyCount = Number(process.env['TILTH_TEST_COPIES'] ?? 0);
 
 /** Then a new home begins, so that small databases are met as well as larger ones. */
-const momentsPerHome = 50;
+const momentsPerHome = 40;
 /** So often all that was ever written is compared, else what was written to since. */
-const momentsPerWholeLook = 25;
+const momentsPerWholeLook = 20;
 
 describe(`tracking while the server is killed (TILTH_TEST_SEED=${seed})`, () => {
   const root = mkdtempSync(join(tmpdir(), 'tilth kill '));

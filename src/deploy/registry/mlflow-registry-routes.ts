@@ -1,4 +1,3 @@
-import { sql, type RawBuilder } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
 import type { World } from '../../platform/world.ts';
 import type { Api } from '../../platform/http.ts';
@@ -18,22 +17,7 @@ import {
   text,
   type MlflowCall,
 } from '../../develop/tracking/mlflow-wire.ts';
-import {
-  afterPosition,
-  orderSql,
-  positionOf,
-  sortSelection,
-  type Position,
-  type SortColumn,
-} from '../../develop/tracking/keyset.ts';
-import {
-  conditionsOf,
-  parseFilter,
-  parseOrder,
-  type Comparison,
-  type SearchGrammar,
-} from '../../develop/tracking/search-filter.ts';
-import { all, comparisonSql } from '../../develop/tracking/search-sql.ts';
+import type { Position } from '../../develop/tracking/keyset.ts';
 import { fileRoutes } from '../../develop/tracking/mlflow-files.ts';
 import { moveAlias, resolveAlias } from './aliases.ts';
 import { registryFileCalls } from './mlflow-registry-files.ts';
@@ -47,10 +31,10 @@ import {
   getVersionRow,
   listAliases,
   listVersions,
-  promptTag,
   tagsOf,
   type Tags,
 } from './registry-store.ts';
+import { searchModels, searchVersions, type FoundModel } from './registry-search.ts';
 import {
   createModel,
   deleteModel,
@@ -158,7 +142,7 @@ export const registryCalls: readonly MlflowCall[] = [
       page_token: absent(text),
     }),
     async answer(world, _actor, input) {
-      const page = await searchModels(world.database.read, { ...input, limit: input.max_results ?? 100 });
+      const page = await answerModelSearch(world.database.read, { ...input, limit: input.max_results ?? 100 });
       return message({ registered_models: page.found, next_page_token: page.token });
     },
   }),
@@ -316,7 +300,7 @@ export const registryCalls: readonly MlflowCall[] = [
       page_token: absent(text),
     }),
     async answer(world, _actor, input) {
-      const page = await searchVersions(world.database.read, {
+      const page = await answerVersionSearch(world.database.read, {
         ...input,
         limit: input.max_results ?? 10_000,
       });
@@ -383,14 +367,7 @@ async function wireModel(read: Reader, name: string): Promise<object> {
   return model ?? {};
 }
 
-interface NamedRow {
-  readonly name: string;
-  readonly description: string | null;
-  readonly created_at: number;
-  readonly updated_at: number;
-}
-
-async function wireModels(read: Reader, rows: readonly NamedRow[]): Promise<object[]> {
+async function wireModels(read: Reader, rows: readonly FoundModel[]): Promise<object[]> {
   const names = rows.map((row) => row.name);
   const tags = await tagsOf(
     read,
@@ -424,43 +401,6 @@ function latestPerStage(versions: readonly ModelVersion[]): ModelVersion[] {
 // ---------------------------------------------------------------------------------------------------------------------
 // search
 
-const families = {
-  attribute: 'attribute',
-  attributes: 'attribute',
-  attr: 'attribute',
-  tag: 'tag',
-  tags: 'tag',
-} as const;
-
-const modelGrammar: SearchGrammar = { families, attributes: { name: { name: 'name', type: 'text' } } };
-const modelOrderGrammar: SearchGrammar = {
-  families,
-  attributes: {
-    name: { name: 'name', type: 'text' },
-    timestamp: { name: 'updated_at', type: 'number' },
-    last_updated_timestamp: { name: 'updated_at', type: 'number' },
-    creation_timestamp: { name: 'created_at', type: 'number' },
-  },
-};
-const versionGrammar: SearchGrammar = {
-  families,
-  attributes: {
-    name: { name: 'model', type: 'text', takesList: true },
-    run_id: { name: 'run_id', type: 'text', takesList: true },
-    source_path: { name: 'source', type: 'text', takesList: true },
-    version_number: { name: 'version', type: 'number' },
-  },
-};
-const versionOrderGrammar: SearchGrammar = {
-  families,
-  attributes: {
-    name: { name: 'model', type: 'text' },
-    version_number: { name: 'version', type: 'number' },
-    last_updated_timestamp: { name: 'updated_at', type: 'number' },
-    creation_timestamp: { name: 'created_at', type: 'number' },
-  },
-};
-
 interface Search {
   readonly filter?: string | undefined;
   readonly order_by: readonly string[];
@@ -475,87 +415,21 @@ interface Page {
 
 const position = z.array(z.union([z.string(), z.number(), z.null()]));
 
-const orderColumns = (table: string, orders: readonly string[], grammar: SearchGrammar): SortColumn[] =>
-  orders.map((source) => {
-    const order = parseOrder(source, grammar);
-    return { sql: sql.ref(`${table}.${order.key}`), isAscending: order.isAscending };
-  });
-
-/** A search shows prompts only when it names their tag. */
-function conditionsSql(
-  table: string,
-  comparisons: readonly Comparison[],
-  tagOwner: RawBuilder<boolean>,
-): RawBuilder<boolean> {
-  const hasTag = (comparison: Comparison): RawBuilder<boolean> =>
-    sql`EXISTS (SELECT 1 FROM registry_tag WHERE ${tagOwner} AND registry_tag.key = ${comparison.key}
-                AND ${comparisonSql(sql.ref('registry_tag.value'), comparison)})`;
-  const isPrompt = hasTag({ family: 'tag', key: promptTag, operator: '=', value: 'true' });
-  const asksForPrompts = comparisons.some((each) => each.key === promptTag && each.operator === '=');
-  const others = comparisons.filter((each) => each.key !== promptTag);
-  return all([
-    asksForPrompts ? isPrompt : sql`NOT ${isPrompt}`,
-    ...others.map((each) =>
-      each.family === 'tag' ? hasTag(each) : comparisonSql(sql.ref(`${table}.${each.key}`), each),
-    ),
-  ]);
+async function answerModelSearch(read: Reader, search: Search): Promise<Page> {
+  const query = [search.filter ?? '', search.order_by];
+  const after = readPageToken<Position>(position, search.page_token, query);
+  const { rows, next } = await searchModels(read, { filter: search.filter, orderBy: search.order_by, limit: search.limit, after });
+  return { found: await wireModels(read, rows), token: next && pageToken(next, query) };
 }
 
-async function searchModels(read: Reader, search: Search): Promise<Page> {
+async function answerVersionSearch(read: Reader, search: Search): Promise<Page> {
   const query = [search.filter ?? '', search.order_by];
-  const columns = [
-    ...orderColumns('model', search.order_by, modelOrderGrammar),
-    { sql: sql.ref('model.name'), isAscending: true },
-  ];
-  const owner = sql<boolean>`registry_tag.model = model.name AND registry_tag.version = 0`;
-  const where = conditionsSql('model', conditionsOf(parseFilter(search.filter, modelGrammar)), owner);
   const after = readPageToken<Position>(position, search.page_token, query);
-  const { rows } = await sql<NamedRow & Record<string, unknown>>`
-    SELECT model.*, ${sortSelection(columns)} FROM model
-    WHERE lifecycle = 'active' AND ${where} AND ${afterPosition(columns, after)}
-    ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
-  return {
-    found: await wireModels(read, rows.slice(0, search.limit)),
-    token: tokenAfter(rows, columns, search.limit, query),
-  };
-}
-
-async function searchVersions(read: Reader, search: Search): Promise<Page> {
-  const query = [search.filter ?? '', search.order_by];
-  const columns = orderColumns('model_version', search.order_by, versionOrderGrammar);
-  if (columns.length === 0) columns.push({ sql: sql.ref('model_version.updated_at'), isAscending: false });
-  columns.push(
-    { sql: sql.ref('model_version.model'), isAscending: true },
-    { sql: sql.ref('model_version.version'), isAscending: false },
-  );
-  const owner = sql<boolean>`registry_tag.model = model_version.model AND registry_tag.version = model_version.version`;
-  const where = conditionsSql(
-    'model_version',
-    conditionsOf(parseFilter(search.filter, versionGrammar)),
-    owner,
-  );
-  const after = readPageToken<Position>(position, search.page_token, query);
-  const { rows } = await sql<{ model: string; version: number } & Record<string, unknown>>`
-    SELECT model_version.model, model_version.version, ${sortSelection(columns)} FROM model_version
-    WHERE lifecycle = 'active' AND ${where} AND ${afterPosition(columns, after)}
-    ORDER BY ${orderSql(columns)} LIMIT ${search.limit + 1}`.execute(read);
-  const page = rows.slice(0, search.limit);
+  const { rows, next } = await searchVersions(read, { filter: search.filter, orderBy: search.order_by, limit: search.limit, after });
   const known = new Map<string, ModelVersion>();
-  for (const model of new Set(page.map((row) => row.model))) {
+  for (const model of new Set(rows.map((row) => row.model))) {
     for (const version of await listVersions(read, model)) known.set(`${model}/${version.version}`, version);
   }
-  return {
-    found: page.flatMap((row) => known.get(`${row.model}/${row.version}`) ?? []).map(wireVersion),
-    token: tokenAfter(rows, columns, search.limit, query),
-  };
-}
-
-function tokenAfter(
-  rows: readonly Readonly<Record<string, unknown>>[],
-  columns: readonly SortColumn[],
-  limit: number,
-  query: unknown,
-): string | undefined {
-  const last = rows[limit - 1];
-  return rows.length > limit && last !== undefined ? pageToken(positionOf(last, columns), query) : undefined;
+  const found = rows.flatMap((row) => known.get(`${row.model}/${row.version}`) ?? []).map(wireVersion);
+  return { found, token: next && pageToken(next, query) };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TilthError } from '../../platform/errors.ts';
 import type { SearchProblem } from './search-errors.ts';
-import { conditionsOf, parseFilter, parseOrder, type Filter, type SearchGrammar } from './search-filter.ts';
+import { parseFilter, parseOrder, type Comparison, type Filter, type SearchGrammar } from './search-filter.ts';
 
 const grammar: SearchGrammar = {
   families: { metrics: 'metric', metric: 'metric', params: 'param', tags: 'tag', attributes: 'attribute', dataset: 'dataset' },
@@ -17,6 +17,13 @@ const grammar: SearchGrammar = {
   hasLogic: true,
   hasArithmetic: true,
 };
+
+/** All conditions of a filter that joins them by AND alone. */
+function conditionsOf(filter: Filter): readonly Comparison[] {
+  if (filter.kind === 'compare') return [filter.compare];
+  assert.equal(filter.kind, 'and');
+  return filter.kind === 'and' ? filter.parts.flatMap(conditionsOf) : [];
+}
 
 const parse = (source: string) => conditionsOf(parseFilter(source, grammar));
 

@@ -65,13 +65,6 @@ export interface Order extends Field {
 
 export const everything: Filter = { kind: 'and', parts: [] };
 
-/** All conditions of a filter whose grammar has neither logic nor arithmetic. */
-export function conditionsOf(filter: Filter): readonly Comparison[] {
-  if (filter.kind === 'compare') return [filter.compare];
-  if (filter.kind === 'and') return filter.parts.flatMap(conditionsOf);
-  throw new Error(`a filter of kind ${filter.kind} is more than a list of conditions`);
-}
-
 /**
  * Parses a search expression: MLflow's grammar, and where the thing's grammar says so more than that.
  *

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { rmSync, statSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resolveHome, type Home } from '../../../src/platform/home.ts';
@@ -147,7 +148,9 @@ export class WrittenHome {
       this.#tally.killsWhileStarting += 1;
     }
     this.#server = new ServerProcess(this.#program, this.#home, this.#port);
-    this.#tally.startsMs.push(await this.#server.ready());
+    const startMs = await this.#server.ready();
+    this.#tally.startsMs.push(startMs);
+    if (startMs > 1_000) process.stderr.write(`a start took ${Math.round(startMs)} ms, the load was ${loadavg().map(Math.round).join(' ')}\n${this.#server.said()}`);
   }
 
   /** Clients write for a while, and go on. */
