@@ -97,7 +97,7 @@ function holds(open: () => Promise<BlobStore>): void {
   });
 
   it('keeps names as they are', async () => {
-    const odd = [' ', ' a', 'a ', 'a  b', '+', 'a+b', '%', '%2e%2e', '%2F', '&amp;', '<a>', '"', "'", '*', '?', '#', '~', '..a', 'a..', '...', '模型', '𝒳', 'é', 'e\u0301', '\u00a0', '\u2028', 'a=b&c'];
+    const odd = [' ', ' a', 'a ', 'a  b', '+', 'a+b', '%', '%2e%2e', '%2F', '&amp;', '<a>', '"', "'", '*', '?', '#', '~', '..a', 'a..', '...', '模型', '𝒳', 'é', 'e\u0301', '\u00a0', '\u2028', 'a=b&c', 'a:b'];
     for (const name of odd) await blobs.put(`odd/${name}`, Buffer.from(name));
     assert.deepEqual(await names('odd'), odd.toSorted());
     for (const name of odd) assert.equal(await text((await blobs.get(`odd/${name}`)).stream), name, JSON.stringify(name));

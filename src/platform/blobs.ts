@@ -21,7 +21,7 @@ export interface BlobFacts {
 export interface LocalFile {
   readonly path: string;
   /** The path may be gone afterwards. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Addresses at which anyone may do one thing with one key for a while, without this server. */

@@ -135,8 +135,8 @@ async function listFolder(bucket: Bucket, key: string): Promise<BlobEntry[]> {
 /** Others may write to the bucket: a name that would lead elsewhere, as `..` does, is none. */
 function isName(name: string): boolean {
   try {
-    const [first, ...rest] = segmentsOf(name);
-    return first === name && rest.length === 0;
+    const [, found, ...rest] = segmentsOf(`folder/${name}`);
+    return found === name && rest.length === 0;
   } catch {
     return false;
   }

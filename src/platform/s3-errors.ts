@@ -75,5 +75,5 @@ const unavailable = (place: S3Place, cause: Error): TilthError =>
 
 const sentenceOf = (cause: Error): string => {
   const text = messageOf(cause).split('\n')[0]?.trim() ?? '';
-  return text === '' || text === s3Code(cause) ? 'without a reason.' : text;
+  return text === '' || text === 'UnknownError' || text === s3Code(cause) ? 'without a reason.' : text;
 };

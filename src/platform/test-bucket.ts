@@ -84,3 +84,15 @@ async function startMoto(): Promise<{ endpoint: string; stop: () => Promise<void
   }
   throw new Error(`moto did not start: ${said.slice(-5).join(' | ')}`);
 }
+
+/**
+ * Lets the servers that this process starts from now on keep their blobs in a bucket, where `TILTH_TEST_BLOBS` is `s3`.
+ *
+ * @returns the bucket, undefined where they are in folders
+ */
+export async function useTestBucket(parameters = ''): Promise<TestBucket | undefined> {
+  if (process.env['TILTH_TEST_BLOBS'] !== 's3') return undefined;
+  const bucket = await startTestBucket(parameters);
+  process.env['TILTH_BLOBS_URL'] = bucket.url;
+  return bucket;
+}

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { homeKey } from '../../platform/home-keys.ts';
+import { useTestBucket, type TestBucket } from '../../platform/test-bucket.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { temporaryHome } from '../../server/test-world.ts';
 import { addPerson, issueToken } from '../../team/people-store.ts';
@@ -18,7 +19,9 @@ let run: string;
 let model: string;
 let viewer: string;
 const home = temporaryHome();
+let bucket: TestBucket | undefined;
 before(async () => {
+  bucket = await useTestBucket();
   server = await startServer({ home, port: 0 });
   const made = (await post('/api/2.0/mlflow/runs/create', { experiment_id: '0' })) as { run: { info: { run_id: string } } };
   run = made.run.info.run_id;
@@ -29,8 +32,19 @@ before(async () => {
 });
 after(async () => {
   await server.close();
+  await bucket?.stop();
   home.remove();
 });
+
+/** Where keys begin, in the store that the server has. */
+async function roots(folder = ''): Promise<string[]> {
+  if (bucket === undefined) return readdirSync(join(home.blobs, folder)).toSorted();
+  const prefix = folder === '' ? 'team/' : `team/${folder}/`;
+  const { CommonPrefixes = [], Contents = [] } = await bucket.s3.listObjectsV2({ Bucket: bucket.name, Prefix: prefix, Delimiter: '/' });
+  const { CommonPrefixes: outside = [] } = await bucket.s3.listObjectsV2({ Bucket: bucket.name, Delimiter: '/' });
+  assert.deepEqual(outside.map(({ Prefix }) => Prefix), ['team/']);
+  return [...CommonPrefixes.map(({ Prefix = '' }) => Prefix.slice(prefix.length, -1)), ...Contents.map(({ Key = '' }) => Key.slice(prefix.length))];
+}
 
 async function post(path: string, body: unknown): Promise<unknown> {
   const response = await fetch(`${server.address}${path}`, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
@@ -151,7 +165,7 @@ test('an upload that breaks off leaves what was there', async () => {
   });
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal((await raw('GET', artifact('kept.txt'))).body, 'before');
-  assert.deepEqual(readdirSync(join(home.blobs, 'unfinished')).filter((name) => name.endsWith('.put')), []);
+  assert.deepEqual(await server.world.blobs.uploads.unfinished(), []);
 });
 
 test('a link is good for one thing, one file and a while', async () => {
@@ -293,7 +307,7 @@ test('no path leaves its root, whatever its encoding, on every route that takes 
     }
   }
   assert.deepEqual(outside(), before);
-  assert.deepEqual(readdirSync(home.blobs).toSorted(), ['artifacts', 'unfinished']);
+  assert.deepEqual(await roots(), bucket === undefined ? ['artifacts', 'unfinished'] : ['artifacts']);
 });
 
 test('a name is what was meant: # ? ; % and letters of any script stay in it', async () => {
@@ -322,7 +336,7 @@ test('random paths land below their root or nowhere', async () => {
     { numRuns: 200 },
   );
   assert.deepEqual(outside(), before);
-  assert.deepEqual(readdirSync(home.blobs).toSorted(), ['artifacts', 'unfinished']);
-  assert.deepEqual(readdirSync(join(home.blobs, 'artifacts')), ['0']);
+  assert.deepEqual(await roots(), bucket === undefined ? ['artifacts', 'unfinished'] : ['artifacts']);
+  assert.deepEqual(await roots('artifacts'), ['0']);
   assert.ok(!existsSync(join(home.root, '..', 'escape.txt')));
 });

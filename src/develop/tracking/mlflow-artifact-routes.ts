@@ -1,7 +1,8 @@
+import { blobNotFound } from '../../platform/blobs.ts';
 import { homeKey } from '../../platform/home-keys.ts';
 import { z, type Api, type RequestContext } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
-import { sendArtifact } from './artifact-answer.ts';
+import { sendArtifact, shownAs } from './artifact-answer.ts';
 import { keyOfPath } from './artifact-keys.ts';
 import { readGrant, signGrant, type ArtifactGrant } from './artifact-links.ts';
 import { artifactKeyBelow, deleteArtifact, listKey, putArtifact, requireInside, streamOf } from './artifacts.ts';
@@ -72,10 +73,15 @@ export const artifactCalls: readonly FileCall[] = [
       const key = keyInFolder(folder, input.path);
       const id = await world.blobs.uploads.begin(key);
       const expiresAt = world.clock.now() + uploadLifeMs;
-      const credentials = Array.from({ length: input.num_parts ?? 1 }, (_, index) => ({
-        url: linkTo(world, context, { does: 'put part', key, upload: id, part: index + 1, expiresAt }),
-        part_number: index + 1,
-      }));
+      const numbers = Array.from({ length: input.num_parts ?? 1 }, (_, index) => index + 1);
+      const credentials = await Promise.all(
+        numbers.map(async (part) => ({
+          url:
+            (await world.blobs.links?.putPart(id, part, uploadLifeMs / 1000)) ??
+            linkTo(world, context, { does: 'put part', key, upload: id, part, expiresAt }),
+          part_number: part,
+        })),
+      );
       return context.json({ upload_id: id, credentials });
     },
   },
@@ -105,8 +111,8 @@ export const artifactCalls: readonly FileCall[] = [
     paths: proxy('presigned/*'),
     right: 'read',
     async answer(world, context, key) {
-      const file_size = (await world.blobs.facts(key))?.byteCount ?? (await world.blobs.get(key)).byteCount;
-      return context.json({ url: linkFor(world, context, 'get', key, standardDownloadSeconds), headers: {}, file_size });
+      const file_size = await byteCountOf(world, key);
+      return context.json({ url: await linkFor(world, context, 'get', key, standardDownloadSeconds), headers: {}, file_size });
     },
   },
   {
@@ -121,7 +127,7 @@ export const artifactCalls: readonly FileCall[] = [
         ? (await getRunInfo(world.database.read, input.run_id)).artifactUri
         : (await getLoggedModel(world.database.read, input.model_id ?? '')).artifactUri;
       const key = artifactKeyBelow(root, input.path);
-      return context.json({ presigned_url: linkFor(world, context, 'put', key, input.expiration) });
+      return context.json({ presigned_url: await linkFor(world, context, 'put', key, input.expiration) });
     },
   },
   {
@@ -132,8 +138,8 @@ export const artifactCalls: readonly FileCall[] = [
       const input = parseInput(ofRun.extend({ expiration: seconds(standardDownloadSeconds) }), await readBody(context));
       const { artifactUri } = await getRunInfo(world.database.read, input.run_id);
       const key = artifactKeyBelow(artifactUri, input.path);
-      const file_size = (await world.blobs.facts(key))?.byteCount ?? (await world.blobs.get(key)).byteCount;
-      return context.json({ presigned_url: linkFor(world, context, 'get', key, input.expiration), file_size });
+      const file_size = await byteCountOf(world, key);
+      return context.json({ presigned_url: await linkFor(world, context, 'get', key, input.expiration), file_size });
     },
   },
   {
@@ -218,6 +224,12 @@ async function readAtMost(body: ReadableStream<Uint8Array> | null, limit: number
   return Buffer.concat(chunks);
 }
 
+async function byteCountOf(world: World, key: string): Promise<number> {
+  const facts = await world.blobs.facts(key);
+  if (facts === undefined) throw blobNotFound(key);
+  return facts.byteCount;
+}
+
 const secrets = new WeakMap<World, Buffer>();
 
 /** Read once: an upload in 10,000 parts takes as many links. */
@@ -227,10 +239,15 @@ function secretOf(world: World): Buffer {
   return secret;
 }
 
-const linkFor = (world: World, context: RequestContext, does: 'get' | 'put', key: string, lifeSeconds: number): string =>
-  linkTo(world, context, { does, key, expiresAt: world.clock.now() + lifeSeconds * 1000 });
+/** A link to the store itself where clients may go there, else to us. */
+async function linkFor(world: World, context: RequestContext, does: 'get' | 'put', key: string, lifeSeconds: number): Promise<string> {
+  requireInside(key);
+  const { links } = world.blobs;
+  if (links === undefined) return linkTo(world, context, { does, key, expiresAt: world.clock.now() + lifeSeconds * 1000 });
+  return does === 'put' ? links.put(key, lifeSeconds) : links.get(key, lifeSeconds, shownAs(key));
+}
 
-/** A link by the name under which the caller reached us, also through a proxy that ends TLS. */
+/** A link to us, by the name under which the caller reached us, also through a proxy that ends TLS. */
 function linkTo(world: World, context: RequestContext, grant: ArtifactGrant): string {
   const { host, protocol } = new URL(context.req.url);
   const scheme = context.req.header('x-forwarded-proto') === 'https' ? 'https:' : protocol;
