@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { Evidence, GateReport } from '../../../src/deploy/registry/registry-api.ts';
-import { count, days, number } from '../platform/format.ts';
+import { count, days, number, shortId } from '../platform/format.ts';
 import { Badge, Id, When } from '../parts/basics.tsx';
 import { Table } from '../parts/table.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -102,7 +102,7 @@ const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
       <li>
         run{' '}
         <Link to={`/develop/runs/${evidence.runId}`} className="link">
-          {evidence.runId.slice(0, 8)}
+          {shortId(evidence.runId)}
         </Link>
       </li>
     )}
@@ -122,7 +122,7 @@ const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
         compared with{' '}
         {isRunId(evidence.comparedWith) ? (
           <Link to={`/develop/runs/${evidence.comparedWith}`} className="link">
-            run {evidence.comparedWith.slice(0, 8)}
+            run {shortId(evidence.comparedWith)}
           </Link>
         ) : (
           evidence.comparedWith

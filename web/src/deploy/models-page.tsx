@@ -1,7 +1,7 @@
 import { Link, useParams } from '@tanstack/react-router';
 import type { AliasStay, ModelVersion, RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { count, readable, shellWord } from '../platform/format.ts';
+import { count, readable, shellWord, shortId } from '../platform/format.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel, When } from '../parts/basics.tsx';
 import { ListPage } from '../parts/list-page.tsx';
@@ -134,7 +134,7 @@ export function ModelPage() {
                       '–'
                     ) : (
                       <Link to={`/develop/runs/${version.runId}`} className="link">
-                        {version.runId.slice(0, 8)}
+                        {shortId(version.runId)}
                       </Link>
                     )}
                   </td>

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { Approval, ModelVersion, Parity } from '../../../src/deploy/registry/registry-api.ts';
 import type { WhoAmI } from '../../../src/team/people-api.ts';
 import { segment, useApi } from '../platform/api.ts';
-import { bytes, count, number, plain, share, shellWord } from '../platform/format.ts';
+import { bytes, count, number, plain, share, shellWord, shortId } from '../platform/format.ts';
 import { useSend } from '../platform/send.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Badge, Empty, Facts, Id, Page, Panel, When } from '../parts/basics.tsx';
@@ -92,7 +92,7 @@ export function VersionPage() {
                         '–'
                       ) : (
                         <Link to={`/develop/runs/${data.runId}`} className="link">
-                          {data.runId.slice(0, 12)}
+                          {shortId(data.runId)}
                         </Link>
                       ),
                   },

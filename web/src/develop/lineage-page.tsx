@@ -3,6 +3,7 @@ import type { Dataset } from '../../../src/develop/data/data-api.ts';
 import type { LineageGraph, LineageKind, LineageNode } from '../../../src/develop/lineage/lineage-api.ts';
 import type { RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
 import { segment, useApi, withParams } from '../platform/api.ts';
+import { shortId } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Empty, Page, Panel } from '../parts/basics.tsx';
@@ -132,7 +133,7 @@ const tones: Readonly<Record<LineageKind, GraphNode['tone']>> = {
 function shown(node: LineageNode): Pick<GraphNode, 'label' | 'detail' | 'path' | 'tone'> {
   const tone = tones[node.kind] ?? 'plain';
   if (node.kind === 'run')
-    return { label: node.id.slice(0, 12), path: `/develop/runs/${segment(node.id)}`, tone };
+    return { label: shortId(node.id), path: `/develop/runs/${segment(node.id)}`, tone };
   if (node.kind === 'endpoint')
     return { label: node.id, path: `/deploy/endpoints/${segment(node.id)}`, tone };
   if (node.kind === 'model-version') {
@@ -147,7 +148,7 @@ function shown(node: LineageNode): Pick<GraphNode, 'label' | 'detail' | 'path' |
   }
   if (node.kind === 'dataset-version') {
     const at = Math.max(node.id.lastIndexOf('@'), node.id.lastIndexOf(':'));
-    if (at === -1) return { label: node.id.slice(0, 12), tone };
+    if (at === -1) return { label: shortId(node.id), tone };
     const name = node.id.slice(0, at);
     return {
       label: name,

@@ -132,10 +132,17 @@ export const spoken = (key: string): string =>
 const longId = /\b(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{32,64}(?:\.dir)?)\b/g;
 const midnight = /\b(\d{4}-\d{2}-\d{2})T00:00:00(?:\.000)?Z/g;
 
-/** A sentence of the server without what nobody reads: of an id its last letters (they differ), of midnight the day. */
+/** A 128-bit id that begins with its time, as runs have it, and not a hash: of our century by its first digits. */
+const timedId = /^0[12][0-9a-f]{10}7[0-9a-f]{3}[89ab][0-9a-f]{15}$/;
+
+/** What people need to see of an id or a hash: the last letters of what begins with the time, the first of others. */
+export const shortId = (id: string): string =>
+  timedId.test(id) || id.length === 26 ? `…${id.slice(-6)}` : id.slice(0, 8);
+
+/** A sentence of the server without what nobody reads: ids whole, of midnight more than the day. */
 export const readable = (text: string): string =>
   text
-    .replace(longId, (id) => (id.length === 26 ? `…${id.slice(-6)}` : id.slice(0, 8)))
+    .replace(longId, shortId)
     .replace(midnight, '$1');
 
 /** A word in the shell, quoted where needed. */
