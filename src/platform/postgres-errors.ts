@@ -79,6 +79,15 @@ const databaseChanged = (cause: unknown): TilthError =>
     { cause },
   );
 
+const outOfRange = (cause: unknown): TilthError =>
+  new TilthError(
+    'NUMBER_OUT_OF_RANGE',
+    400,
+    `A number is too large for the database: ${messageOf(cause)}.`,
+    'Whole numbers go up to 9223372036854775807, others up to 1.8e308.',
+    { cause },
+  );
+
 const textHasNul = (cause: unknown): TilthError =>
   new TilthError(
     'TEXT_HAS_NUL',
@@ -94,6 +103,7 @@ export function translated(address: string, thrown: unknown): unknown {
   if (isConnectionLost(thrown)) return databaseUnreachable(address, thrown);
   if (/^(?:28|3D000|42501)/.test(code)) return databaseRefused(address, thrown);
   if (code === '0A000' && message.includes('cached plan')) return databaseChanged(thrown);
+  if (code === '22003') return outOfRange(thrown);
   if (code === '22021' || (code === '22P05' && message.includes('Unicode'))) return textHasNul(thrown);
   return thrown;
 }

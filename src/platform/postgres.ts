@@ -4,6 +4,7 @@ import type { Database, Migrations, Tables, Transaction } from './database.ts';
 import { migrate } from './migrate.ts';
 import { asSqliteAnswers, migrationDialect, postgresDialect, PostgresConnection, type Connections } from './postgres-dialect.ts';
 import { databaseUnreachable, encodingNotUtf8, isConnectionLost, isStale, outcomeUnknown, translated } from './postgres-errors.ts';
+import { makeFunctions } from './postgres-functions.ts';
 import { WriteQueue, type Writer } from './write-queue.ts';
 
 /** Advisory locks of one database, below a number of ours: `tilt` in ASCII. */
@@ -62,6 +63,7 @@ async function prepare(address: string, config: pg.ClientConfig, migrations: Mig
     const encoding = rows[0]?.server_encoding ?? '';
     if (encoding !== 'UTF8') throw encodingNotUtf8(address, encoding);
     await connection.run(`SELECT pg_advisory_lock(${locks.family}, ${locks.migrate})`);
+    await makeFunctions(connection);
     const only: Connections = { take: () => Promise.resolve(connection), giveBack: () => undefined };
     await migrate(new Kysely<Tables>({ dialect: migrationDialect(only) }), migrations);
   } finally {

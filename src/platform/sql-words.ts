@@ -1,4 +1,5 @@
 import { sql, type OperationNode, type RawBuilder, type RawNode } from 'kysely';
+import { functionOf } from './postgres-functions.ts';
 
 /*
  * The words of SQL that differ between SQLite and PostgreSQL. A query is written once, with these; which of the two
@@ -108,6 +109,10 @@ export const numberOfText = (text: RawBuilder<unknown>): RawBuilder<unknown> => 
       ELSE CAST(${text} AS double precision) END END`,
   );
 };
+
+/** One number on another: too large is infinite, and what is no number is NULL. @param operator one of + - * / */
+export const calculatedSql = (left: RawBuilder<unknown>, operator: '+' | '-' | '*' | '/', right: RawBuilder<unknown>): RawBuilder<unknown> =>
+  either(sql`(${left} ${sql.raw(operator)} ${right})`, sql`${sql.raw(functionOf(operator))}(${left}, ${right})`);
 
 const longExponent = '[eE][-+]?0*[1-9][0-9]{3}';
 

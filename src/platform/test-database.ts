@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { isPostgresAddress } from './database.ts';
+import { isPostgresAddress, openDatabase, type Database, type Migrations } from './database.ts';
 
 /** What the tests run on: SQLite, or the PostgreSQL whose address is in `TILTH_TEST_DATABASE` (scripts/postgresql.js). */
 export const testDatabase = process.env['TILTH_TEST_DATABASE'] ?? 'sqlite';
@@ -14,6 +14,19 @@ export function temporaryDatabase(file: string): { readonly where: string; remov
   const where = new URL(testDatabase);
   where.pathname = `/${name}`;
   return { where: where.href, remove: () => call('dropdb', ['--maintenance-db', testDatabase, '--force', name]) };
+}
+
+/** An empty database without a file, gone with its `close`. */
+export async function openTestDatabase(migrations: Migrations): Promise<Database> {
+  const { where, remove } = temporaryDatabase(':memory:');
+  const database = await openDatabase(where, migrations);
+  return {
+    ...database,
+    close: async () => {
+      await database.close();
+      remove();
+    },
+  };
 }
 
 /** PostgreSQL's own programs: they take a few milliseconds, and who makes a home need not wait. */

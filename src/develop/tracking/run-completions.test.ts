@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { openDatabase, type Database } from '../../platform/database.ts';
+import type { Database } from '../../platform/database.ts';
+import { openTestDatabase } from '../../platform/test-database.ts';
 import { completeFilter } from './run-completions.ts';
 import { insertRuns, type PlainRun } from './test-runs.ts';
 import { trackingMigrations } from './tracking-store.ts';
@@ -21,7 +22,7 @@ const run = (id: number, rest: Partial<PlainRun>): PlainRun => ({
 
 let database: Database;
 before(async () => {
-  database = await openDatabase(':memory:', trackingMigrations);
+  database = await openTestDatabase(trackingMigrations);
   await insertRuns(database, [
     run(1, { metrics: { auc: 1, 'val loss': 2 }, params: { model: 'tree' }, tags: { 'mlflow.user': 'ana', stage: "it's" } }),
     run(2, { metrics: { auc: 1 }, params: { model: 'tree' }, datasets: [{ name: 'jan', digest: '1', context: 'train' }] }),

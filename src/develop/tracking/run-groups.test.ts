@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { openDatabase, type Database } from '../../platform/database.ts';
+import type { Database } from '../../platform/database.ts';
 import { TilthError } from '../../platform/errors.ts';
+import { openTestDatabase } from '../../platform/test-database.ts';
 import { groupRuns, parseAggregate, type Group } from './run-groups.ts';
 import { insertRuns, type PlainRun } from './test-runs.ts';
 import { trackingMigrations } from './tracking-store.ts';
@@ -24,7 +25,7 @@ const someRun: fc.Arbitrary<PlainRun> = fc.record({
 const runs = fc.sample(someRun, { numRuns: 400, seed: 11 });
 let database: Database;
 before(async () => {
-  database = await openDatabase(':memory:', trackingMigrations);
+  database = await openTestDatabase(trackingMigrations);
   await insertRuns(database, runs);
 });
 after(() => database.close());

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import { ilikeSql, likeSql, listSql } from '../../platform/sql-words.ts';
+import { calculatedSql, ilikeSql, likeSql, listSql } from '../../platform/sql-words.ts';
 import type { Comparison, Filter, NumberOperator, Term } from './search-filter.ts';
 
 export type Condition = RawBuilder<boolean>;
@@ -81,9 +81,9 @@ export function termSql(term: Term, fieldSql: (field: Term & { kind: 'field' }) 
     case 'absolute':
       return sql`abs(${termSql(term.of, fieldSql)})`;
     case '/':
-      return sql`(${termSql(term.left, fieldSql)} / nullif(${termSql(term.right, fieldSql)}, 0.0))`;
+      return calculatedSql(termSql(term.left, fieldSql), '/', sql`nullif(${termSql(term.right, fieldSql)}, 0.0)`);
     default:
-      return sql`(${termSql(term.left, fieldSql)} ${sql.raw(term.kind)} ${termSql(term.right, fieldSql)})`;
+      return calculatedSql(termSql(term.left, fieldSql), term.kind, termSql(term.right, fieldSql));
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import { sql } from 'kysely';
 import { localActor } from '../../team/can.ts';
 import { addPerson } from '../../team/people-store.ts';
 import { createTestWorld } from '../../server/test-world.ts';
@@ -16,12 +16,11 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-/** Changes the file as someone with the disk in their hands would. */
-function tamper(statement: string): void {
-  const file = new DatabaseSync(world.home.database);
-  file.exec(statement);
-  file.close();
-}
+/** Changes the tables as someone with the database in their hands would. */
+const tamper = (...statements: readonly string[]): Promise<void> =>
+  world.database.write(async (tx) => {
+    for (const statement of statements) await sql.raw(statement).execute(tx);
+  });
 
 describe('the audit log', () => {
   it('is whole when nobody touched it', async () => {
@@ -31,23 +30,23 @@ describe('the audit log', () => {
   });
 
   it('shows an edited event', async () => {
-    tamper(`UPDATE event SET actor = 'mallory' WHERE seq = 3`);
+    await tamper(`UPDATE event SET actor = 'mallory' WHERE seq = 3`);
     assert.deepEqual((await verifyLog(world.database.read)).fault, { seq: 3, reason: 'its content is not what was written' });
   });
 
   it('shows a deleted event', async () => {
-    tamper('DELETE FROM event WHERE seq = 2');
+    await tamper('DELETE FROM event WHERE seq = 2');
     assert.equal((await verifyLog(world.database.read)).fault?.seq, 3);
   });
 
   it('shows events that changed places', async () => {
-    tamper('UPDATE event SET seq = 100 WHERE seq = 2; UPDATE event SET seq = 2 WHERE seq = 3; UPDATE event SET seq = 3 WHERE seq = 100');
+    await tamper('UPDATE event SET seq = 100 WHERE seq = 2', 'UPDATE event SET seq = 2 WHERE seq = 3', 'UPDATE event SET seq = 3 WHERE seq = 100');
     assert.equal((await verifyLog(world.database.read)).fault?.seq, 2);
   });
 
   it('shows a cut tail to whoever noted the head before', async () => {
     const before = await verifyLog(world.database.read);
-    tamper('DELETE FROM event WHERE seq = 5');
+    await tamper('DELETE FROM event WHERE seq = 5');
     assert.notEqual((await verifyLog(world.database.read)).head, before.head);
   });
 
