@@ -1,21 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { cpus, loadavg, release, totalmem, type as systemType } from 'node:os';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { table } from '../src/platform/terminal.ts';
+import { underCircumstances } from './circumstances.ts';
 import { measureServing } from './deploy/serving.ts';
 import { measureData } from './develop/data.ts';
 import type { Effort, Practice } from './measure.ts';
 import { measureDrift } from './monitor/drift.ts';
-import {
-  latestFile,
-  saveResults,
-  tableHead,
-  tableRow,
-  writeReadme,
-  type Circumstances,
-  type Measured,
-} from './report.ts';
+import { latestFile, saveResults, tableHead, tableRow, writeReadme, type Measured } from './report.ts';
 import { measureStart } from './start/start.ts';
 import { measureTracking } from './tracking/tracking.ts';
 
@@ -41,7 +31,7 @@ for (const name of wanted.length > 0 ? wanted : Object.keys(practices)) {
   const measure = practices[name];
   if (measure === undefined) throw new Error(`${name} is no practice that is measured`);
   console.error(`· ${name}`);
-  measured.push(await underCircumstances(measure));
+  measured.push(await underCircumstances(() => withNode(measure)));
   const last = measured.at(-1);
   if (last === undefined) continue;
   console.log(`\n${last.name}, beside ${last.peer}\n${table([...tableHead], last.figures.map(tableRow))}`);
@@ -56,29 +46,7 @@ console.log(
     : `Every round is in ${file}, the ratios in bench/README.md`,
 );
 
-async function underCircumstances(measure: (effort: Effort) => Promise<Practice>): Promise<Measured> {
-  const [before = 0] = loadavg();
-  const startedAt = performance.now();
+async function withNode(measure: (effort: Effort) => Promise<Practice>): Promise<Practice> {
   const found = await measure(effort);
-  const [after = 0] = loadavg();
-  const circumstances: Circumstances = {
-    measuredAt: new Date().toISOString(),
-    commit: commit(),
-    processor: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    system: `${systemType()} ${release()}`,
-    loadAverage: [before, after],
-    seconds: (performance.now() - startedAt) / 1000,
-  };
-  return { ...found, versions: { node: process.versions.node, ...found.versions }, circumstances };
-}
-
-function commit(): string {
-  const git = (...args: string[]): string =>
-    execFileSync('git', args, { cwd: import.meta.dirname })
-      .toString()
-      .trim();
-  const isClean = git('status', '--porcelain', '--', '../src', '../python', '../package-lock.json') === '';
-  return `${git('rev-parse', '--short', 'HEAD')}${isClean ? '' : ' with changes'}`;
+  return { ...found, versions: { node: process.versions.node, ...found.versions } };
 }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { sentenceOf, type Circumstances } from './circumstances.ts';
 import {
   cpuOf,
   median,
@@ -10,19 +11,6 @@ import {
   type Ratios,
   type Subject,
 } from './measure.ts';
-
-/** Where and when a practice was measured; each has its own, since they may be measured on different days. */
-export interface Circumstances {
-  readonly measuredAt: string;
-  readonly commit: string;
-  readonly processor: string;
-  readonly cores: number;
-  readonly memoryGiB: number;
-  readonly system: string;
-  /** programs that wanted a core in the minute before: at the beginning and at the end */
-  readonly loadAverage: readonly [number, number];
-  readonly seconds: number;
-}
 
 export type Measured = Practice & { readonly circumstances: Circumstances };
 export type Results = Record<string, Measured>;
@@ -96,7 +84,7 @@ function withSpread(subject: Subject): string {
 const rangeOf = ({ ours }: Figure, { lowest, highest }: Ratios): string =>
   ours.rounds.length > 1 ? `${times(lowest)} to ${times(highest)}` : '';
 
-const short = (value: number): string =>
+export const short = (value: number): string =>
   value >= 1000
     ? Math.round(value).toLocaleString('en')
     : value >= 100
@@ -106,22 +94,20 @@ const short = (value: number): string =>
 const times = (ratio: number): string =>
   `${ratio >= 100 ? ratio.toFixed(0) : ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(1)} x`;
 
-const begin = '<!-- written by npm run bench: -->';
-const end = '<!-- until here -->';
-
 /** Puts the table of ratios into the README, between its marks. */
-export function writeReadme(results: Results): void {
+export const writeReadme = (results: Results): void =>
+  writeBetweenMarks('npm run bench', Object.values(results).map(sectionOf).join('\n'));
+
+/** @param by the command that writes this part of the README */
+export function writeBetweenMarks(by: string, content: string): void {
+  const [begin, end] = [`<!-- written by ${by}: -->`, `<!-- until here: ${by} -->`];
   const text = readFileSync(readme, 'utf8');
-  const [before] = text.split(begin);
-  const after = text.split(end)[1] ?? '';
-  writeFileSync(
-    readme,
-    `${before ?? ''}${begin}\n\n${Object.values(results).map(sectionOf).join('\n')}\n${end}${after}`,
-  );
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from === -1 || to === -1) throw new Error(`bench/README.md has no place between ${begin} and ${end}`);
+  writeFileSync(readme, `${text.slice(0, from)}${begin}\n\n${content}\n${text.slice(to)}`);
 }
 
 function sectionOf({ name, peer, versions, figures, checked, notEqual, circumstances }: Measured): string {
-  const { processor, cores, memoryGiB, loadAverage, measuredAt, commit } = circumstances;
   const rows = figures.map((figure) => {
     const ratios = ratiosOf(figure);
     return `| ${figure.what} | ${times(ratios.ratio)} | ${rangeOf(figure, ratios)} | ${ratios.cpu === null ? '' : times(ratios.cpu)} | ${figure.ours.rounds.length} |`;
@@ -138,11 +124,7 @@ function sectionOf({ name, peer, versions, figures, checked, notEqual, circumsta
     'Not equal work:',
     ...notEqual.map((line) => `- ${line}`),
     '',
-    `${measuredAt.slice(0, 10)} at ${commit}, ${cores} cores of ${processor}, ${memoryGiB} GiB, load average ${loadAverage.map((one) => one.toFixed(1)).join(' to ')}; ${Object.entries(
-      versions,
-    )
-      .map(([key, value]) => `${key} ${value}`)
-      .join(', ')}.`,
+    sentenceOf(circumstances, versions),
     '',
   ].join('\n');
 }
