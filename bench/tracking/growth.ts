@@ -38,9 +38,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 type What = 'search' | 'newest' | 'run' | 'metric' | 'history' | 'start' | 'memory' | 'bytes';
 
 const measures: Record<What, Pick<Measure, 'what' | 'unit'>> = {
-  search: { what: 'search by a metric and a param, sorted by a metric, 100 rows', unit: 'ms' },
+  search: { what: 'search: filtered, sorted by a metric, 100 rows', unit: 'ms' },
   newest: { what: 'the newest 100 runs', unit: 'ms' },
-  run: { what: 'one run: create, log 5 params and 5 metrics, finish', unit: 'ms' },
+  run: { what: 'one run: create, log 5 params, 5 metrics, finish', unit: 'ms' },
   metric: { what: 'log_metric', unit: 'ms' },
   history: { what: `${historyPageSize.toLocaleString('en')} points of a history`, unit: 'ms' },
   start: { what: 'start, to the first answer', unit: 'ms' },
