@@ -56,6 +56,7 @@ const retraining: Group = { load: async () => (await import('../maintain/retrain
 const importing: Group = { load: async () => (await import('../maintain/exchange/exchange-commands.ts')).addImportCommands };
 const exporting: Group = { load: async () => (await import('../maintain/exchange/exchange-commands.ts')).addExportCommands };
 const run: Group = { load: async () => (await import('../develop/tracking/run-commands.ts')).addRunCommands };
+const trace: Group = { load: async () => (await import('../develop/traces/trace-commands.ts')).addTraceCommands };
 const reproduce: Group = { load: async () => (await import('../develop/repeatable/reproduce-commands.ts')).addReproduceCommand };
 
 /** The first word of each command and where it lives; a feature adds itself here. */
@@ -84,6 +85,7 @@ export const groups = {
   gc,
   offboard: handover,
   run,
+  trace,
   reproduce,
   import: importing,
   export: exporting,

@@ -67,3 +67,5 @@ export const traceDetail = z.object({
   spans: z.array(spanView),
 });
 export type TraceDetail = z.infer<typeof traceDetail>;
+
+export const deletedTrace = z.object({ deleted: z.string() });

@@ -8,8 +8,8 @@ import { listOf } from '../tracking/search-tokens.ts';
 import { spansInArtifact } from './span-artifact.ts';
 import { searchTraces } from './trace-search.ts';
 import { assessmentViewOf, spanViewsOf, viewOf } from './trace-views.ts';
-import { traceDetail, tracePage } from './traces-api.ts';
-import { getSpans, getTraceInfo, rootNames, runsOfTrace } from './traces-store.ts';
+import { deletedTrace, traceDetail, tracePage } from './traces-api.ts';
+import { deleteTraces, getSpans, getTraceInfo, rootNames, runsOfTrace } from './traces-store.ts';
 
 const position = z.array(z.union([z.string(), z.number(), z.null()])) as unknown as z.ZodType<Position>;
 
@@ -78,6 +78,22 @@ export function traceRoutes(world: World): Api {
         },
         200,
       );
+    },
+  );
+
+  api.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/api/v1/traces/{id}',
+      request: { params: z.object({ id: z.string() }) },
+      responses: answers(deletedTrace, 'The trace is gone for good, with its spans and files'),
+    }),
+    async (context) => {
+      const { id } = context.req.valid('param');
+      requireRight(context.var.actor, 'trace.delete');
+      const { experimentId } = await getTraceInfo(read, id);
+      await deleteTraces(world, context.var.actor, experimentId, { traceIds: [id] });
+      return context.json({ deleted: id }, 200);
     },
   );
   return api;
