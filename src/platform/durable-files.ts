@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+
+/** What is written at once: a write of one chunk of a socket would cost more than the bytes in it. */
+const batchByteCount = 1_048_576;
 
 /** Writes and syncs a new file; the caller removes it when this throws. */
 export async function writeCounted(
@@ -12,16 +13,40 @@ export async function writeCounted(
 ): Promise<{ byteCount: number; sha256: string }> {
   const digest = createHash('sha256');
   let byteCount = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, next) {
+  const file = await open(path, 'w');
+  try {
+    let batch: Uint8Array[] = [];
+    let waiting = 0;
+    // one batch is written while the next one comes in
+    let writing = Promise.resolve();
+    for await (const chunk of content instanceof Uint8Array ? [content] : (content as AsyncIterable<Uint8Array>)) {
       digest.update(chunk);
       byteCount += chunk.length;
-      next(null, chunk);
-    },
-  });
-  const source = content instanceof Uint8Array ? Readable.from([Buffer.from(content)]) : content;
-  await pipeline(source, count, createWriteStream(path, { flush: true }));
+      waiting += chunk.length;
+      batch.push(chunk);
+      if (waiting < batchByteCount) continue;
+      await writing;
+      writing = writeAll(file, batch);
+      // told where it is awaited
+      writing.catch(() => undefined);
+      batch = [];
+      waiting = 0;
+    }
+    await writing;
+    await writeAll(file, batch);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   return { byteCount, sha256: digest.digest('hex') };
+}
+
+async function writeAll(file: FileHandle, batch: Uint8Array[]): Promise<void> {
+  if (batch.length === 0) return;
+  const byteCount = batch.reduce((sum, chunk) => sum + chunk.length, 0);
+  const { bytesWritten } = await file.writev(batch);
+  // a disk that is nearly full takes a part of them; the next write says so
+  if (bytesWritten < byteCount) await file.writeFile(Buffer.concat(batch).subarray(bytesWritten));
 }
 
 /** Makes a folder and those above it; each is on the disk when this answers. */

@@ -20,7 +20,7 @@ export function translated(thrown: unknown, place: S3Place, key: string): unknow
   if (folderErrors.has(code)) return keyTaken(key);
   if (code === 'RequestTimeTooSkewed') return accessRefused(place, thrown, 'Set the clock of this machine: it differs by more than 15 minutes.');
   if (code === 'CredentialsProviderError') return accessRefused(place, thrown, credentialsHint);
-  if (status === 401 || status === 403 || /Signature|AccessKey|ExpiredToken|InvalidToken|AccessDenied/.test(code)) return accessRefused(place, thrown, hintOf(code));
+  if (status === 401 || status === 403 || /Signature|AccessKey|ExpiredToken|InvalidToken|AccessDenied|UserNotFound/.test(code)) return accessRefused(place, thrown, hintOf(code));
   if (/region/i.test(thrown.message) && status === undefined && code === 'Error') return accessRefused(place, thrown, 'Add &region=… to TILTH_BLOBS_URL, or set AWS_REGION.');
   if (status === 301 || code === 'PermanentRedirect' || code === 'AuthorizationHeaderMalformed') return accessRefused(place, thrown, 'Name the region of the bucket: add &region=… to TILTH_BLOBS_URL.');
   if (isOutage(code, status)) return unavailable(place, thrown);

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Actor } from '../../platform/actor.ts';
 import { badRequest } from '../../platform/errors.ts';
+import type { RequestContext } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { artifactKeyOf, isOurs, keyOfPath } from './artifact-keys.ts';
@@ -46,14 +48,18 @@ const joined = (folder: string, name: string): string => {
   return [...(folder === '' ? [] : [folder.replace(/\/+$/, '')]), ...clean].join('/');
 };
 
-export async function putArtifact(world: World, key: string, body: ReadableStream<Uint8Array> | null): Promise<void> {
+export async function putArtifact(world: World, key: string, content: Uint8Array | Readable): Promise<void> {
   requireInside(key);
-  await world.blobs.put(key, streamOf(body));
+  await world.blobs.put(key, content);
 }
 
-/** The body of a request as it comes in. */
-export const streamOf = (body: ReadableStream<Uint8Array> | null): Uint8Array | Readable =>
-  body === null ? new Uint8Array() : Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+/** The body of a request as it comes in: from the socket itself, since a web stream on the way costs half as much again. */
+export function bodyOf(context: RequestContext): Uint8Array | Readable {
+  const { incoming } = (context.env ?? {}) as { readonly incoming?: IncomingMessage };
+  if (incoming !== undefined) return incoming;
+  const { body } = context.req.raw;
+  return body === null ? new Uint8Array() : Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+}
 
 /** @throws BAD_REQUEST for a file beside the runs and models */
 export const requireInside = (key: string): void => requireDepth(key, 2);

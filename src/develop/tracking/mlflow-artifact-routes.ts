@@ -5,7 +5,7 @@ import type { World } from '../../platform/world.ts';
 import { sendArtifact, shownAs } from './artifact-answer.ts';
 import { keyOfPath } from './artifact-keys.ts';
 import { readGrant, signGrant, type ArtifactGrant } from './artifact-links.ts';
-import { artifactKeyBelow, deleteArtifact, listKey, putArtifact, requireInside, streamOf } from './artifacts.ts';
+import { artifactKeyBelow, bodyOf, deleteArtifact, listKey, putArtifact, requireInside } from './artifacts.ts';
 import { getLoggedModel } from './logged-model-store.ts';
 import { bothPrefixes, fileRoutes, type FileCall } from './mlflow-files.ts';
 import { absent, filledText, int64, invalidParameter, message, parseInput, readBody } from './mlflow-wire.ts';
@@ -50,7 +50,7 @@ export const artifactCalls: readonly FileCall[] = [
     paths: proxy('artifacts/*'),
     right: 'run.log',
     async answer(world, context, key) {
-      await putArtifact(world, key, context.req.raw.body);
+      await putArtifact(world, key, bodyOf(context));
       return context.json({});
     },
   },
@@ -158,13 +158,12 @@ export const artifactCalls: readonly FileCall[] = [
     right: 'signed link',
     async answer(world, context) {
       const grant = readGrant(secretOf(world), context.req.param('grant') ?? '', world.clock.now());
-      const { body } = context.req.raw;
       if (grant.does === 'get') throw linkIsFor(grant);
       if (grant.does === 'put part') {
-        const { etag } = await world.blobs.uploads.putPart(grant.upload, grant.part, streamOf(body));
+        const { etag } = await world.blobs.uploads.putPart(grant.upload, grant.part, bodyOf(context));
         return context.json({}, 200, { etag });
       }
-      await putArtifact(world, grant.key, body);
+      await putArtifact(world, grant.key, bodyOf(context));
       return context.json({});
     },
   },
