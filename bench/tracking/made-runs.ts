@@ -4,6 +4,8 @@ export interface MadeRun {
   readonly name: string;
   readonly startedAt: number;
   readonly endedAt: number;
+  /** finished where it says nothing */
+  readonly status?: 'FINISHED' | 'FAILED';
   readonly tags: readonly (readonly [key: string, value: string])[];
   readonly params: readonly (readonly [key: string, value: string])[];
   readonly metrics: readonly (readonly [key: string, value: number])[];
@@ -12,7 +14,7 @@ export interface MadeRun {
 /** When the first of the made runs began. */
 export const firstTime = 1_700_000_000_000;
 /** The tag that MLflow keeps a run's name in. */
-const nameTag = 'mlflow.runName';
+export const nameTag = 'mlflow.runName';
 
 /**
  * 3 tags (beside the name), 5 params and 5 metrics. One in twenty has `metrics.acc > 0.5 and params.x = '3'`.

@@ -1,10 +1,9 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { openDatabase, type Migrations } from '../../src/platform/database.ts';
-import { encodeBlock } from '../../src/develop/tracking/metric-block.ts';
-import { columnsOf, lengthOf, positionAt, sliceColumns } from '../../src/develop/tracking/metric-columns.ts';
-import { mostInBlock } from '../../src/develop/tracking/metric-point-store.ts';
-import type { MetricPoint } from '../../src/develop/tracking/tracking.ts';
+import type { Metric } from '../../src/develop/tracking/tracking.ts';
+import { insertExperiment } from '../../src/maintain/exchange/record-writes.ts';
 import { features } from '../../src/server/features.ts';
+import { filling, putPoints, putRuns } from './fill-tilth.ts';
+import { nameTag, type MadeRun } from './made-runs.ts';
 
 interface Wanted {
   readonly runCount: number;
@@ -14,112 +13,121 @@ interface Wanted {
   readonly pointCount: number;
 }
 
+const newYear = Date.UTC(2026, 0, 1);
+const stepMs = 60_000;
+
 /**
- * What a team has after years, straight into the tables of a database: the experiment `many runs` with 5 metrics and 5
+ * What a team has after years, for trying the page and its searches: the experiment `many runs` with 5 metrics and 5
  * params each, and `long curves` with a curve that has one peak and one dip. The same every time.
  */
-export async function fillRuns(file: string, { runCount, keyCount, pointCount }: Wanted): Promise<void> {
-  let seed = 1;
-  function random(): number {
-    seed = (seed * 48_271) % 2_147_483_647;
-    return seed / 2_147_483_647;
-  }
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-  const hexId = (): string => Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32).toString(16).padStart(8, '0')).join('');
-
+export async function fillRuns(file: string, wanted: Wanted): Promise<void> {
   const migrations: Migrations = Object.assign({}, ...features.map((each) => each.migrations ?? {}));
   await (await openDatabase(file, migrations)).close();
-
-  const db = new DatabaseSync(file);
-  db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -200000; BEGIN');
-  const put = (table: string, columns: string): StatementSync =>
-    db.prepare(`INSERT INTO ${table} (${columns}) VALUES (${columns.replaceAll(/\w+/g, '?')})`);
-  const experiment = put('experiment', 'name, artifact_location, lifecycle_stage, created_at, updated_at');
-  const run = put('run', 'id, name, experiment_id, user_id, created_by, status, started_at, ended_at, artifact_uri, lifecycle_stage');
-  const param = put('run_param', 'run_id, key, value');
-  const tag = put('run_tag', 'run_id, key, value');
-  const latest = put('latest_metric', 'run_id, key, series, value, is_nan, step, timestamp, row_count, small_count, packed_timestamp, packed_step');
-  const point = put('metric_point', 'series, timestamp, step, value, is_nan');
-  const block = put('metric_block', 'series, timestamp, step, value, is_nan, to_timestamp, to_step, point_count, data');
-  let series = 0;
-
-  const newExperiment = (name: string): number => {
-    const now = Date.UTC(2026, 0, 1);
-    const { lastInsertRowid } = experiment.run(name, `mlflow-artifacts:/${name}`, 'active', now, now);
-    return Number(lastInsertRowid);
-  };
-
-  const stepMs = 60_000;
-  const firstStart = Date.UTC(2026, 0, 1) - runCount * stepMs;
-  const models = ['trees', 'forest', 'linear', 'boosting', 'network'];
-
-  function addRun(experimentId: number, index: number, name: string): { id: string; at: number } {
-    const id = hexId();
-    const at = firstStart + index * stepMs;
-    const status = random() < 0.93 ? 'FINISHED' : 'FAILED';
-    const row: SQLInputValue[] = [id, name, experimentId, 'ana', 'local', status, at, at + Math.floor(random() * 600_000), `mlflow-artifacts:/${experimentId}/${id}/artifacts`, 'active'];
-    run.run(...row);
-    tag.run(id, 'mlflow.runName', name);
-    return { id, at };
-  }
-
-  function addMetric(id: string, key: string, value: number, at: number): void {
-    series += 1;
-    latest.run(id, key, series, value, 0, 0, at, 1, 0, null, null);
-    point.run(series, at, 0, value, 0);
-  }
-
-  const many = newExperiment('many runs');
-  for (let index = 0; index < runCount; index += 1) {
-    const model = pick(models);
-    const { id, at } = addRun(many, index, `${model}-${index}`);
-    const depth = 1 + Math.floor(random() * 20);
-    const rate = 10 ** (-4 + random() * 3);
-    param.run(id, 'model', model);
-    param.run(id, 'max_depth', String(depth));
-    param.run(id, 'learning_rate', rate.toPrecision(4));
-    param.run(id, 'n_estimators', String(pick([50, 100, 200, 400, 800])));
-    param.run(id, 'seed', String(Math.floor(random() * 100)));
-    const auc = 0.9 - Math.abs(Math.log10(rate) + 2) * 0.06 - Math.abs(depth - 9) * 0.008 - random() * 0.05;
-    addMetric(id, 'val_auc', auc, at);
-    addMetric(id, 'train_auc', Math.min(0.999, auc + depth * 0.006), at);
-    addMetric(id, 'val_loss', 1 - auc + random() * 0.1, at);
-    addMetric(id, 'f1', auc * 0.9 - random() * 0.03, at);
-    addMetric(id, 'fit_seconds', depth * 3.1 + random() * 20, at);
-    if (index % 500 === 499 || index === runCount - 1) {
-      for (let key = 0; key < keyCount; key += 1) {
-        const name = String(key).padStart(4, '0');
-        if (key % 2 === 0) addMetric(id, `layer_${name}`, random(), at);
-        else param.run(id, `option_${name}`, String(Math.floor(random() * 1000)));
-      }
-    }
-  }
-
-  if (pointCount > 0) {
-    const long = newExperiment('long curves');
-    const [peakAt, dipAt] = [Math.floor(pointCount * 0.654), Math.floor(pointCount * 0.123)];
-    for (const [index, name] of ['steady', 'noisy'].entries()) {
-      const { id, at } = addRun(long, runCount + index, name);
+  const { runCount, pointCount } = wanted;
+  const random = new Random();
+  await filling(file, async (tx, commit) => {
+    const newExperiment = async (name: string): Promise<string> => {
+      const stage = { lifecycleStage: 'active' as const, createdAt: newYear, updatedAt: newYear };
+      const record = { id: '', name, artifactLocation: '', tags: [], datasets: [], ...stage };
+      const place = { id: undefined, name, artifactLocation: undefined, tags: [] };
+      return String(await insertExperiment(tx, record, place));
+    };
+    await putRuns(tx, await newExperiment('many runs'), manyRuns(wanted, random), commit);
+    if (pointCount === 0) return;
+    const long = await newExperiment('long curves');
+    for (const [index, name] of (['steady', 'noisy'] as const).entries()) {
+      const run = madeBy(random, runCount + index, runCount, name);
+      await putRuns(tx, long, [{ ...run, params: [], metrics: [] }], commit);
       const count = name === 'steady' ? pointCount : Math.ceil(pointCount / 10);
-      series += 1;
-      const points: MetricPoint[] = [];
-      for (let step = 0; step < count; step += 1) {
-        // one peak and one dip that a thinned curve must still show
-        const noise = (random() - 0.5) * (name === 'steady' ? 0.05 : 0.4);
-        const value = step === peakAt ? 9 : step === dipAt ? -3 : 0.1 + 4 / (1 + (50 * step) / pointCount) + noise;
-        points.push({ value, timestamp: at + step, step });
-      }
-      const columns = columnsOf(points);
-      for (let from = 0; from < count; from += mostInBlock) {
-        const part = sliceColumns(columns, from, Math.min(count, from + mostInBlock));
-        const [first, last] = [positionAt(part, 0), positionAt(part, lengthOf(part) - 1)];
-        block.run(series, ...first, last[0], last[1], lengthOf(part), encodeBlock(part));
-      }
-      const last = positionAt(columns, count - 1);
-      latest.run(id, 'loss', series, last[2], 0, last[1], last[0], 0, 0, last[0], last[1]);
+      await putPoints(tx, run.id, curve(random, name, count, pointCount, run.startedAt));
     }
+  });
+}
+
+/** The same numbers every time (Park and Miller, 1993). */
+class Random {
+  #seed = 1;
+
+  /** @returns 0 to 1 */
+  next(): number {
+    this.#seed = (this.#seed * 48_271) % 2_147_483_647;
+    return this.#seed / 2_147_483_647;
   }
-  db.prepare('UPDATE metric_series SET last = ?').run(series);
-  db.exec('UPDATE experiment_number SET last = (SELECT max(id) FROM experiment); COMMIT');
-  db.close();
+
+  below(end: number): number {
+    return Math.floor(this.next() * end);
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[this.below(list.length)] as T;
+  }
+
+  hexId(): string {
+    return Array.from({ length: 4 }, () =>
+      this.below(2 ** 32)
+        .toString(16)
+        .padStart(8, '0'),
+    ).join('');
+  }
+}
+
+type Begun = Pick<MadeRun, 'id' | 'name' | 'startedAt' | 'endedAt' | 'tags'> & {
+  readonly status: 'FINISHED' | 'FAILED';
+};
+
+function madeBy(random: Random, index: number, runCount: number, name: string): Begun {
+  const id = random.hexId();
+  const startedAt = newYear - (runCount - index) * stepMs;
+  const status = random.next() < 0.93 ? 'FINISHED' : 'FAILED';
+  return { id, name, status, startedAt, endedAt: startedAt + random.below(600_000), tags: [[nameTag, name]] };
+}
+
+function* manyRuns({ runCount, keyCount }: Wanted, random: Random): Generator<MadeRun> {
+  for (let index = 0; index < runCount; index++) {
+    const model = random.pick(['trees', 'forest', 'linear', 'boosting', 'network']);
+    const run = madeBy(random, index, runCount, `${model}-${index}`);
+    const depth = 1 + random.below(20);
+    const rate = 10 ** (-4 + random.next() * 3);
+    const params: [string, string][] = [
+      ['model', model],
+      ['max_depth', String(depth)],
+      ['learning_rate', rate.toPrecision(4)],
+      ['n_estimators', String(random.pick([50, 100, 200, 400, 800]))],
+      ['seed', String(random.below(100))],
+    ];
+    const auc =
+      0.9 - Math.abs(Math.log10(rate) + 2) * 0.06 - Math.abs(depth - 9) * 0.008 - random.next() * 0.05;
+    const metrics: [string, number][] = [
+      ['val_auc', auc],
+      ['train_auc', Math.min(0.999, auc + depth * 0.006)],
+      ['val_loss', 1 - auc + random.next() * 0.1],
+      ['f1', auc * 0.9 - random.next() * 0.03],
+      ['fit_seconds', depth * 3.1 + random.next() * 20],
+    ];
+    if (index % 500 === 499 || index === runCount - 1) {
+      for (let key = 0; key < keyCount; key++) {
+        const name = String(key).padStart(4, '0');
+        if (key % 2 === 0) metrics.push([`layer_${name}`, random.next()]);
+        else params.push([`option_${name}`, String(random.below(1_000))]);
+      }
+    }
+    yield { ...run, params, metrics };
+  }
+}
+
+function* curve(
+  random: Random,
+  name: 'steady' | 'noisy',
+  count: number,
+  pointCount: number,
+  startedAt: number,
+): Generator<Metric> {
+  const [peakAt, dipAt] = [Math.floor(pointCount * 0.654), Math.floor(pointCount * 0.123)];
+  for (let step = 0; step < count; step++) {
+    const noise = (random.next() - 0.5) * (name === 'steady' ? 0.05 : 0.4);
+    // what a thinned curve must still show
+    const value =
+      step === peakAt ? 9 : step === dipAt ? -3 : 0.1 + 4 / (1 + (50 * step) / pointCount) + noise;
+    yield { key: 'loss', value, timestamp: startedAt + step, step };
+  }
 }
