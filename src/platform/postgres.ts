@@ -185,7 +185,7 @@ class PostgresWriter implements Writer {
   async #begin(): Promise<void> {
     this.#connection ??= await this.#connect();
     this.#sent = [];
-    await this.#connection.run(`BEGIN; SELECT pg_advisory_xact_lock(${locks.family}, ${locks.write}); SAVEPOINT one`);
+    await this.#connection.run(`BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock(${locks.family}, ${locks.write}); SAVEPOINT one`);
   }
 
   async #connect(): Promise<PostgresConnection> {
