@@ -9,6 +9,7 @@ interface Setting {
 /** What each variable that the code reads is for. A variable without a line here fails the test of the reference. */
 export const settings: Readonly<Record<string, Setting>> = {
   TILTH_HOME: { means: 'The folder that holds everything local: database, blobs, prediction log, logs. `--home` goes first.', standard: '`.tilth` in the project, else the user’s data folder' },
+  TILTH_BLOBS_URL: { means: 'A bucket for artifacts in place of the folder: `s3://BUCKET/PREFIX?endpoint_url=…&region=…&path_style=true&direct_links=false`; see docs/guides/artifacts-in-s3.md. Credentials are not part of it.', standard: '`blobs` in the home' },
   TILTH_URL: { means: 'Address of the control plane for commands. `--server` goes first.', standard: '`http://127.0.0.1:5080`' },
   TILTH_TOKEN: { means: 'The token that says who you are, for commands, a data plane and what they start. Get one with `tilth team token`.', standard: 'none: the local user of a machine without a team' },
   TILTH_LOG: { means: 'How much the server says: `trace`, `debug`, `info`, `warn`, `error`, `silent`.', standard: '`info`' },
@@ -16,6 +17,10 @@ export const settings: Readonly<Record<string, Setting>> = {
   TILTH_FETCH_HOSTS: { means: 'Hosts, with commas between them (`git.example.com`, `git.example.com:8443`), from which the server may fetch templates for its clients, and to which it may send webhooks, although their addresses are private.', standard: 'none' },
   TILTH_PYTHON: { means: 'The Python that makes environments, runs templates’ scripts and stands in where a project has no environment.', standard: 'the project’s own, else `python3`' },
   TILTH_POETRY: { means: 'The Poetry that installs projects’ environments.', standard: '`poetry` on the path, else one in the home' },
+  AWS_ENDPOINT_URL_S3: { means: 'The address of the S3 server, where `TILTH_BLOBS_URL` names none. What else the AWS tools read (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_PROFILE`, roles) says who the server is there.', standard: '`AWS_ENDPOINT_URL`' },
+  AWS_ENDPOINT_URL: { means: 'The same for all services of AWS.', standard: 'Amazon’s' },
+  AWS_REGION: { means: 'The region of the bucket, where `TILTH_BLOBS_URL` names none.', standard: '`AWS_DEFAULT_REGION`' },
+  AWS_DEFAULT_REGION: { means: 'The same, under its older name.', standard: 'that of the profile' },
   XDG_DATA_HOME: { means: 'Where the user’s data folder is.', standard: '`~/.local/share`' },
   POETRY_PYPI_MIRROR_URL: { means: 'The package index for Poetry; when it is set, tilth leaves it as it is.', standard: 'what pip is configured with' },
   REQUESTS_CA_BUNDLE: { means: 'The certificates for Poetry and for templates that are downloaded as an archive; when it is set, tilth leaves it as it is.', standard: 'what pip is configured with' },
