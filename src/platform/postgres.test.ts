@@ -83,7 +83,7 @@ describe('a server on PostgreSQL', { skip: isTestedOnPostgres ? false : 'runs wh
   });
 
   it('never calls a write saved whose answer did not come', async () => {
-    const through = await cutBeforeAnswer(place.where, 'COMMIT');
+    const through = await cutBeforeAnswer(place.where, 'COMMIT\0');
     const cut = await openDatabase(through.address, migrations);
     through.arm();
     await assert.rejects(write('perhaps', cut), { code: 'DATABASE_OUTCOME_UNKNOWN', status: 503 });

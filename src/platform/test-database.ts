@@ -7,7 +7,7 @@ export const testDatabase = process.env['TILTH_TEST_DATABASE'] ?? 'sqlite';
 export const isTestedOnPostgres = isPostgresAddress(testDatabase);
 
 /** An empty database for one test: the file that is named, or one of its own in PostgreSQL. */
-export function temporaryDatabase(file: string): { readonly where: string; remove(): void } {
+export function temporaryDatabase(file: string): { readonly where: string; readonly remove: () => void } {
   if (!isTestedOnPostgres) return { where: file, remove: () => undefined };
   const name = `test_${randomBytes(8).toString('hex')}`;
   call('createdb', ['--maintenance-db', testDatabase, name]);
