@@ -53,6 +53,8 @@ export const pointAt = (columns: MetricColumns, index: number): MetricPoint => (
   step: columns.steps[index] as number,
 });
 
+export const pointsOf = (columns: MetricColumns): MetricPoint[] => Array.from(columns.timestamps, (_, index) => pointAt(columns, index));
+
 const columnsOfPosition = ([timestamp, step, value, isNan]: HistoryPosition): MetricColumns => ({
   timestamps: Float64Array.of(timestamp),
   steps: Float64Array.of(step),

@@ -1,10 +1,12 @@
 import type { Transaction } from '../../platform/database.ts';
 import {
+  columnsOf,
   countUpTo,
   emptyColumns,
   joinColumns,
   lengthOf,
   mergeColumns,
+  pointsOf,
   positionAt,
   sliceColumns,
   withoutPoints,
@@ -22,6 +24,7 @@ import {
   removeRows,
   type BlockSummary,
 } from './metric-point-store.ts';
+import type { MetricPoint } from './tracking.ts';
 
 /** How far a series is packed. */
 export interface Packing {
@@ -38,7 +41,7 @@ export const unpacked: Packing = { rowCount: 0, smallCount: 0, packedTo: undefin
 /** What becomes of new points: blocks and rows that are still to be put into the database. */
 export interface Intake {
   readonly blocks: readonly MetricColumns[];
-  readonly rows: MetricColumns;
+  readonly rows: readonly MetricPoint[];
   readonly packing: Packing;
 }
 
@@ -58,25 +61,34 @@ const lateAtOnce = 64;
  *
  * @param series undefined for one that has no points yet
  */
-export async function takeIn(tx: Transaction, series: number | undefined, before: Packing, points: MetricColumns): Promise<Intake> {
-  if (series === undefined) return lengthOf(points) < fewestInBlock ? asRows(before, points) : appended(before, [], points);
+export function takeIn(tx: Transaction, series: number | undefined, before: Packing, points: readonly MetricPoint[]): Intake | Promise<Intake> {
+  const isFew = points.length < fewestInBlock;
+  if (series === undefined) return isFew ? asRows(before, points) : appended(before, [], columnsOf(points));
+  const isSimple = isFew && !hasDoubled(before.rowCount, before.rowCount + points.length) && points.every((point) => isLaterThanBlocks(point, before));
+  return isSimple ? asRows(before, points) : place(tx, series, before, columnsOf(points));
+}
+
+const isLaterThanBlocks = ({ timestamp, step }: MetricPoint, { packedTo }: Packing): boolean =>
+  packedTo === undefined || timestamp > packedTo[0] || (timestamp === packedTo[0] && step > packedTo[1]);
+
+const asRows = (before: Packing, rows: readonly MetricPoint[]): Intake => ({
+  blocks: [],
+  rows,
+  packing: { ...before, rowCount: before.rowCount + rows.length },
+});
+
+async function place(tx: Transaction, series: number, before: Packing, points: MetricColumns): Promise<Intake> {
   const lateCount = countLate(points, before);
   const fresh = sliceColumns(points, lateCount);
   const late = await notInBlocks(tx, series, sliceColumns(points, 0, lateCount));
   const isFew = lengthOf(fresh) < fewestInBlock;
   const rows = isFew ? mergeColumns(late, fresh) : late;
   if (hasDoubled(before.rowCount, before.rowCount + lengthOf(rows))) return packAll(tx, series, before, mergeColumns(late, fresh));
-  if (isFew) return asRows(before, rows);
+  if (isFew) return asRows(before, pointsOf(rows));
   const loose = before.rowCount === 0 ? emptyColumns(0) : await looseRows(tx, series, before.packedTo);
   const intake = await append(tx, series, before, loose, fresh);
-  return { ...intake, ...asRows(intake.packing, rows), blocks: intake.blocks };
+  return { ...asRows(intake.packing, pointsOf(rows)), blocks: intake.blocks };
 }
-
-const asRows = (before: Packing, rows: MetricColumns): Intake => ({
-  blocks: [],
-  rows,
-  packing: { ...before, rowCount: before.rowCount + lengthOf(rows) },
-});
 
 /** All rows of a series, and new points, as far as it is worth the work. */
 async function packAll(tx: Transaction, series: number, before: Packing, points: MetricColumns): Promise<Intake> {
@@ -88,9 +100,9 @@ async function packAll(tx: Transaction, series: number, before: Packing, points:
   const packing = { ...before, rowCount: lengthOf(keptLate) };
   const tail = sliceColumns(all, lateCount);
   const looseTail = sliceColumns(loose, countLate(loose, before));
-  if (lengthOf(tail) < fewestInBlock) return { blocks: [], rows: mergeColumns(keptLate, tail), packing: { ...packing, rowCount: lengthOf(keptLate) + lengthOf(tail) } };
+  if (lengthOf(tail) < fewestInBlock) return asRows({ ...before, rowCount: 0 }, pointsOf(mergeColumns(keptLate, tail)));
   const intake = await append(tx, series, { ...packing, rowCount: packing.rowCount + lengthOf(looseTail) }, looseTail, tail);
-  return { ...intake, rows: withoutPoints(keptLate, loose) };
+  return { ...intake, rows: pointsOf(withoutPoints(keptLate, loose)) };
 }
 
 /** @param loose rows that are later than all blocks @param fresh points that are later than all blocks */
@@ -107,7 +119,7 @@ function appended(before: Packing, small: readonly MetricColumns[], points: Metr
   const smallCount = before.smallCount + lengthOf(points);
   return {
     blocks: [joinColumns([...small, points])],
-    rows: emptyColumns(0),
+    rows: [],
     packing: { ...before, smallCount: smallCount >= packAt ? 0 : smallCount, packedTo: [timestamp, step] },
   };
 }

@@ -10,6 +10,7 @@ import {
   mergeColumns,
   positionAt,
   sliceColumns,
+  stored,
   type HistoryPosition,
   type MetricColumns,
 } from './metric-columns.ts';
@@ -51,23 +52,24 @@ const insertBlocks = new RowsStatement(
   64,
 );
 
-/** Points of a series that go into the database. */
-export interface Placed {
-  readonly series: number;
-  readonly columns: MetricColumns;
-}
-
 /** Rows that are there stay once. */
-export async function putRows(tx: Transaction, placed: readonly Placed[]): Promise<void> {
+export async function putRows(tx: Transaction, placed: readonly { readonly series: number; readonly points: readonly MetricPoint[] }[]): Promise<void> {
   const rows: unknown[][] = [];
-  for (const { series, columns } of placed) {
-    for (let index = 0; index < lengthOf(columns); index += 1) rows.push([series, ...positionAt(columns, index)]);
+  for (const { series, points } of placed) {
+    for (const { timestamp, step, value } of points) rows.push([series, timestamp, step, ...stored(value)]);
   }
   await insertRows.run(tx, rows);
 }
 
+/** A stretch of a series that goes into the database. */
+export interface PlacedBlock {
+  readonly series: number;
+  readonly columns: MetricColumns;
+}
+
 /** Each becomes one block, or several where it is too long for one. */
-export async function putBlocks(tx: Transaction, placed: readonly Placed[]): Promise<void> {
+export async function putBlocks(tx: Transaction, placed: readonly PlacedBlock[]): Promise<void> {
+  if (placed.length === 0) return;
   const rows: unknown[][] = [];
   for (const { series, columns } of placed) {
     for (const part of blockParts(columns)) {

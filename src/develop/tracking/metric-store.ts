@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Reader, Transaction } from '../../platform/database.ts';
-import { columnsOf, lengthOf, pointAt, positionAt, stored, type HistoryPosition } from './metric-columns.ts';
+import { lengthOf, pointAt, positionAt, stored, type HistoryPosition } from './metric-columns.ts';
 import { takeIn, unpacked, type Packing } from './metric-packing.ts';
-import { countPoints, historyStretches, pointOf, putBlocks, putRows, type Placed } from './metric-point-store.ts';
+import { countPoints, historyStretches, pointOf, putBlocks, putRows, type PlacedBlock } from './metric-point-store.ts';
 import { RowsStatement, Statement } from './statements.ts';
 import { groupedByIds, type LatestMetricTable, type MetricSeriesTable } from './tracking-store.ts';
 import { isLater, type Metric, type MetricPoint } from './tracking.ts';
@@ -31,15 +31,15 @@ export async function appendMetrics(tx: Transaction, runId: string, metrics: rea
   const known = await knownLatest(tx, runId, [...byKey.keys()]);
   let next = await reserveSeries(tx, byKey.size - known.size);
 
-  const blocks: Placed[] = [];
-  const rows: Placed[] = [];
+  const blocks: PlacedBlock[] = [];
+  const rows: { series: number; points: readonly MetricPoint[] }[] = [];
   const latest: unknown[][] = [];
   for (const [key, points] of byKey) {
     const before = known.get(key);
-    const intake = await takeIn(tx, before?.series, before === undefined ? unpacked : packingOf(before), columnsOf(points));
+    const intake = await takeIn(tx, before?.series, before === undefined ? unpacked : packingOf(before), points);
     const series = before?.series ?? next++;
     for (const columns of intake.blocks) blocks.push({ series, columns });
-    rows.push({ series, columns: intake.rows });
+    if (intake.rows.length > 0) rows.push({ series, points: intake.rows });
     const newest = points.reduce((a, b) => (isLater(b, a) ? b : a));
     const shown = before === undefined || isLater(newest, pointOf(before)) ? newest : pointOf(before);
     const { rowCount, smallCount, packedTo } = intake.packing;
@@ -65,22 +65,23 @@ const putLatest = new RowsStatement(
   64,
 );
 
-const latestOfKey = new Statement<LatestMetricTable>(
-  ([runId, key]) => sql`SELECT ${sql.raw(latestColumns)} FROM latest_metric WHERE run_id = ${runId} AND key = ${key}`,
-);
+const latestOfKeys = [1, 2, 4, 8, 16, 32].map((keyCount) => ({
+  keyCount,
+  statement: new Statement<LatestMetricTable>(
+    ([runId, ...keys]) => sql`SELECT ${sql.raw(latestColumns)} FROM latest_metric WHERE run_id = ${runId} AND key IN (${sql.join(keys)})`,
+  ),
+}));
 const latestOfRun = new Statement<LatestMetricTable>(([runId]) => sql`SELECT ${sql.raw(latestColumns)} FROM latest_metric WHERE run_id = ${runId}`);
 
-/** Up to here each key is looked up; more are found by reading all of the run. */
-const keysLookedUp = 8;
-
 async function knownLatest(tx: Transaction, runId: string, keys: readonly string[]): Promise<Map<string, LatestMetricTable>> {
-  const rows: LatestMetricTable[] = [];
-  if (keys.length <= keysLookedUp) for (const key of keys) rows.push(...(await latestOfKey.run(tx, [runId, key])));
-  else {
-    const wanted = new Set(keys);
-    rows.push(...(await latestOfRun.run(tx, [runId])).filter((row) => wanted.has(row.key)));
+  const ofKeys = latestOfKeys.find(({ keyCount }) => keys.length <= keyCount);
+  if (ofKeys !== undefined) {
+    const asked = Array.from({ length: ofKeys.keyCount }, (_, index) => keys[index] ?? keys[0]);
+    return new Map((await ofKeys.statement.run(tx, [runId, ...asked])).map((row) => [row.key, row]));
   }
-  return new Map(rows.map((row) => [row.key, row]));
+  const wanted = new Set(keys);
+  const rows = await latestOfRun.run(tx, [runId]);
+  return new Map(rows.filter((row) => wanted.has(row.key)).map((row) => [row.key, row]));
 }
 
 const reserve = new Statement<MetricSeriesTable>(([count]) => sql`UPDATE metric_series SET last = last + ${count} RETURNING last`);
