@@ -52,9 +52,9 @@ rmSync(out, { recursive: true, force: true });
 // otherwise open a hundred files of zod and eighty of yaml before its first line
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['src/cli/main.ts'],
+  // the second is started as a thread, by its file
+  entryPoints: { main: 'src/cli/main.ts', 'sqlite-thread-main': 'src/platform/sqlite-thread-main.ts' },
   outdir: join(out, 'cli'),
-  outbase: 'src/cli',
   bundle: true,
   splitting: true,
   format: 'esm',

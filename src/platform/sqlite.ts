@@ -12,7 +12,9 @@ import {
 } from 'kysely';
 import { bindable } from './bindable.ts';
 import type { Database, Migrations, Reader, Tables, Transaction } from './database.ts';
+import { answerLongReads } from './long-reads.ts';
 import { migrate } from './migrate.ts';
+import { SqliteThread } from './sqlite-thread.ts';
 import { WriteQueue, type Writer } from './write-queue.ts';
 
 /** Opens, and where needed creates and migrates, a SQLite file; `:memory:` has none. */
@@ -20,6 +22,8 @@ export async function openSqlite(file: string, migrations: Migrations): Promise<
   const writer = connect(file);
   await migrate(writer.kysely, migrations);
   const reader = file === ':memory:' ? writer : connect(file);
+  const thread = new SqliteThread(file);
+  if (writer !== reader) answerLongReads(reader.kysely, new Kysely({ dialect: dialectOf(thread.driver) }));
   const queue = new WriteQueue(writerOf(writer));
   return {
     read: reader.kysely as Reader,
@@ -27,6 +31,7 @@ export async function openSqlite(file: string, migrations: Migrations): Promise<
     afterCommit: (tx, effect) => queue.afterCommit(tx, effect),
     close: async () => {
       await queue.idle();
+      await thread.close();
       reader.raw.close();
       if (writer !== reader) writer.raw.close();
     },
@@ -48,7 +53,7 @@ export function connect(file: string): Connected {
     PRAGMA cache_size = -32000;
     PRAGMA temp_store = MEMORY;
   `);
-  return { raw, kysely: new Kysely<Tables>({ dialect: dialectOf(raw) }) };
+  return { raw, kysely: new Kysely<Tables>({ dialect: dialectOf(new SqliteDriver(raw)) }) };
 }
 
 const writerOf = ({ raw, kysely }: Connected): Writer => ({
@@ -65,10 +70,10 @@ const writerOf = ({ raw, kysely }: Connected): Writer => ({
 });
 
 /** Kysely over `node:sqlite`, which has no dialect of its own. */
-function dialectOf(raw: DatabaseSync): Dialect {
+function dialectOf(driver: Driver): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new SqliteDriver(raw),
+    createDriver: () => driver,
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };

@@ -4,7 +4,7 @@ import { experimentNumbers } from './experiment-store.ts';
 import { orderSql, type SortColumn } from './keyset.ts';
 import { attributeSql, runFilterSql, runTermsSql, tableOf } from './run-filter.ts';
 import { runGrammar } from './run-grammar.ts';
-import { columnsOf, isInScope, joinsOf, ordersOf } from './run-search.ts';
+import { columnsOf, isInScope, joinsOf, ordersOf, readOfAll } from './run-search.ts';
 import { getRuns } from './run-store.ts';
 import { Parser, parseFilter, type Field, type Term } from './search-filter.ts';
 import { Reader as TextReader } from './search-tokens.ts';
@@ -107,7 +107,7 @@ export async function groupRuns(read: Reader, search: GroupSearch): Promise<{ gr
   const { rows } = await sql<Record<string, string | number | null> & { run_count: number }>`
     WITH found AS (${found}), ranked AS (SELECT found.*${ranksSql(aggregates, keys)} FROM found)
     SELECT * FROM (SELECT ${sql.join(columns)} FROM ranked ${keys.length === 0 ? sql`` : sql`GROUP BY ${sql.join(keys)}`}) AS grouped
-    ORDER BY ${orderSql(sorted)} LIMIT ${search.limit + 1}`.execute(read);
+    ORDER BY ${orderSql(sorted)} LIMIT ${search.limit + 1}`.execute(await readOfAll(read, experimentNumbers(search.experimentIds)));
 
   const groups = rows.slice(0, search.limit).map((row): Group => ({
     keys: fields.map((_, index) => row[`g${index}`] as string | null),
@@ -203,7 +203,7 @@ async function firstsOfGroups(read: Reader, search: GroupSearch, fields: readonl
     WITH found AS (${found}), placed AS (
       SELECT found.*, row_number() OVER (${group} ORDER BY ${orderSql(columnsOf(orders))}) AS place
       FROM found JOIN run ON run.id = found.id ${joinsOf(orders)})
-    SELECT * FROM placed WHERE place <= ${search.top.count} ORDER BY place`.execute(read);
+    SELECT * FROM placed WHERE place <= ${search.top.count} ORDER BY place`.execute(await readOfAll(read, experimentNumbers(search.experimentIds)));
   const isShown = new Set(groups.map(({ keys: names }) => nameOf(names)));
   const placed = rows.map((row) => ({ id: row.id, name: nameOf(fields.map((_, index) => row[`g${index}`] ?? null)) })).filter(({ name }) => isShown.has(name));
   const runs = new Map((await getRuns(read, placed.map(({ id }) => id))).map((run) => [run.id, run]));

@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
+import { longRead } from '../../platform/long-reads.ts';
 import { joinInOrder, orderKept } from '../../platform/sql-words.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { afterPosition, orderOfSelection, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
@@ -63,7 +64,15 @@ async function found(read: Reader, plan: Plan): Promise<FoundRow[]> {
   const few = await fewCandidates(read, plan.filter);
   if (few !== undefined) return inWholeOrder(read, plan, { from: sql`(${few}) AS few ${joinInOrder} run ON run.id = few.run_id`, asking: 'probe' });
   const near = plan.wanted * 2 <= windowSize && isWalkable(plan.orders[0]) ? await firstInOrder(read, plan) : [];
-  return near.length === plan.wanted ? near : inWholeOrder(read, plan, { from: sql`run`, asking: 'set' });
+  return near.length === plan.wanted ? near : inWholeOrder(await readOfAll(read, plan.experiments), plan, { from: sql`run`, asking: 'set' });
+}
+
+/** For a statement over all runs of some experiments: where these are many, another thread answers it. */
+export async function readOfAll(read: Reader, experiments: readonly number[]): Promise<Reader> {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*) AS count FROM (
+      SELECT 1 FROM run WHERE experiment_id IN (${sql.join(experiments)}) LIMIT ${windowSize}) AS some`.execute(read);
+  return (rows[0]?.count ?? 0) < windowSize ? read : longRead(read);
 }
 
 /** All runs that match are sorted: the time grows with how many there are. */
