@@ -18,10 +18,10 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const MiB = 1_048_576;
 
 /** What holds of every store. `open` answers one that knows nothing but what is kept, as after a restart. */
-function holds(open: () => Promise<BlobStore>): void {
+function holds(open: () => BlobStore): void {
   let blobs: BlobStore;
-  before(async () => {
-    blobs = await open();
+  before(() => {
+    blobs = open();
   });
   const names = async (key: string): Promise<string[]> => (await blobs.list(key)).map(({ name }) => name);
 
@@ -142,7 +142,7 @@ function holds(open: () => Promise<BlobStore>): void {
     const late = await blobs.uploads.putPart(id, 2, Buffer.from('two'));
     await blobs.uploads.putPart(id, 1, Readable.from([Buffer.from('broken')]));
     const again = await blobs.uploads.putPart(id, 1, part('1'));
-    const restarted = await open();
+    const restarted = open();
     const parts = [{ number: 1, etag: again.etag }, { number: 2, etag: late.etag }];
     const byteCount = 5 * MiB + 3;
     assert.deepEqual(await restarted.uploads.complete(id, 'parts/x', parts), { byteCount });
@@ -195,11 +195,11 @@ function holds(open: () => Promise<BlobStore>): void {
 }
 
 describe('a folder of blobs', () => {
-  const open = () => Promise.resolve(folderBlobs(join(folder, 'root')));
+  const open = () => folderBlobs(join(folder, 'root'));
   holds(open);
 
   it('holds a file or a folder at a key, never both', async () => {
-    const blobs = await open();
+    const blobs = open();
     await blobs.put('taken/file', Buffer.from('x'));
     await assert.rejects(blobs.put('taken', Buffer.from('x')), { code: 'BLOB_KEY_TAKEN' });
     await assert.rejects(blobs.put('taken/file/below', Buffer.from('x')), { code: 'BLOB_KEY_TAKEN' });
@@ -227,7 +227,7 @@ describe('a bucket of blobs', { skip: skipBucket }, () => {
   const skip = process.env['TILTH_TEST_S3'] === undefined ? false : 'another server than moto';
 
   it('knows no folders: a key and keys below it stand side by side', { skip }, async () => {
-    const blobs = await open();
+    const blobs = open();
     await blobs.put('both', Buffer.from('file'));
     await blobs.put('both/below', Buffer.from('below'));
     const found = (await blobs.list('')).filter(({ name }) => name === 'both');
@@ -237,7 +237,7 @@ describe('a bucket of blobs', { skip: skipBucket }, () => {
   });
 
   it('lists and removes more than a page', async () => {
-    const blobs = await open();
+    const blobs = open();
     const keys = Array.from({ length: 1_203 }, (_, index) => `many/${String(index).padStart(4, '0')}/x`);
     for (let from = 0; from < keys.length; from += 50) await Promise.all(keys.slice(from, from + 50).map((key) => blobs.put(key, new Uint8Array())));
     assert.equal((await blobs.list('many')).length, 1_203);
@@ -246,16 +246,16 @@ describe('a bucket of blobs', { skip: skipBucket }, () => {
   });
 
   it('lists no name that others put there to lead elsewhere', { skip }, async () => {
-    const blobs = await open();
+    const blobs = open();
     for (const name of ['', '..', '../up', '/x', 'a\\b', './x', 'good'])
       await bucket.s3.putObject({ Bucket: bucket.name, Key: `team/strange/${name}`, Body: 'x' });
     assert.deepEqual(await blobs.list('strange'), [{ name: 'good', isFolder: false, byteCount: 1 }]);
   });
 
   it('signs links that do one thing with one key', async () => {
-    const { links, uploads, ...blobs } = await open('&direct_links=true');
+    const { links, uploads, ...blobs } = open('&direct_links=true');
     assert.ok(links !== undefined);
-    assert.equal((await open()).links, undefined, 'a bucket with its own endpoint may be out of reach for others');
+    assert.equal(open().links, undefined, 'a bucket with its own endpoint may be out of reach for others');
     const put = await links.put('linked/é 1.html', 60);
     assert.equal((await fetch(put, { method: 'PUT', body: 'by link' })).status, 200);
     assert.equal(await text((await blobs.get('linked/é 1.html')).stream), 'by link');

@@ -14,9 +14,10 @@ import type { Logger } from './log.ts';
 export async function openBlobs(home: Home, log: Logger, environment: NodeJS.ProcessEnv = process.env): Promise<BlobStore> {
   const url = environment['TILTH_BLOBS_URL'];
   if (url === undefined || url === '') return folderBlobs(home.blobs);
+  // only here: the client of S3 takes a while to load
   const [{ nameOfPlace, parseS3Place }, { s3Blobs }] = await Promise.all([import('./s3-place.ts'), import('./s3-blobs.ts')]);
   const place = parseS3Place(url, environment);
-  const blobs = await s3Blobs(place, join(home.root, 'cache', 'blobs'));
+  const blobs = s3Blobs(place, join(home.root, 'cache', 'blobs'));
   try {
     await blobs.list('artifacts');
     log.info({ blobs: nameOfPlace(place) }, 'blobs are kept in a bucket');

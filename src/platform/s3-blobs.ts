@@ -15,8 +15,8 @@ import { s3Uploads } from './s3-uploads.ts';
  *
  * @param cacheFolder for copies of what programs must read as a file
  */
-export async function s3Blobs(place: S3Place, cacheFolder: string): Promise<BlobStore> {
-  const bucket = await openBucket(place);
+export function s3Blobs(place: S3Place, cacheFolder: string): BlobStore {
+  const bucket = openBucket(place);
   const { at, call } = bucket;
   const factsOf = async (key: string): Promise<BlobFacts | undefined> => {
     try {

@@ -1,4 +1,4 @@
-import type { S3, S3ClientConfig } from '@aws-sdk/client-s3';
+import { S3, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { keyRefused, longestKey, segmentsOf } from './blobs.ts';
 import { isPatient } from './patience.ts';
 import { translated } from './s3-errors.ts';
@@ -18,9 +18,7 @@ export interface Bucket {
   readonly call: <T>(key: string, work: (s3: S3) => Promise<T>) => Promise<T>;
 }
 
-/** Loads the client, which takes a while: a server that keeps its blobs in a folder never does. */
-export async function openBucket(place: S3Place): Promise<Bucket> {
-  const { S3: Client } = await import('@aws-sdk/client-s3');
+export function openBucket(place: S3Place): Bucket {
   const common: S3ClientConfig = {
     forcePathStyle: place.isPathStyle,
     // every body is signed with its SHA-256; the checksums beside it are refused by older servers, and spoil signed links
@@ -29,12 +27,12 @@ export async function openBucket(place: S3Place): Promise<Bucket> {
     ...(place.endpoint === undefined ? {} : { endpoint: place.endpoint }),
     ...(place.region === undefined ? {} : { region: place.region }),
   };
-  const client = new Client({
+  const client = new S3({
     ...common,
     maxAttempts: attempts.hasty,
     requestHandler: { connectionTimeout: 5_000, socketTimeout: 60_000 },
   });
-  const patient = new Client({ ...common, maxAttempts: attempts.patient, requestHandler: client.config.requestHandler });
+  const patient = new S3({ ...common, maxAttempts: attempts.patient, requestHandler: client.config.requestHandler });
   return {
     place,
     client,

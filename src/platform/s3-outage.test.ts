@@ -47,7 +47,7 @@ test('who waits for an answer is told soon that the bucket is away; a job waits 
 });
 
 test('a server that is not there is an outage too', async () => {
-  const blobs = await s3Blobs(parseS3Place('s3://models?endpoint_url=http://127.0.0.1:9', {}), '/nowhere');
+  const blobs = s3Blobs(parseS3Place('s3://models?endpoint_url=http://127.0.0.1:9', {}), '/nowhere');
   await assert.rejects(blobs.facts('a'), { code: 'BLOBS_UNAVAILABLE', message: /ECONNREFUSED/ });
 });
 
