@@ -10,6 +10,7 @@ interface Setting {
 export const settings: Readonly<Record<string, Setting>> = {
   TILTH_HOME: { means: 'The folder that holds everything local: database, blobs, prediction log, logs. `--home` goes first.', standard: '`.tilth` in the project, else the user’s data folder' },
   TILTH_BLOBS_URL: { means: 'A bucket for artifacts in place of the folder: `s3://BUCKET/PREFIX?endpoint_url=…&region=…&path_style=true&direct_links=false`; see docs/guides/artifacts-in-s3.md. Credentials are not part of it.', standard: '`blobs` in the home' },
+  TILTH_DATABASE_URL: { means: 'The PostgreSQL database that holds the tables: `postgres://NAME:PASSWORD@HOST:5432/DATABASE`, with `?pool_size=N` for the connections that read. `--database` goes first.', standard: 'SQLite, in the home' },
   TILTH_URL: { means: 'Address of the control plane for commands. `--server` goes first.', standard: '`http://127.0.0.1:5080`' },
   TILTH_TOKEN: { means: 'The token that says who you are, for commands, a data plane and what they start. Get one with `tilth team token`.', standard: 'none: the local user of a machine without a team' },
   TILTH_LOG: { means: 'How much the server says: `trace`, `debug`, `info`, `warn`, `error`, `silent`.', standard: '`info`' },
@@ -50,7 +51,7 @@ export const handedOn: Readonly<Record<string, string>> = {
 };
 
 /** Variables of the system that are passed on or looked at and are no settings of ours. */
-const systemVariables = new Set(['PATH', 'HOME', 'SHELL', 'USER', 'USERNAME', 'LOGNAME', 'CI', 'VIRTUAL_ENV', 'PYTHONHOME', 'PYTHONPATH', 'NO_COLOR', 'FORCE_COLOR', 'DISPLAY', 'BROWSER', 'TERM', 'CONDA_PREFIX', 'EDITOR', 'LANG', 'TZ', 'TMPDIR', 'TILTH_TEST_PYTHON', 'TILTH_CHROMIUM']);
+const systemVariables = new Set(['PATH', 'HOME', 'SHELL', 'USER', 'USERNAME', 'LOGNAME', 'CI', 'VIRTUAL_ENV', 'PYTHONHOME', 'PYTHONPATH', 'NO_COLOR', 'FORCE_COLOR', 'DISPLAY', 'BROWSER', 'TERM', 'CONDA_PREFIX', 'EDITOR', 'LANG', 'TZ', 'TMPDIR', 'TILTH_TEST_PYTHON', 'TILTH_TEST_DATABASE', 'TILTH_CHROMIUM']);
 
 interface Found {
   /** files by variable */

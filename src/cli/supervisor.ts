@@ -19,7 +19,7 @@ const healthyAfterMs = 10_000;
 const drainMs = 15_000;
 
 /** Runs `tilth ARGS` with its output in `<home>/logs/NAME.log`, restarting it with growing pauses. */
-export function superviseProcess(name: string, args: readonly string[], home: Home): Supervised {
+export function superviseProcess(name: string, args: readonly string[], home: Home, env: NodeJS.ProcessEnv = process.env): Supervised {
   const log = createWriteStream(join(home.logs, `${name}.log`), { flags: 'a' });
   const listeners: (() => void)[] = [];
   let child: ChildProcess | undefined;
@@ -30,7 +30,7 @@ export function superviseProcess(name: string, args: readonly string[], home: Ho
   const start = (): void => {
     const startedAt = Date.now();
     // the channel carries nothing: its end tells the child that we are gone, however we went
-    child = spawn(process.execPath, [programEntry, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    child = spawn(process.execPath, [programEntry, ...args], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
     for (const listener of listeners) listener();

@@ -1,7 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform/command.ts';
-import { createHome, resolveHome } from '../platform/home.ts';
+import { askDatabase, isPostgresAddress } from '../platform/database.ts';
+import { createHome, resolveHome, withDatabase } from '../platform/home.ts';
 import { isPortFree, portTaken } from '../platform/port.ts';
 import { note } from '../platform/terminal.ts';
 import { superviseProcess, type Supervised } from './supervisor.ts';
@@ -10,15 +11,22 @@ interface UpFlags extends CommonFlags {
   readonly port: string;
   readonly servePort?: string;
   readonly host: string;
+  readonly database?: string;
 }
+
+const databaseFlag = ['--database <url>', 'postgres://…, or sqlite for the file in the home (TILTH_DATABASE_URL)'] as const;
 
 export const addUpCommands: AddCommands = (program) => {
   withCommonFlags(program.command('server').description('the control plane: tracking, registry, monitoring, page'))
     .option('--port <n>', 'where it listens', '5080')
     .option('--host <address>', 'loopback unless you say otherwise', '127.0.0.1')
+    .option(...databaseFlag)
     .action(async (flags: UpFlags) => {
       const { startServer } = await import('../server/server.ts');
-      const server = await startServer({ home: resolveHome(flags.home), port: Number(flags.port), host: flags.host });
+      const home = withDatabase(resolveHome(flags.home), flags.database);
+      // stages, hooks and models that the server starts are not to find its password
+      delete process.env['TILTH_DATABASE_URL'];
+      const server = await startServer({ home, port: Number(flags.port), host: flags.host });
       note(`The control plane answers at ${server.address}`);
       await untilToldToStop();
       await server.close();
@@ -29,6 +37,7 @@ export const addUpCommands: AddCommands = (program) => {
     .option('--port <n>', 'control plane', '5080')
     .option('--serve-port <n>', 'data plane; the control plane’s port + 1 unless given')
     .option('--host <address>', 'loopback unless you say otherwise', '127.0.0.1')
+    .option(...databaseFlag)
     .action(async (flags: UpFlags) => {
       const running = await startUp(flags);
       note(`tilth is at ${running.address}   (Ctrl-C ends it)`);
@@ -45,18 +54,22 @@ export interface RunningUp {
 }
 
 /** Starts both planes as processes of their own, so that each survives the other's restart. */
-export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'host'>): Promise<RunningUp> {
-  const home = createHome(resolveHome(flags.home));
+export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'host' | 'database'>): Promise<RunningUp> {
+  const home = createHome(withDatabase(resolveHome(flags.home), flags.database));
   const servePort = flags.servePort ?? String(Number(flags.port) + 1);
   // said here, once, instead of by a child that is started again and again
   await requireFree(flags.host, Number(flags.port));
   await requireFree('127.0.0.1', Number(servePort));
+  await askDatabase(home.database);
   const address = `http://${flags.host}:${flags.port}`;
   const planeAddress = `http://127.0.0.1:${servePort}`;
   const shared = ['--home', home.root];
+  const { TILTH_DATABASE_URL: _url, ...withoutDatabase } = process.env;
+  // in the environment, since everybody on the machine may read what a command was called with
+  const withDatabaseUrl = { ...process.env, TILTH_DATABASE_URL: isPostgresAddress(home.database) ? home.database : 'sqlite' };
   const processes: Supervised[] = [
-    superviseProcess('server', ['server', '--port', flags.port, '--host', flags.host, ...shared], home),
-    superviseProcess('serve', ['serve', '--port', servePort, '--server', address, ...shared], home),
+    superviseProcess('server', ['server', '--port', flags.port, '--host', flags.host, ...shared], home, withDatabaseUrl),
+    superviseProcess('serve', ['serve', '--port', servePort, '--server', address, ...shared], home, withoutDatabase),
   ];
   const file = join(home.run, 'up.json');
   const record = (): void =>

@@ -46,6 +46,18 @@ export async function openDatabase(where: string, migrations: Migrations): Promi
   return openPostgres(where, migrations);
 }
 
+/**
+ * Asks a PostgreSQL database whether it is there, for those who want to say so before they start anything.
+ *
+ * @returns its version, `15.7`; nothing for a SQLite file
+ * @throws DATABASE_UNREACHABLE, DATABASE_REFUSED
+ */
+export async function askDatabase(where: string): Promise<string | undefined> {
+  if (!isPostgresAddress(where)) return undefined;
+  const { askPostgres } = await import('./postgres.ts');
+  return askPostgres(where);
+}
+
 export const isPostgresAddress = (where: string): boolean => /^postgres(?:ql)?:/i.test(where);
 
 const urlRefused = (url: string): TilthError =>

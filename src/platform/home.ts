@@ -24,7 +24,7 @@ export function resolveHome(flag?: string, environment = process.env, folder = p
   const root = resolve(flag ?? environment['TILTH_HOME'] ?? projectHome(folder) ?? userHome(environment));
   return {
     root,
-    database: environment['TILTH_DATABASE_URL'] || join(root, 'tilth.db'),
+    database: databaseOf(root, environment['TILTH_DATABASE_URL']),
     blobs: join(root, 'blobs'),
     predictions: join(root, 'predictions'),
     serving: join(root, 'serving'),
@@ -32,6 +32,13 @@ export function resolveHome(flag?: string, environment = process.env, folder = p
     run: join(root, 'run'),
   };
 }
+
+/** The home with the database that a flag names: an address, or `sqlite` for the file in the home. */
+export const withDatabase = (home: Home, flag: string | undefined): Home =>
+  flag === undefined ? home : { ...home, database: databaseOf(home.root, flag) };
+
+const databaseOf = (root: string, named: string | undefined): string =>
+  named === undefined || named === '' || named === 'sqlite' ? join(root, 'tilth.db') : named;
 
 export function createHome(home: Home): Home {
   for (const folder of [home.root, home.blobs, home.predictions, home.serving, home.logs, home.run]) {

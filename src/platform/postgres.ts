@@ -40,6 +40,14 @@ export async function openPostgres(address: string, migrations: Migrations): Pro
   };
 }
 
+/** @returns its version, `15.7` @throws DATABASE_UNREACHABLE, DATABASE_REFUSED */
+export async function askPostgres(address: string): Promise<string> {
+  const connection = await connect(settingsOf(address).config, (thrown) => translated(address, thrown));
+  const { rows } = await connection.client.query<{ server_version: string }>('SHOW server_version');
+  await (connection.client as pg.Client).end();
+  return rows[0]?.server_version.split(' ')[0] ?? '';
+}
+
 function settingsOf(address: string): { config: pg.ClientConfig; readerCount: number } {
   const readerCount = /[?&]pool_size=([1-9][0-9]*)/.exec(address)?.[1];
   return {

@@ -103,7 +103,7 @@ async function visit(station: Station, journey: Journey): Promise<void> {
 async function startPlanes(home: string, wanted: number): Promise<RunningUp> {
   const port = await freePort(wanted);
   const servePort = await freePort(port + 1);
-  return startUp({ home, port: String(port), servePort: String(servePort), host: '127.0.0.1' });
+  return startUp({ home, port: String(port), servePort: String(servePort), host: '127.0.0.1', database: 'sqlite' });
 }
 
 /** The wanted port, or the next one that nobody listens on. */

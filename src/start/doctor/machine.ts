@@ -2,6 +2,8 @@ import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { serverAddress } from '../../platform/client.ts';
+import { askDatabase, isPostgresAddress } from '../../platform/database.ts';
+import { TilthError, messageOf } from '../../platform/errors.ts';
 import { resolveHome } from '../../platform/home.ts';
 import type { CommonFlags } from '../../platform/terminal.ts';
 import { runProgram } from '../project/programs.ts';
@@ -27,7 +29,7 @@ export const examineMachine = (
   flags: CommonFlags,
   wantedPython: string | undefined,
 ): Promise<MachineFact[]> =>
-  Promise.all([node(), git(), python(wantedPython), poetry(), docker(), server(flags), home(flags)]);
+  Promise.all([node(), git(), python(wantedPython), poetry(), docker(), server(flags), home(flags), ...database(flags)]);
 
 const patienceMs = 3000;
 /** As the status of a program that did not answer in time, the one that `timeout` gives. */
@@ -154,6 +156,23 @@ async function server(flags: CommonFlags): Promise<MachineFact> {
   } catch {
     return { name: 'server', state: 'absent', says: `none answers at ${address}`, remedy: 'tilth up' };
   }
+}
+
+/** A SQLite file is part of the home. */
+function database(flags: CommonFlags): Promise<MachineFact>[] {
+  const where = resolveHome(flags.home).database;
+  if (!isPostgresAddress(where)) return [];
+  const asked = askDatabase(where).then(
+    (version): MachineFact => ({ name: 'database', state: 'good', says: `PostgreSQL ${version}` }),
+    (thrown: unknown): MachineFact => ({
+      name: 'database',
+      state: 'wrong',
+      says: messageOf(thrown),
+      ...(thrown instanceof TilthError && thrown.hint !== undefined ? { remedy: thrown.hint } : {}),
+      isNeeded: true,
+    }),
+  );
+  return [asked];
 }
 
 async function home(flags: CommonFlags): Promise<MachineFact> {
