@@ -306,7 +306,7 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
     assert.equal(code('climbing'), 'INVALID_PARAMETER_VALUE');
     assert.equal(code('twice'), 'RESOURCE_ALREADY_EXISTS');
     assert.equal(code('reserved'), 'INVALID_PARAMETER_VALUE');
-    assert.equal(code('unknownAlias'), 'RESOURCE_DOES_NOT_EXIST');
+    assert.equal(code('unknownAlias'), 'INVALID_PARAMETER_VALUE');
     assert.deepEqual(facts['left'], ['2']);
     assert.equal(facts['renamed'], 'free');
     assert.equal(code('gone'), 'RESOURCE_DOES_NOT_EXIST');

@@ -10,7 +10,6 @@ import {
   getModelRow,
   getVersionRow,
   isApproved,
-  touchModel,
   writeAlias,
 } from './registry-store.ts';
 
@@ -76,7 +75,6 @@ export async function moveAliasIn(
   }
   const now = world.clock.now();
   await writeAlias(tx, { model, name: alias, version, at: now, by: actor.id, reason: move.reason });
-  await touchModel(tx, model, now);
   for (const follow of followers) await follow(world, tx, actor, move);
 }
 

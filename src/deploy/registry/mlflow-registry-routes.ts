@@ -1,4 +1,5 @@
 import type { Reader } from '../../platform/database.ts';
+import { notFound } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
 import type { Api } from '../../platform/http.ts';
 import { z } from '../../platform/http.ts';
@@ -18,11 +19,13 @@ import {
   type MlflowCall,
 } from '../../develop/tracking/mlflow-wire.ts';
 import type { Position } from '../../develop/tracking/keyset.ts';
+import { changeLoggedModelTag } from '../../develop/tracking/logged-model-store.ts';
 import { fileRoutes } from '../../develop/tracking/mlflow-files.ts';
-import { moveAlias, resolveAlias } from './aliases.ts';
+import { keyFault } from '../../develop/tracking/tracking.ts';
+import { moveAlias } from './aliases.ts';
 import { registryFileCalls } from './mlflow-registry-files.ts';
 import { webhookCalls } from './mlflow-webhook-routes.ts';
-import { parseVersion } from './registry.ts';
+import { isModelName, longestAlias } from './registry.ts';
 import type { ModelVersion } from './registry-api.ts';
 import {
   findAlias,
@@ -55,17 +58,14 @@ export function mlflowRegistryRoutes(world: World): Api {
 }
 
 const longestTagValue = 100_000;
-const keyValue = z.object({ key: filledText, value: absent(text.max(longestTagValue)) });
+const tagKey = filledText.refine((key) => keyFault(key) === undefined, { error: (issue) => keyFault(String(issue.input)) ?? '' });
+const keyValue = z.object({ key: tagKey, value: absent(text.max(longestTagValue)) });
 const tagList = repeated(keyValue);
-const versionNumber = z.union([filledText, z.number()]).transform((value, context) => {
-  try {
-    return parseVersion(value);
-  } catch (thrown) {
-    context.addIssue({ code: 'custom', message: (thrown as Error).message });
-    return z.NEVER;
-  }
-});
-const named = z.object({ name: filledText });
+/** Any whole number: below 1 there is no version, and that is the answer. */
+const versionNumber = filledText.regex(/^[-+]?\d+$/, 'Model version must be an integer.').transform(Number);
+const modelName = filledText.refine(isModelName, "Names cannot contain '/' or ':'.");
+const aliasName = filledText.max(longestAlias).regex(/^[\p{L}\p{N}_-]+$/u);
+const named = z.object({ name: modelName });
 const versioned = named.extend({ version: versionNumber });
 
 const tagsFrom = (tags: readonly { key: string; value?: string | undefined }[]): Tags =>
@@ -96,7 +96,7 @@ export const registryCalls: readonly MlflowCall[] = [
     method: 'post',
     path: 'registered-models/rename',
     right: 'model.describe',
-    takes: named.extend({ new_name: filledText }),
+    takes: named.extend({ new_name: modelName }),
     async answer(world, actor, { name, new_name }) {
       await renameModel(world, actor, name, new_name);
       return { registered_model: await wireModel(world.database.read, new_name) };
@@ -168,7 +168,7 @@ export const registryCalls: readonly MlflowCall[] = [
     method: 'post',
     path: 'registered-models/set-tag',
     right: 'model.describe',
-    takes: named.extend({ key: filledText, value: absent(text.max(longestTagValue)) }),
+    takes: named.extend({ key: tagKey, value: absent(text.max(longestTagValue)) }),
     async answer(world, actor, { name, key, value }) {
       await describe(world, actor, { model: name }, { putTags: { [key]: value ?? '' } });
       return {};
@@ -178,7 +178,7 @@ export const registryCalls: readonly MlflowCall[] = [
     method: 'delete',
     path: 'registered-models/delete-tag',
     right: 'model.describe',
-    takes: named.extend({ key: filledText }),
+    takes: named.extend({ key: tagKey }),
     async answer(world, actor, { name, key }) {
       await describe(world, actor, { model: name }, { removeTag: key });
       return {};
@@ -198,7 +198,7 @@ export const registryCalls: readonly MlflowCall[] = [
     method: 'delete',
     path: 'registered-models/alias',
     right: 'model.alias',
-    takes: named.extend({ alias: filledText }),
+    takes: named.extend({ alias: aliasName }),
     async answer(world, actor, { name, alias }) {
       // MLflow answers that an alias which is not there is gone
       await getModelRow(world.database.read, name);
@@ -212,12 +212,15 @@ export const registryCalls: readonly MlflowCall[] = [
     method: 'get',
     path: 'registered-models/alias',
     right: 'read',
-    takes: named.extend({ alias: filledText }),
+    takes: named.extend({ alias: aliasName }),
     async answer(world, _actor, { name, alias }) {
       const { read } = world.database;
-      return {
-        model_version: wireVersion(await getVersion(read, name, await resolveAlias(read, name, alias))),
-      };
+      await getModelRow(read, name);
+      const isLatest = alias.toLowerCase() === 'latest';
+      const version = isLatest ? (await listVersions(read, name))[0]?.version : await findAlias(read, name, alias);
+      if (version === undefined && isLatest) throw notFound('MODEL_VERSION_NOT_FOUND', `A version of ${name}`);
+      if (version === undefined) throw invalidParameter(`Registered model alias ${alias} not found.`, `See: tilth model show ${name}`);
+      return { model_version: wireVersion(await getVersion(read, name, version)) };
     },
   }),
   mlflowCall({
@@ -242,6 +245,7 @@ export const registryCalls: readonly MlflowCall[] = [
         description: input.description,
         tags: tagsFrom(input.tags),
       });
+      if (input.model_id) await noteVersion(world, input.model_id, version);
       return { model_version: wireVersion(version) };
     },
   }),
@@ -261,6 +265,9 @@ export const registryCalls: readonly MlflowCall[] = [
     right: 'model.alias',
     takes: versioned.extend({ stage: filledText, archive_existing_versions: absent(bool) }),
     async answer(world, actor, { name, version, stage, archive_existing_versions }) {
+      if (archive_existing_versions === true && !['Staging', 'Production'].includes(stageOf(stage))) {
+        throw invalidParameter(`Only a transition to Staging or Production archives existing versions, not one to ${stage}.`);
+      }
       await setStage(world, actor, {
         model: name,
         version,
@@ -320,7 +327,7 @@ export const registryCalls: readonly MlflowCall[] = [
     method: 'post',
     path: 'model-versions/set-tag',
     right: 'model.describe',
-    takes: versioned.extend({ key: filledText, value: absent(text.max(longestTagValue)) }),
+    takes: versioned.extend({ key: tagKey, value: absent(text.max(longestTagValue)) }),
     async answer(world, actor, { name, version, key, value }) {
       await describe(world, actor, { model: name, version }, { putTags: { [key]: value ?? '' } });
       return {};
@@ -330,13 +337,19 @@ export const registryCalls: readonly MlflowCall[] = [
     method: 'delete',
     path: 'model-versions/delete-tag',
     right: 'model.describe',
-    takes: versioned.extend({ key: filledText }),
+    takes: versioned.extend({ key: tagKey }),
     async answer(world, actor, { name, version, key }) {
       await describe(world, actor, { model: name, version }, { removeTag: key });
       return {};
     },
   }),
 ];
+
+/** MLflow's page finds the versions of a logged model by this tag of it. */
+const noteVersion = (world: World, loggedModelId: string, { model: name, version }: ModelVersion): Promise<void> =>
+  changeLoggedModelTag(world, loggedModelId, 'mlflow.modelVersions', (before) =>
+    JSON.stringify([...(before === undefined ? [] : (JSON.parse(before) as unknown[])), { name, version }]),
+  );
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what goes out
@@ -358,6 +371,7 @@ const wireVersion = (version: ModelVersion): object =>
     status: version.status,
     status_message: version.statusMessage,
     model_id: version.loggedModelId,
+    run_link: version.runLink ?? '',
     aliases: version.aliases,
     tags: wireTags(version.tags),
   });
@@ -380,7 +394,7 @@ async function wireModels(read: Reader, rows: readonly FoundModel[]): Promise<ob
         name: row.name,
         creation_timestamp: row.created_at,
         last_updated_timestamp: row.updated_at,
-        description: row.description ?? '',
+        description: row.description || undefined,
         latest_versions: latestPerStage(await listVersions(read, row.name)).map(wireVersion),
         tags: wireTags(tags.get(`${row.name}/0`) ?? {}),
         aliases: aliases
@@ -391,10 +405,10 @@ async function wireModels(read: Reader, rows: readonly FoundModel[]): Promise<ob
   );
 }
 
-/** @param versions newest first */
+/** In the order in which each stage was reached first. @param versions newest first */
 function latestPerStage(versions: readonly ModelVersion[]): ModelVersion[] {
   const latest = new Map<string, ModelVersion>();
-  for (const version of versions) if (!latest.has(version.stage)) latest.set(version.stage, version);
+  for (const version of [...versions].reverse()) latest.set(version.stage, version);
   return [...latest.values()];
 }
 

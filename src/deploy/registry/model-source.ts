@@ -1,7 +1,7 @@
 import type { Reader } from '../../platform/database.ts';
 import { artifactKeyOf, checkArtifactLocation, isOurs } from '../../develop/tracking/artifact-keys.ts';
 import { getLoggedModel } from '../../develop/tracking/logged-model-store.ts';
-import { getRun } from '../../develop/tracking/run-store.ts';
+import { getRun, getRuns } from '../../develop/tracking/run-store.ts';
 import { parseVersion } from './registry.ts';
 import { aliasNotFound, sourceRefused } from './registry-errors.ts';
 import { findAlias, getVersionRow } from './registry-store.ts';
@@ -60,13 +60,13 @@ async function resolveModels(read: Reader, source: string, claims: Claims): Prom
     if (aliased === undefined) throw aliasNotFound(name.slice(0, at), name.slice(at + 1));
     return ofVersion(read, name.slice(0, at), aliased);
   }
-  const logged = await getLoggedModel(read, name);
   if (claims.loggedModelId !== undefined && claims.loggedModelId !== name) {
     throw sourceRefused(
       source,
       'The model_id request parameter must identify the resource that contains the source.',
     );
   }
+  const logged = await getLoggedModel(read, name);
   return { location: logged.artifactUri, runId: claims.runId ?? logged.sourceRunId, loggedModelId: name };
 }
 
@@ -102,7 +102,8 @@ async function resolveRuns(read: Reader, source: string, claims: Claims): Promis
 /** A place of ours must lie below the run or the logged model that the client names. */
 async function resolveOurs(read: Reader, source: string, claims: Claims): Promise<ModelSource> {
   const key = artifactKeyOf(source);
-  const run = claims.runId === undefined ? undefined : await getRun(read, claims.runId);
+  // a run that is not there holds no place
+  const [run] = claims.runId === undefined ? [] : await getRuns(read, [claims.runId]);
   const logged =
     claims.loggedModelId === undefined ? undefined : await getLoggedModel(read, claims.loggedModelId);
   for (const root of [logged?.artifactUri, run?.artifactUri]) {

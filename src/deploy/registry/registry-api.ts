@@ -100,6 +100,7 @@ export const modelVersion = z.object({
   version: z.number().int(),
   source: z.string(),
   runId: z.string().nullable(),
+  runLink: z.string().nullable(),
   loggedModelId: z.string().nullable(),
   status: z.string(),
   statusMessage: z.string().nullable(),

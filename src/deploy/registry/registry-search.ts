@@ -133,7 +133,7 @@ function wantedSql(table: string, filter: Filter, owner: RawBuilder<boolean>): C
     const { compare } = leaf;
     // what has no such tag is no prompt
     if (isPromptTag(compare)) return outcomeSql(comparisonSql(sql`(CASE WHEN ${isPrompt} THEN 'true' ELSE 'false' END)`, compare), outcome);
-    if (compare.family === 'attribute') return outcomeSql(comparisonSql(sql.ref(`${table}.${compare.key}`), compare), outcome);
+    if (compare.family === 'attribute') return outcomeSql(comparisonSql(attributeSql(table, compare), compare), outcome);
     if (compare.operator === 'IS NULL' || compare.operator === 'IS NOT NULL') {
       return outcomeSql(tagged(compare.key, sql`1 = 1`), (compare.operator === 'IS NOT NULL') === outcome);
     }
@@ -146,6 +146,10 @@ function wantedSql(table: string, filter: Filter, owner: RawBuilder<boolean>): C
   const others: Filter = list === undefined ? filter : { kind: 'and', parts: list.filter((each) => !isPromptTag(each)).map((compare) => ({ kind: 'compare', compare })) };
   return all([asksForPrompts ? isPrompt : sql`NOT ${isPrompt}`, filterSql(others, leafSql)]);
 }
+
+/** For MLflow's clients a version without a run has the empty one: it differs from every run. */
+const attributeSql = (table: string, { key, operator }: Comparison): RawBuilder<unknown> =>
+  key === 'run_id' && !operator.endsWith('NULL') ? sql`COALESCE(${sql.ref(`${table}.run_id`)}, '')` : sql.ref(`${table}.${key}`);
 
 const isPromptTag = ({ family, key }: Comparison): boolean => family === 'tag' && key === promptTag;
 

@@ -290,6 +290,7 @@ export async function renameModelRows(
   at: Instant,
 ): Promise<void> {
   await tx.updateTable('model').set({ name: newName, updated_at: at }).where('name', '=', name).execute();
+  await tx.updateTable('model_version').set({ updated_at: at }).where('model', '=', name).execute();
   for (const table of ['model_version', 'registry_tag', 'alias', 'alias_history', 'approval'] as const) {
     await tx.updateTable(table).set({ model: newName }).where('model', '=', name).execute();
   }
@@ -575,6 +576,7 @@ async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<Model
     version: row.version,
     source: row.source,
     runId: row.run_id,
+    runLink: row.run_link,
     loggedModelId: row.logged_model_id,
     status: row.status,
     statusMessage: row.status_message,

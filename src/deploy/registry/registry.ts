@@ -11,7 +11,7 @@ export const challenger = 'challenger';
 /** What runs the version: a graph in our own runtime, or the model's own Python. */
 export type Engine = 'pending' | 'onnx' | 'python';
 
-const longestAlias = 255;
+export const longestAlias = 255;
 const longestName = 256;
 
 /**
@@ -20,18 +20,19 @@ const longestName = 256;
  * @throws INVALID_PARAMETER_VALUE
  */
 export function checkModelName(name: string): void {
-  if (name === '' || name.trim() === '') throw nameRefused('registered model', name, 'it is empty');
+  if (name.trim() === '') throw nameRefused('registered model', name, 'it is empty');
   // oxlint-disable-next-line no-control-regex
-  if (/[/:\u0000-\u001f]/.test(name) || name === '.' || name === '..') {
-    throw nameRefused('registered model', name, 'it may not hold / or :');
-  }
+  if (!isModelName(name) || /[\u0000-\u001f]/.test(name)) throw nameRefused('registered model', name, 'it may not hold / or :');
   if (name.length > longestName)
     throw nameRefused('registered model', name.slice(0, 40), `at most ${longestName} characters`);
 }
 
+/** Names that stand neither for a path nor for a place. */
+export const isModelName = (name: string): boolean => name.trim() !== '' && !/[/:]/.test(name) && name !== '.' && name !== '..';
+
 /** @throws INVALID_PARAMETER_VALUE for what a client would read as a version or as the newest one */
 export function checkAlias(alias: string): void {
-  if (!/^[\w-]+$/.test(alias)) throw nameRefused('model alias', alias, 'letters, digits, _ and - only');
+  if (!/^[\p{L}\p{N}_-]+$/u.test(alias)) throw nameRefused('model alias', alias, 'letters, digits, _ and - only');
   if (alias.length > longestAlias)
     throw nameRefused('model alias', alias.slice(0, 40), `at most ${longestAlias} characters`);
   if (alias.toLowerCase() === 'latest' || /^v\d+$/i.test(alias)) {

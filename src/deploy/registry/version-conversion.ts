@@ -214,7 +214,7 @@ async function store(world: World, row: VersionRow, change: Partial<VersionRow>)
     { actor: systemActor, verb: 'model.convert', kind: 'model-version', thing, data },
     async (tx) => {
       await getVersionRow(tx, row.model, row.version);
-      await updateVersionRow(tx, row.model, row.version, { ...change, updated_at: world.clock.now() });
+      await updateVersionRow(tx, row.model, row.version, change);
       await voidChanged(world, tx, row.model, row.version);
     },
   );

@@ -60,7 +60,7 @@ async function addModel(
   wanted: Describing & { name: string },
 ): Promise<void> {
   const at = world.clock.now();
-  await insertModel(tx, { name: wanted.name, description: wanted.description ?? null, by: actor.id, at });
+  await insertModel(tx, { name: wanted.name, description: wanted.description || null, by: actor.id, at });
   for (const [key, value] of Object.entries(wanted.tags ?? {})) await putTag(tx, wanted.name, 0, key, value);
 }
 
@@ -85,7 +85,6 @@ export async function registerVersion(
   wanted: Registration,
 ): Promise<ModelVersion> {
   requireRight(actor, 'model.register');
-  checkModelName(wanted.model);
   const { read } = world.database;
   const isPrompt = isPromptSource(wanted.source) && (await isPromptModel(read, wanted.model));
   const { location, runId, loggedModelId } = isPrompt
@@ -224,21 +223,18 @@ export async function describe(
       await getModelRow(tx, model);
       if (version !== undefined) {
         await getVersionRow(tx, model, version);
-        await updateVersionRow(tx, model, version, {
-          updated_at: at,
-          ...(change.description === undefined ? {} : { description: change.description }),
-        });
+        if (change.description !== undefined)
+          await updateVersionRow(tx, model, version, { updated_at: at, description: change.description });
       } else if (change.description !== undefined) {
         await tx
           .updateTable('model')
-          .set({ description: change.description })
+          .set({ description: change.description, updated_at: at })
           .where('name', '=', model)
           .execute();
       }
       for (const [key, value] of Object.entries(change.putTags ?? {}))
         await putTag(tx, model, version ?? 0, key, value);
       if (change.removeTag !== undefined) await removeTag(tx, model, version ?? 0, change.removeTag);
-      await touchModel(tx, model, at);
     },
   );
 }
@@ -368,6 +364,7 @@ export async function renameModel(world: World, actor: Actor, model: string, new
     { actor, verb: 'model.describe', kind: 'model', thing: model, data: { newName } },
     async (tx) => {
       await getModelRow(tx, model);
+      if (newName === model) return renameModelRows(tx, model, model, world.clock.now());
       const isTaken =
         (await tx.selectFrom('model').select('name').where('name', '=', newName).executeTakeFirst()) !==
         undefined;

@@ -155,7 +155,7 @@ export function experimentNumber(id: string): number {
 /** The numbers of a list that a client searches in. @throws BAD_REQUEST for what can't be an id */
 export const experimentNumbers = (ids: readonly string[]): number[] =>
   ids.map((id) => {
-    if (!/^\d+$/.test(id)) throw badRequest(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`);
+    if (!/^[-+]?\d+$/.test(id)) throw badRequest(`Invalid experiment ID '${id}'. Experiment ID must be a valid integer.`);
     return Number(id);
   });
 
@@ -185,6 +185,7 @@ export async function searchExperiments(read: Reader, search: ExperimentSearch):
   const isWanted = filterSql(parseFilter(search.filter, experimentGrammar), conditionSql);
   const columns: SortColumn[] = search.orderBy.map((source) => {
     const order = parseOrder(source, experimentGrammar);
+    if (order.family !== 'attribute') throw badRequest(`Experiments can't be ordered by ${source}.`);
     return { sql: sql.ref(`experiment.${order.key}`), isAscending: order.isAscending };
   });
   if (columns.length === 0) columns.push({ sql: sql.ref('experiment.created_at'), isAscending: false });

@@ -81,6 +81,15 @@ export async function setLoggedModelTags(world: World, id: string, tags: readonl
   });
 }
 
+/** Changes one tag by what it was, in one write. @throws LOGGED_MODEL_NOT_FOUND */
+export async function changeLoggedModelTag(world: World, id: string, key: string, change: (before: string | undefined) => string): Promise<void> {
+  await world.database.write(async (tx) => {
+    await requireModel(tx, id);
+    const known = await tx.selectFrom('logged_model_tag').select('value').where('model_id', '=', id).where('key', '=', key).executeTakeFirst();
+    await putPairs(tx, 'logged_model_tag', id, [{ key, value: change(known?.value) }]);
+  });
+}
+
 /** @throws LOGGED_MODEL_NOT_FOUND, TAG_NOT_FOUND */
 export async function deleteLoggedModelTag(world: World, id: string, key: string): Promise<void> {
   await world.database.write(async (tx) => {
@@ -170,8 +179,8 @@ async function getLoggedModels(read: Reader, ids: readonly string[]): Promise<Lo
       experimentId: String(row.experiment_id),
       name: row.name,
       status: row.status,
-      modelType: row.model_type,
-      sourceRunId: row.source_run_id,
+      modelType: row.model_type || null,
+      sourceRunId: row.source_run_id || null,
       artifactUri: row.artifact_uri,
       createdAt: row.created_at,
       updatedAt: row.updated_at,

@@ -364,7 +364,10 @@ const runCalls: readonly MlflowCall[] = [
     method: 'post',
     path: 'runs/log-metric',
     right: 'run.log',
-    takes: ofRun(metric.shape),
+    takes: ofRun(metric.shape).refine(({ dataset_name: name, dataset_digest: digest }) => Boolean(name) === Boolean(digest), {
+      error: 'Both dataset_name and dataset_digest must be provided if one is provided.',
+      path: ['dataset_digest'],
+    }),
     answer: (world, _, { run_id, ...wire }) => done(logBatch(world, run_id, { metrics: [toMetric(wire)] })),
   }),
   mlflowCall({
@@ -616,8 +619,9 @@ const loggedModelCalls: readonly MlflowCall[] = [
         createLoggedModel(world, {
           experimentId: input.experiment_id,
           name: input.name,
-          modelType: input.model_type || undefined,
-          sourceRunId: input.source_run_id || undefined,
+          // MLflow's server keeps what is unset as empty, and so finds it by !=
+          modelType: input.model_type ?? '',
+          sourceRunId: input.source_run_id ?? '',
           params: input.params,
           tags: input.tags,
         }),

@@ -6,7 +6,7 @@ import { newHexId } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { linkRunTags } from '../lineage/lineage-store.ts';
-import { requireActiveExperiment } from './experiment-store.ts';
+import { experimentNumbers, requireActiveExperiment } from './experiment-store.ts';
 import { appendMetrics, latestMetrics } from './metric-store.ts';
 import { modelNotFound, notActive, paramChanged, runNotFound, tagNotFound } from './tracking-errors.ts';
 import { groupedByIds } from './tracking-store.ts';
@@ -194,7 +194,7 @@ export async function logInputs(world: World, runId: string, datasets: readonly 
   });
 }
 
-/** The models that the run made. @throws RUN_NOT_FOUND, RUN_DELETED, LOGGED_MODEL_NOT_FOUND */
+/** The models that the run made, each at one step. @throws RUN_NOT_FOUND, RUN_DELETED, LOGGED_MODEL_NOT_FOUND, BAD_REQUEST */
 export async function logOutputs(world: World, runId: string, models: readonly ModelLink[]): Promise<void> {
   await world.database.write(async (tx) => {
     await requireActiveRun(tx, runId);
@@ -206,6 +206,8 @@ async function linkModels(tx: Transaction, runId: string, direction: 'input' | '
   for (const { modelId, step } of models) {
     const model = await tx.selectFrom('logged_model').select('id').where('id', '=', modelId).executeTakeFirst();
     if (model === undefined) throw modelNotFound(modelId);
+    const known = await tx.selectFrom('run_model').select('step').where('run_id', '=', runId).where('direction', '=', direction).where('model_id', '=', modelId).executeTakeFirst();
+    if (known !== undefined && known.step !== step) throw badRequest(`The logged model ${modelId} is already an ${direction} of the run ${runId}, at step ${known.step}.`);
     await tx
       .insertInto('run_model')
       .values({ run_id: runId, model_id: modelId, direction, step })
@@ -321,7 +323,7 @@ export async function datasetsOfExperiments(
     .innerJoin('logged_dataset', 'logged_dataset.id', 'run_dataset.dataset_id')
     .select(['logged_dataset.experiment_id', 'logged_dataset.name', 'logged_dataset.digest', 'run_dataset.context'])
     .distinct()
-    .where('logged_dataset.experiment_id', 'in', experimentIds.map(Number).filter(Number.isSafeInteger))
+    .where('logged_dataset.experiment_id', 'in', experimentNumbers(experimentIds))
     .orderBy('logged_dataset.experiment_id')
     .orderBy('logged_dataset.name')
     .orderBy('logged_dataset.digest')

@@ -30,7 +30,8 @@ export class Conversation {
         this.#names.set(id, name);
       }
     }
-    return { status, body: this.#inSharedWords(raw, '', '') };
+    const body = this.#inSharedWords(raw, '', '');
+    return { status, body: canonical(call, body) };
   }
 
   close(): void {
@@ -42,7 +43,7 @@ export class Conversation {
     for (const [key, value] of Object.entries(call.query ?? {})) {
       for (const each of typeof value === 'string' ? [value] : value) search.append(key, this.#filled(each));
     }
-    const query = search.size === 0 ? '' : `?${search}`;
+    const query = search.size === 0 ? '' : `?${search.toString()}`;
     const content = call.text ?? (call.body === undefined ? undefined : this.#filled(JSON.stringify(call.body)));
     const { hostname, port } = new URL(this.#address);
     return new Promise((resolve, reject) => {
@@ -88,13 +89,27 @@ export class Conversation {
 
 /** Lists of pairs that clients read as dictionaries: their order says nothing. */
 const isDictionary = (key: string, parent: string): boolean =>
-  ['tags', 'params', 'aliases'].includes(key) || (key === 'metrics' && parent === 'data');
+  ['tags', 'params', 'aliases', 'latest_versions', 'dataset_inputs', 'model_inputs', 'model_outputs', 'dataset_summaries'].includes(key) || (key === 'metrics' && parent === 'data');
+
+/** What MLflow's database orders as it likes, or by ids, which are random. */
+function canonical({ path }: Call, body: unknown): unknown {
+  if (path.endsWith('get-history-bulk')) return byRun(body);
+  const { model_versions: versions } = (typeof body === 'object' && body !== null ? body : {}) as { model_versions?: readonly unknown[] };
+  return path.endsWith('get-latest-versions') && versions !== undefined ? { model_versions: versions.toSorted(byKey) } : body;
+}
+
+/** By the names of the runs. */
+const byRun = (body: unknown): unknown => {
+  const { metrics } = body as { metrics?: readonly { readonly run_id: string }[] };
+  return metrics === undefined ? body : { metrics: metrics.toSorted((a, b) => (a.run_id < b.run_id ? -1 : a.run_id > b.run_id ? 1 : 0)) };
+};
 
 const byKey = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // MLflow's answer to get-history-bulk has a NaN that is no JSON
+    return JSON.parse(text.replaceAll(/"value":NaN\b/g, '"value":"NaN"'));
   } catch {
     return text;
   }

@@ -1,26 +1,53 @@
 import type { Call } from './call.ts';
 import type { Dice } from './dice.ts';
 
-/**
- * The call with one thing wrong or odd about it: a field left out, of another type, too long, unknown, no JSON.
- * Spoiled calls that write are aimed at things made for it, since a server may take what another refuses.
- */
-export function spoiled(dice: Dice, call: Call): Call {
-  const { names: _names, ...rest } = call;
-  if (call.query !== undefined && Object.keys(call.query).length > 0) return { ...rest, query: oddQuery(dice, call.query) };
-  if (call.body === undefined) return call;
-  const reads = /search|get-latest/.test(call.path);
-  const aimed: Call = reads ? rest : (JSON.parse(atScrap(JSON.stringify(rest))) as Call);
-  if (dice.chance(0.08)) return { ...aimed, text: dice.of(['', '{', '[]', 'null', '"text"', '{"run_id": }', 'NaN', '1']) };
-  return { ...aimed, body: oddBody(dice, aimed.body as Record<string, unknown>) };
+/** A spoiled call, and those that make the things that it is aimed at. */
+export interface Spoiled {
+  readonly before: readonly Call[];
+  readonly call: Call;
+  readonly after: readonly Call[];
 }
 
-const atScrap = (text: string): string =>
-  text
-    .replaceAll(/<run\d+>/g, '<runScrap>')
-    .replaceAll(/<exp\d+>/g, '<expScrap>')
-    .replaceAll(/<model\d+>/g, '<modelScrap>')
-    .replaceAll(/"name":"model \d+"/g, '"name":"scrap"');
+/**
+ * The call with one thing wrong or odd about it: a field left out, of another type, too long, unknown, no JSON.
+ * One that writes is aimed at things made for it alone, since a server may take what another refuses.
+ *
+ * @param number tells its things apart
+ */
+export function spoiled(dice: Dice, call: Call, number: number): Spoiled {
+  const { names: _names, ...rest } = call;
+  if (call.query !== undefined && Object.keys(call.query).length > 0) return { before: [], call: { ...rest, query: oddQuery(dice, call.query) }, after: [] };
+  if (call.body === undefined) return { before: [], call, after: [] };
+  const reads = /search|get-latest/.test(call.path);
+  const { before, aimed } = reads ? { before: [], aimed: rest } : atScrap(rest, number);
+  const odd = dice.chance(0.08) ? { text: dice.of(['', '{', '[]', 'null', '"text"', '{"run_id": }', 'NaN', '1']) } : { body: oddBody(dice, aimed.body as Record<string, unknown>) };
+  return { before, call: { ...aimed, ...odd }, after: reads ? [] : forgotten(aimed, odd.body) };
+}
+
+/** What searches would find of a model that only one of the servers has taken. */
+function forgotten(aimed: Call, odd: unknown): Call[] {
+  if (!/registered-models|model-versions/.test(aimed.path)) return [];
+  const names = [aimed.body, odd].flatMap((body) => ['name', 'new_name'].map((key) => (body as Record<string, unknown> | undefined)?.[key]));
+  return [...new Set(names)].flatMap((name): Call[] =>
+    typeof name === 'string' && name !== '' && !name.startsWith('model ') ? [{ method: 'DELETE', path: '/api/2.0/mlflow/registered-models/delete', body: { name }, isTidying: true }] : [],
+  );
+}
+
+function atScrap(call: Call, number: number): { before: Call[]; aimed: Call } {
+  const text = JSON.stringify(call)
+    .replaceAll(/<run\d+>/g, `<runScrap${number}>`)
+    .replaceAll(/<exp[1-9]\d*>/g, `<expScrap>`)
+    .replaceAll(/<model\d+>/g, `<modelScrap${number}>`)
+    .replaceAll(/"name":"model \d+"/g, `"name":"scrap ${number}"`)
+    .replaceAll(/"new_name":"model \d+"/g, `"new_name":"scrap ${number} renamed"`);
+  const make = (path: string, body: object, names?: Call['names']): Call => ({ method: 'POST', path: `/api/2.0/mlflow/${path}`, body, ...(names === undefined ? {} : { names }) });
+  const before: Call[] = [];
+  const location = { experiment_id: '<expScrap>' };
+  if (text.includes('<runScrap')) before.push(make('runs/create', { ...location, start_time: number, run_name: 'scrap' }, { [`runScrap${number}`]: 'run.info.run_id' }));
+  if (text.includes('<modelScrap')) before.push(make('logged-models', { ...location, name: 'scrap' }, { [`modelScrap${number}`]: 'model.info.model_id' }));
+  if (text.includes('"scrap ') && !call.path.endsWith('registered-models/create')) before.push(make('registered-models/create', { name: `scrap ${number}` }));
+  return { before, aimed: JSON.parse(text) as Call };
+}
 
 const oddValues: readonly unknown[] = [null, '', 0, 1, -1, 1.5, true, [], {}, ['x'], 'x', '1', { key: 'x' }, 'x'.repeat(300), 'x'.repeat(7000), 'ünï😀', '../x', 'a//b', 'a\nb', 'a\u0000b', 1e20, '12345678901234567890'];
 

@@ -28,10 +28,13 @@ class Session {
   #modelCount = 0;
   #registeredCount = 0;
   #tokenCount = 0;
+  #spoiledCount = 0;
   #startedAt = 1_500_000_000_000;
   #waiting: Call[] = [];
   /** runs of the experiment that is never deleted */
   #soundRuns: string[] = [];
+  /** models made there under a good name */
+  #soundModels: string[] = [];
   /** a search whose next page was not asked for yet */
   #unread: { readonly call: Call; readonly token: string }[] = [];
 
@@ -44,11 +47,8 @@ class Session {
   *beginning(): Generator<Call> {
     yield this.#createExperiment();
     yield post('experiments/create', { name: 'scrap' }, { expScrap: 'experiment_id' });
-    yield post('runs/create', { experiment_id: '<expScrap>', start_time: 1 }, { runScrap: 'run.info.run_id' });
-    yield post('logged-models', { experiment_id: '<expScrap>', name: 'scrap' }, { modelScrap: 'model.info.model_id' });
-    yield post('registered-models/create', { name: 'scrap' });
     for (let count = 0; count < 5; count += 1) yield this.#createRun();
-    yield this.#createModel();
+    yield this.#createModel('net');
     yield this.#register();
   }
 
@@ -65,7 +65,9 @@ class Session {
       if (!dice.chance(0.15)) return prefixed;
       // what later calls need is made all the same
       if (prefixed.names !== undefined) this.#waiting.push(prefixed);
-      return spoiled(dice, prefixed);
+      const { before, call: odd, after } = spoiled(dice, prefixed, (this.#spoiledCount += 1));
+      this.#waiting.unshift(...before, odd, ...after);
+      return this.next();
     }
   }
 
@@ -83,41 +85,43 @@ class Session {
       [1, () => post('experiments/restore', { experiment_id: this.#experiment() })],
       [2, () => post('experiments/set-experiment-tag', { experiment_id: this.#experiment(), ...this.#tag() })],
       [1, () => post('experiments/delete-experiment-tag', { experiment_id: this.#experiment(), key: dice.of(tagKeys) })],
-      [1, () => post('experiments/search-datasets', { experiment_ids: this.#experiments() })],
+      [1, () => this.#onPage(post('experiments/search-datasets', { experiment_ids: this.#experiments() }))],
       // runs
       [5, () => this.#createRun()],
+      // an order by name would show the names that servers make up
+      [0.5, () => post('runs/create', { experiment_id: '<expScrap>', ...(dice.chance(0.5) ? { start_time: 5 } : {}), ...(dice.chance(0.3) ? { run_name: '' } : {}), tags: this.#tags() })],
       [6, () => get('runs/get', { run_id: this.#run() })],
       [3, () => post('runs/update', { run_id: this.#run(), ...this.#runChange() })],
       [1, () => post('runs/delete', { run_id: this.#run() })],
       [1, () => post('runs/restore', { run_id: this.#run() })],
-      [6, () => post('runs/log-metric', { run_id: this.#run(), ...this.#metric(), ...this.#ofModel() })],
+      [6, () => this.#logMetric()],
       [4, () => post('runs/log-parameter', { run_id: this.#run(), ...this.#param() })],
       [3, () => post('runs/set-tag', { run_id: this.#run(), ...this.#tag() })],
       [1, () => post('runs/delete-tag', { run_id: this.#run(), key: dice.of(tagKeys) })],
       [6, () => this.#batch()],
       [1, () => post('runs/log-model', { run_id: this.#run(), model_json: JSON.stringify(this.#legacyModel()) })],
       [3, () => post('runs/log-inputs', { run_id: this.#run(), ...this.#inputs() })],
-      [2, () => post('runs/outputs', { run_id: this.#run(), models: Array.from({ length: dice.whole(0, 2) }, () => ({ model_id: this.#model(), step: dice.whole(0, 5) })) })],
+      [2, () => post('runs/outputs', { run_id: this.#run(), models: dice.chance(0.2) ? [] : [{ model_id: this.#soundModel(), step: dice.whole(0, 5) }] })],
       [14, () => this.#search('runs', 'POST', 'runs/search', { experiment_ids: this.#experiments(), ...(dice.chance(0.3) ? { run_view_type: dice.of(['ACTIVE_ONLY', 'DELETED_ONLY', 'ALL']) } : {}) })],
       // metrics
       [5, () => this.#history()],
-      [1, () => ({ method: 'GET', path: '/ajax-api/2.0/mlflow/metrics/get-history-bulk', query: { run_id: this.#runs(), metric_key: dice.of(metricKeys), ...(dice.chance(0.3) ? { max_results: String(dice.whole(1, 5)) } : {}) } })],
+      [1, () => this.#onPage(get('metrics/get-history-bulk', { metric_key: dice.of(metricKeys), ...(dice.chance(0.3) ? { run_id: this.#run(), max_results: String(dice.whole(1, 5)) } : { run_id: this.#runs() }) }))],
       [2, () => get('metrics/get-history-bulk-interval', { run_ids: this.#runs(), metric_key: dice.of(metricKeys), ...this.#interval() })],
       // artifacts
       [3, () => ({ method: 'PUT', path: `${this.#artifactRoot()}/${dice.of(files)}`, text: dice.of(texts.filter((text) => text !== '')) })],
       [3, () => ({ method: 'GET', path: `${this.#artifactRoot()}/${dice.of([...files, 'none.txt'])}` })],
       [1, () => ({ method: 'DELETE', path: `${this.#artifactRoot()}/${dice.of([...files, 'none.txt'])}` })],
       [2, () => ({ method: 'GET', path: '/api/2.0/mlflow-artifacts/artifacts', query: { path: `${dice.of(['<exp1>', '0'])}/${this.#run()}/artifacts${dice.of(['', '', '/folder', '/none'])}` } })],
-      [3, () => get('artifacts/list', { run_id: this.#run(), ...(dice.chance(0.4) ? { path: dice.of(['', 'folder', 'folder/deep', 'a.txt', 'none', '..', '../..', '/', 'folder/../..']) } : {}) })],
+      [3, () => get('artifacts/list', { run_id: dice.of(this.#soundRuns), ...(dice.chance(0.4) ? { path: dice.of(['', 'folder', 'folder/deep', 'a.txt', 'none', '..', '../..', '/', 'folder/../..']) } : {}) })],
       // logged models
       [3, () => this.#createModel()],
       [3, () => get(`logged-models/${this.#model()}`, {})],
-      [2, () => this.#finish({ status: dice.of(['LOGGED_MODEL_READY', 'LOGGED_MODEL_UPLOAD_FAILED', 'LOGGED_MODEL_PENDING', 2]) })],
-      [0.5, () => remove(`logged-models/${this.#model()}`)],
-      [2, () => patch(`logged-models/${this.#model()}/tags`, { tags: dice.some([this.#tag(), this.#tag()]) })],
+      [2, () => this.#ofModelPath('PATCH', '', { status: dice.of(['LOGGED_MODEL_READY', 'LOGGED_MODEL_UPLOAD_FAILED', 'LOGGED_MODEL_PENDING', 2]) })],
+      [0.5, () => remove(`logged-models/<model${3 * dice.whole(1, Math.max(1, Math.floor(this.#modelCount / 3)))}>`)],
+      [2, () => this.#ofModelPath('PATCH', '/tags', { tags: dice.some([this.#tag(), this.#tag()]) })],
       [1, () => remove(`logged-models/${this.#model()}/tags/${encodeURIComponent(dice.of(tagKeys))}`)],
-      [1, () => post(`logged-models/${this.#model()}/params`, { params: [this.#param()] })],
-      [1, () => get(`logged-models/${this.#model()}/artifacts/directories`, dice.chance(0.3) ? { artifact_directory_path: dice.of(['', 'none', '..']) } : {})],
+      [1, () => this.#ofModelPath('POST', '/params', { params: [this.#param()] })],
+      [1, () => get(`logged-models/<model1>/artifacts/directories`, dice.chance(0.3) ? { artifact_directory_path: dice.of(['', 'none', '..']) } : {})],
       [6, () => this.#search('loggedModels', 'POST', 'logged-models/search', { experiment_ids: this.#experiments() })],
       // registry
       [2, () => this.#register()],
@@ -137,7 +141,7 @@ class Session {
       [2, () => get('model-versions/get', this.#version())],
       [1, () => get('model-versions/get-download-uri', this.#version())],
       [1, () => patch('model-versions/update', { ...this.#version(), description: dice.of(texts) })],
-      [2, () => post('model-versions/transition-stage', { ...this.#version(), stage: dice.of([...stages, 'production', 'Nowhere']), ...(dice.chance(0.5) ? { archive_existing_versions: dice.chance(0.5) } : {}) })],
+      [2, () => post('model-versions/transition-stage', { ...this.#version(), stage: dice.of([...stages, 'production']), ...(dice.chance(0.5) ? { archive_existing_versions: dice.chance(0.5) } : {}) })],
       [0.5, () => remove('model-versions/delete', this.#version())],
       [1, () => post('model-versions/set-tag', { ...this.#version(), ...this.#tag() })],
       [1, () => remove('model-versions/delete-tag', { ...this.#version(), key: dice.of(tagKeys) })],
@@ -145,6 +149,11 @@ class Session {
       // the page after
       [8, () => this.#nextPage()],
     ];
+  }
+
+  /** MLflow answers some calls only to its page. */
+  #onPage(call: Call): Call {
+    return { ...call, path: call.path.replace('/api/', '/ajax-api/') };
   }
 
   // things that are there, were there, or never were
@@ -176,6 +185,10 @@ class Session {
     return this.#dice.chance(0.03) ? `m-${'0'.repeat(32)}` : `<model${this.#dice.whole(1, this.#modelCount)}>`;
   }
 
+  #soundModel(): string {
+    return this.#dice.of(this.#soundModels);
+  }
+
   #registered(): string {
     return `model ${this.#dice.whole(Math.max(1, this.#registeredCount - 8), this.#registeredCount + (this.#dice.chance(0.1) ? 1 : 0))}`;
   }
@@ -196,6 +209,12 @@ class Session {
     return { key: dice.of(tagKeys), value: dice.of(texts) };
   }
 
+  /** up to two, of different keys */
+  #tags(): { key: string; value: string }[] {
+    const [first, second] = [this.#tag(), this.#tag()];
+    return this.#dice.some(first.key === second.key ? [first] : [first, second]);
+  }
+
   #param(): { key: string; value: string } {
     return { key: this.#dice.of(paramKeys), value: this.#dice.of(texts) };
   }
@@ -206,10 +225,16 @@ class Session {
     return { key: dice.of(metricKeys), value: dice.of(numbers), timestamp: 1_400_000_000_000 + dice.whole(0, 4), ...(step === undefined ? {} : { step }) };
   }
 
-  #ofModel(): object {
+  #logMetric(): Call {
+    const metric = this.#metric();
+    return post('runs/log-metric', { run_id: this.#run(), ...metric, ...this.#ofModel(metric.value) });
+  }
+
+  #ofModel(value: number | string): object {
     const dice = this.#dice;
-    if (!dice.chance(0.25)) return {};
-    return { model_id: this.#model(), ...(dice.chance(0.5) ? { dataset_name: dice.of(['jan', 'feb']), dataset_digest: 'd1' } : {}) };
+    // MLflow answers 0 for a NaN of a model
+    if (!dice.chance(0.25) || value === 'NaN') return {};
+    return { model_id: this.#soundModel(), ...(dice.chance(0.5) ? { dataset_name: dice.of(['jan', 'feb']), dataset_digest: 'd1' } : {}) };
   }
 
   #runChange(): object {
@@ -229,7 +254,7 @@ class Session {
     });
     return {
       ...(dice.chance(0.9) ? { datasets: Array.from({ length: dice.whole(0, 2) }, dataset) } : {}),
-      ...(dice.chance(0.3) ? { models: [{ model_id: this.#model() }] } : {}),
+      ...(dice.chance(0.3) ? { models: [{ model_id: this.#soundModel() }] } : {}),
     };
   }
 
@@ -251,42 +276,47 @@ class Session {
   #createExperiment(): Call {
     const dice = this.#dice;
     const name = dice.chance(0.1) ? this.#experimentName() : `exp ${this.#experimentCount + 1}`;
-    return post('experiments/create', { name, ...(dice.chance(0.5) ? { tags: dice.some([this.#tag(), this.#tag()]) } : {}) }, { [`exp${(this.#experimentCount += 1)}`]: 'experiment_id' });
+    return post('experiments/create', { name, ...(dice.chance(0.5) ? { tags: this.#tags() } : {}) }, { [`exp${(this.#experimentCount += 1)}`]: 'experiment_id' });
   }
 
   #createRun(): Call {
     const dice = this.#dice;
     this.#startedAt += dice.whole(1, 1000);
-    const experiment = dice.chance(0.6) ? '<exp1>' : this.#experiment();
+    const experiment = dice.chance(0.6) ? '<exp1>' : dice.chance(0.05) ? '<expScrap>' : this.#experiment() || '999';
     const name = `run${(this.#runCount += 1)}`;
     if (experiment === '<exp1>') this.#soundRuns.push(`<${name}>`);
     const body = {
       experiment_id: experiment,
       start_time: this.#startedAt,
       ...(dice.chance(0.6) ? { user_id: dice.of(['ana', 'ben']) } : {}),
-      ...(dice.chance(0.6) ? { run_name: dice.of(texts) } : {}),
-      ...(dice.chance(0.5) ? { tags: dice.some([this.#tag(), this.#tag(), { key: 'mlflow.runName', value: 'by tag' }]) } : {}),
+      run_name: dice.of(texts.filter((text) => text !== '')),
+      ...(dice.chance(0.5) ? { tags: [...this.#tags(), ...(experiment === '<expScrap>' ? [{ key: 'mlflow.runName', value: 'by tag' }] : [])] } : {}),
     };
     return post('runs/create', body, { [name]: 'run.info.run_id' });
   }
 
-  #createModel(): Call {
+  #createModel(fixed?: string): Call {
     const dice = this.#dice;
+    const experiment = fixed !== undefined || dice.chance(0.8) ? '<exp1>' : dice.chance(0.3) ? '<expScrap>' : this.#experiment();
+    const name = fixed ?? dice.of(['net', 'tree', 'ünï', 'a/b', 'x:y', ...(experiment === '<expScrap>' ? [undefined] : [])]);
+    const id = `model${(this.#modelCount += 1)}`;
+    // every third may be deleted
+    if (experiment === '<exp1>' && this.#modelCount % 3 !== 0 && (name === 'net' || name === 'tree')) this.#soundModels.push(`<${id}>`);
     const body = {
-      experiment_id: dice.chance(0.8) ? '<exp1>' : this.#experiment(),
-      ...(dice.chance(0.8) ? { name: dice.of(['net', 'tree', 'ünï', 'a/b', 'x:y']) } : {}),
+      experiment_id: experiment,
+      ...(name === undefined ? {} : { name }),
       ...(dice.chance(0.4) ? { model_type: dice.of(['agent', 'classifier']) } : {}),
       ...(dice.chance(0.7) ? { source_run_id: this.#run() } : {}),
       ...(dice.chance(0.5) ? { params: [this.#param()] } : {}),
       ...(dice.chance(0.5) ? { tags: [this.#tag()] } : {}),
     };
-    return post('logged-models', body, { [`model${(this.#modelCount += 1)}`]: 'model.info.model_id' });
+    return post('logged-models', body, { [id]: 'model.info.model_id' });
   }
 
   /** Clients repeat in the body what the path says. */
-  #finish(change: { status: unknown }): Call {
+  #ofModelPath(method: 'POST' | 'PATCH', path: string, change: object): Call {
     const model_id = this.#model();
-    return patch(`logged-models/${model_id}`, { model_id, ...change });
+    return { method, path: `${api}logged-models/${model_id}${path}`, body: { model_id, ...change } };
   }
 
   #register(): Call {
@@ -303,10 +333,12 @@ class Session {
     const dice = this.#dice;
     const run = dice.of(this.#soundRuns);
     const source = dice.of([`mlflow-artifacts:/<exp1>/${run}/artifacts/model`, `runs:/${run}/model`, 'models:/<model1>', 's3://bucket/model', `mlflow-artifacts:/<exp1>/${run}/artifacts`]);
+    const isModel = source.startsWith('models:');
     return post('model-versions/create', {
       name: this.#registered(),
       source,
-      ...(dice.chance(0.8) ? { run_id: run } : {}),
+      // MLflow asks for the id that the source speaks of
+      ...(isModel ? { model_id: '<model1>' } : source.startsWith('s3') && dice.chance(0.5) ? {} : { run_id: run }),
       ...(dice.chance(0.2) ? { run_link: 'https://example.org/run' } : {}),
       ...(dice.chance(0.3) ? { description: dice.of(texts) } : {}),
       ...(dice.chance(0.4) ? { tags: [this.#tag()] } : {}),

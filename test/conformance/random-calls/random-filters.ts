@@ -70,7 +70,7 @@ const conditions = {
     (dice) => `run_id ${dice.of(['=', '!='])} '<run${dice.whole(1, 30)}>'`,
     (dice) => `run_id IN ${listed(dice, () => `'<run${dice.whole(1, 30)}>'`)}`,
     numberCondition(() => 'version_number', [1, 2, 3]),
-    textCondition(() => 'source_path', () => "'mlflow-artifacts:/x'"),
+    (dice) => `source_path ${dice.of(['LIKE', 'ILIKE', '!='])} ${dice.of(["'mlflow-artifacts:%'", "'s3://%'", "'S3://bucket/model'"])}`,
     (dice) => dice.of(["version_number = 'x'", "name > 'a'", "nothing = 'x'", 'run_id IN ()', "version_number LIKE '1'"]),
   ],
   loggedModels: [
@@ -92,7 +92,7 @@ export const randomFilter = (dice: Dice, of: Searched): string =>
   Array.from({ length: dice.whole(1, dice.of([1, 2, 3])) }, () => (dice.of<Condition>(conditions[of]))(dice)).join(dice.of([' AND ', ' and ', ' AND\n']));
 
 const orders = {
-  runs: ['metrics.a', 'metrics.`c d`', 'metric.b', 'params.x', 'tags.t', 'start_time', 'attributes.end_time', 'run_name', 'status', 'metrics.none', 'nothing', 'attribute.artifact_uri'],
+  runs: ['metrics.a', 'metrics.`c d`', 'metric.b', 'params.x', 'tags.t', 'start_time', 'attributes.end_time', 'run_name', 'status', 'metrics.none', 'nothing'],
   experiments: ['name', 'experiment_id', 'creation_time', 'last_update_time', 'nothing', 'tags.t'],
   registeredModels: ['name', 'timestamp', 'last_updated_timestamp', 'nothing'],
   versions: ['name', 'version_number', 'last_updated_timestamp', 'creation_timestamp', 'nothing'],

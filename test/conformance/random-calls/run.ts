@@ -6,7 +6,7 @@ import { createLogger } from '../../../src/platform/log.ts';
 import { startServer } from '../../../src/server/server.ts';
 import { temporaryHome } from '../../../src/server/test-world.ts';
 import { callWords } from './call.ts';
-import { compare } from './compare.ts';
+import { compare, differences as differencesOf } from './compare.ts';
 import { Conversation } from './conversation.ts';
 import { randomCalls } from './random-calls.ts';
 
@@ -29,6 +29,7 @@ for (const call of randomCalls(Number(values.seed))) {
   if (done === Number(values.calls) || differences === Number(values.stop)) break;
   done += 1;
   const [mlflow, tilth] = await Promise.all([theirs.ask(call), ours.ask(call)]);
+  if (call.isTidying === true) continue;
   statuses.set(mlflow.status, (statuses.get(mlflow.status) ?? 0) + 1);
   const verdict = compare(call, mlflow, tilth);
   const name = verdict.kind === 'meant' ? `meant: ${verdict.name}` : verdict.kind;
@@ -38,10 +39,11 @@ for (const call of randomCalls(Number(values.seed))) {
   const kind = `${call.method} ${call.path.replaceAll(/<\w+>|%\w\w/g, '')}: ${mlflow.status}, ${tilth.status}`;
   kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   if ((kinds.get(kind) ?? 0) > 2) continue;
-  const shown = (value: unknown): string => JSON.stringify(value).slice(0, 1500);
-  console.log(`\n#${done} ${callWords(call)}\n  mlflow ${shown(verdict.theirs)}\n  tilth  ${shown(verdict.ours)}\n  words  ${shown(mlflow.status >= 400 ? mlflow.body : '')} | ${shown(tilth.status >= 400 ? tilth.body : '')}`);
+  const told = differencesOf({ status: verdict.theirs.status, body: verdict.theirs.body }, { status: verdict.ours.status, body: verdict.ours.body });
+  console.log(`\n#${done} ${callWords(call)}\n   ${told.map((each) => each.slice(0, 400)).join('\n   ')}`);
+  for (const { status, body } of [mlflow, tilth]) if (status >= 400) console.log(`   ${JSON.stringify(body).slice(0, 500)}`);
 }
-console.log(JSON.stringify({ seed: Number(values.seed), calls: done, statuses: Object.fromEntries([...statuses].sort()), ...Object.fromEntries([...counts].sort()), kinds: Object.fromEntries(kinds) }, null, 2));
+console.log(JSON.stringify({ seed: Number(values.seed), calls: done, statuses: Object.fromEntries(statuses), ...Object.fromEntries([...counts].toSorted(([a], [b]) => (a < b ? -1 : 1))), kinds: Object.fromEntries(kinds) }, null, 2));
 theirs.close();
 ours.close();
 await server.close();
