@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform/command.ts';
-import { askDatabase, isPostgresAddress } from '../platform/database.ts';
+import { isPostgresAddress } from '../platform/database-address.ts';
 import { createHome, resolveHome, withDatabase } from '../platform/home.ts';
 import { isPortFree, portTaken } from '../platform/port.ts';
 import { note } from '../platform/terminal.ts';
@@ -60,7 +60,7 @@ export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort'
   // said here, once, instead of by a child that is started again and again
   await requireFree(flags.host, Number(flags.port));
   await requireFree('127.0.0.1', Number(servePort));
-  await askDatabase(home.database);
+  if (isPostgresAddress(home.database)) await (await import('../platform/database.ts')).askDatabase(home.database);
   const address = `http://${flags.host}:${flags.port}`;
   const planeAddress = `http://127.0.0.1:${servePort}`;
   const shared = ['--home', home.root];

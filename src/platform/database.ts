@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { isPostgresAddress } from './database-address.ts';
 import { TilthError } from './errors.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -57,8 +58,6 @@ export async function askDatabase(where: string): Promise<string | undefined> {
   const { askPostgres } = await import('./postgres.ts');
   return askPostgres(where);
 }
-
-export const isPostgresAddress = (where: string): boolean => /^postgres(?:ql)?:/i.test(where);
 
 const urlRefused = (url: string): TilthError =>
   new TilthError(

@@ -1,3 +1,4 @@
+import { shownAddress } from './database-address.ts';
 import { TilthError, messageOf } from './errors.ts';
 
 /** What PostgreSQL and its driver say; the codes are in appendix A of PostgreSQL's documentation. */
@@ -7,16 +8,6 @@ interface Said {
 }
 
 const saidBy = (thrown: unknown): Said => (thrown instanceof Error ? (thrown as Said) : { message: String(thrown) });
-
-/** A database's address as it may be shown: without its password and settings. */
-export function shownAddress(address: string): string {
-  try {
-    const { hostname, port, pathname } = new URL(address);
-    return `${decodeURIComponent(hostname) || 'this machine'}${port === '' ? '' : `:${port}`}${pathname}`;
-  } catch {
-    return 'the address that was given';
-  }
-}
 
 /** The connection is gone or none was had; whether it may be tried again is for who asks. */
 export function isConnectionLost(thrown: unknown): boolean {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { isPostgresAddress, openDatabase, type Database, type Migrations } from './database.ts';
+import { isPostgresAddress } from './database-address.ts';
+import { openDatabase, type Database, type Migrations } from './database.ts';
 
 /** What the tests run on: SQLite, or the PostgreSQL whose address is in `TILTH_TEST_DATABASE` (scripts/postgresql.js). */
 export const testDatabase = process.env['TILTH_TEST_DATABASE'] ?? 'sqlite';
