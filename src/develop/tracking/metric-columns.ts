@@ -89,7 +89,7 @@ export function columnsOf(points: readonly MetricPoint[]): MetricColumns {
   for (let index = 0; index < points.length; index += 1) {
     const point = points[index] as MetricPoint;
     columns.timestamps[index] = point.timestamp;
-    columns.steps[index] = point.step;
+    columns.steps[index] = point.step + 0;
     columns.values[index] = point.value + 0;
     if (index > 0 && isInOrder) isInOrder = comparePoints(columns, index - 1, columns, index) < 0;
   }

@@ -135,7 +135,7 @@ const dataset = z.object({
 });
 
 const position = z.array(z.union([z.string(), z.number(), z.null()])) as unknown as z.ZodType<Position>;
-const historyPosition = z.tuple([z.number(), z.number(), z.number(), z.number()]) as unknown as z.ZodType<HistoryPosition>;
+const historyPosition = z.tuple([z.number(), z.number(), double, z.number()]) as unknown as z.ZodType<HistoryPosition>;
 
 const nothing = Promise.resolve({});
 const done = async (work: Promise<unknown>): Promise<object> => {
@@ -499,7 +499,7 @@ const dataCalls: readonly MlflowCall[] = [
         after: readPageToken(historyPosition, input.page_token, query),
       });
       const metrics = points.map((point) => metricMessage({ key: input.metric_key, ...point }));
-      return message({ metrics, next_page_token: next && pageToken(next, query) });
+      return message({ metrics, next_page_token: next && pageToken(next.map(wireDouble), query) });
     },
   }),
   mlflowCall({
