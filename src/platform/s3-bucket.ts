@@ -4,8 +4,8 @@ import { isPatient } from './patience.ts';
 import { translated } from './s3-errors.ts';
 import type { S3Place } from './s3-place.ts';
 
-/** How often a call is tried, with growing pauses between: at most three seconds for who waits for an answer, more than a minute for a job. */
-const attempts = { hasty: 3, patient: 18 };
+/** How often a call is tried, with growing pauses between: a few seconds at most for who waits for an answer, more than a minute for a job. */
+const attempts = { hasty: 4, patient: 18 };
 
 /** A bucket that can be called. */
 export interface Bucket {

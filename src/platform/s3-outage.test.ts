@@ -35,12 +35,12 @@ test('who waits for an answer is told soon that the bucket is away; a job waits 
   const backAt = Date.now() + 6_000;
   const blobs = await bucketAt(context, (request, response) => {
     const length = request.method === 'HEAD' ? '4' : '0';
-    if (Date.now() < backAt) response.writeHead(503).end(fault('SlowDown'));
+    if (Date.now() < backAt) response.writeHead(503).end(fault('ServiceUnavailable'));
     else response.writeHead(200, { 'content-length': length, etag: '"x"', 'last-modified': modified }).end();
   });
   const job = patiently(() => blobs.facts('a'));
   const put = patiently(() => blobs.put('b', Buffer.from('soil')));
-  await assert.rejects(blobs.get('a'), { code: 'BLOBS_UNAVAILABLE', status: 503, message: /^s3:\/\/models at http:.* does not answer: SlowDown/, hint: /Try again/ });
+  await assert.rejects(blobs.get('a'), { code: 'BLOBS_UNAVAILABLE', status: 503, message: /^s3:\/\/models at http:.* does not answer: ServiceUnavailable/, hint: /Try again/ });
   assert.ok(Date.now() < backAt, 'told soon');
   assert.equal((await job)?.byteCount, 4);
   assert.equal((await put).byteCount, 4);

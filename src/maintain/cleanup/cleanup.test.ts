@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdirSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { programEntry } from '../../platform/package-root.ts';
+import { useTestBucket, type TestBucket } from '../../platform/test-bucket.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { temporaryHome } from '../../server/test-world.ts';
 import type { CleanupDone, CleanupPlan } from './cleanup-api.ts';
 import { milliseconds } from './cleanup-commands.ts';
 
 let server: RunningServer;
+let bucket: TestBucket | undefined;
+let aheadMs = 0;
 const home = temporaryHome();
 before(async () => {
-  server = await startServer({ home, port: 0 });
+  bucket = await useTestBucket();
+  server = await startServer({ home, port: 0, clock: { now: () => Date.now() + aheadMs } });
 });
 after(async () => {
   await server.close();
+  await bucket?.stop();
   home.remove();
 });
 
@@ -105,12 +108,12 @@ async function gc<T>(...flags: string[]): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-const artifactFolders = (experimentId: string): string[] => {
-  const folder = join(home.blobs, 'artifacts', experimentId);
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
-    entry.isFile() ? [entry.name] : [],
-  );
-};
+/** Names of all files of an experiment, wherever below it. */
+async function filesOf(experimentId: string, below = ''): Promise<string[]> {
+  const entries = await server.world.blobs.list(`artifacts/${experimentId}${below}`);
+  const found = entries.map(async ({ name, isFolder }) => (isFolder ? filesOf(experimentId, `${below}/${name}`) : [name]));
+  return (await Promise.all(found)).flat().sort();
+}
 
 test('a run that was deleted long enough ago goes with its history, its model and its files, and nothing else does', async () => {
   const experiment = await newExperiment('a run goes');
@@ -125,11 +128,11 @@ test('a run that was deleted long enough ago goes with its history, its model an
       ['logged-model', gone.model, 2000, 0],
     ],
   );
-  assert.equal(artifactFolders(experiment).length, 4, 'a plan removes nothing');
+  assert.equal((await filesOf(experiment)).length, 4, 'a plan removes nothing');
 
   const done = await gc<CleanupDone>('--older-than', '0s', '--yes');
   assert.deepEqual(done, { removed: { run: 1, 'logged-model': 1 }, byteCount: 3000 });
-  assert.deepEqual(artifactFolders(experiment).sort(), ['model.bin', 'notes.txt']);
+  assert.deepEqual(await filesOf(experiment), ['model.bin', 'notes.txt']);
   const kept = (await call('GET', `/api/2.0/mlflow/runs/get?run_id=${stays.id}`)) as {
     run: { data: { metrics: unknown[] } };
   };
@@ -210,21 +213,18 @@ test('an upload that nobody finished goes after a day, one under way stays', asy
       path: name,
       num_parts: 1,
     }) as Promise<{ upload_id: string; credentials: [{ url: string }] }>;
-  const [old, fresh] = [await begin('old.bin'), await begin('fresh.bin')];
-  for (const { credentials } of [old, fresh])
-    assert.ok((await fetch(credentials[0].url, { method: 'PUT', body: 'z'.repeat(500) })).ok);
-  const folder = join(home.blobs, 'unfinished', old.upload_id);
-  const then = new Date(Date.now() - 25 * 3_600_000);
-  for (const file of [...readdirSync(folder).map((name) => join(folder, name)), folder])
-    utimesSync(file, then, then);
-  const plan = (await call('POST', '/api/v1/cleanup/plan', { olderThan: 0 })) as CleanupPlan;
-  const uploads = plan.remove.filter(({ kind }) => kind === 'upload');
-  assert.deepEqual(
-    uploads.map(({ name, experimentId }) => [name, experimentId]),
-    [['0/run/artifacts/old.bin', '0']],
-  );
-  assert.ok((uploads[0]?.byteCount ?? 0) >= 500);
+  const { credentials } = await begin('old.bin');
+  assert.ok((await fetch(credentials[0].url, { method: 'PUT', body: 'z'.repeat(500) })).ok);
+  const plan = async (): Promise<CleanupPlan['remove']> => {
+    const { remove } = (await call('POST', '/api/v1/cleanup/plan', { olderThan: 0 })) as CleanupPlan;
+    return remove.filter(({ kind }) => kind === 'upload');
+  };
+  assert.deepEqual(await plan(), []);
+  aheadMs = 25 * 3_600_000;
+  const [upload, ...others] = await plan();
+  assert.deepEqual([upload?.name, upload?.experimentId, others], ['0/run/artifacts/old.bin', '0', []]);
+  assert.ok((upload?.byteCount ?? 0) >= 500);
   const { job } = (await call('POST', '/api/v1/cleanup', { olderThan: 0 })) as { job: string };
   await call('GET', `/api/v1/jobs/${job}?wait=true`);
-  assert.deepEqual(readdirSync(join(home.blobs, 'unfinished')), [fresh.upload_id]);
+  assert.deepEqual(await server.world.blobs.uploads.unfinished(), []);
 });
