@@ -23,6 +23,12 @@ function makeFolder(name: string): string {
   return made;
 }
 
+async function fetchWhenUp(url: string): Promise<{ status: number; text: string }> {
+  let answer: Response | undefined;
+  await until(async () => (answer = await fetch(url).catch(() => undefined)) !== undefined, 30_000, url);
+  return { status: answer?.status ?? 0, text: (await answer?.text()) ?? '' };
+}
+
 describe('the built package, installed without its sources', () => {
   before(() => {
     execFileSync(process.execPath, [packagePath('scripts', 'build.js'), '--out', join(installed, 'dist')]);
@@ -74,6 +80,20 @@ describe('the built package, installed without its sources', () => {
       up.child.kill('SIGTERM');
     }
     assert.equal((await up.ended).code, 0);
+  });
+
+  test('speaks to a bucket, where one is named for the artifacts', async () => {
+    const { port } = await freePorts();
+    const env = { ...process.env, TILTH_BLOBS_URL: 's3://models?endpoint_url=http://127.0.0.1:9', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+    const server = start([program, 'server', '--port', String(port), '--home', makeFolder('bucket')], { env });
+    const answered = fetchWhenUp(`http://127.0.0.1:${port}/api/2.0/mlflow-artifacts/artifacts/0/run/x`);
+    try {
+      const { status, text } = await answered;
+      assert.deepEqual([status, /s3:\/\/models at http:\/\/127.0.0.1:9 does not answer: ECONNREFUSED/.test(text)], [503, true], text);
+    } finally {
+      server.child.kill('SIGTERM');
+    }
+    await server.ended;
   });
 
   test('carries the licences of the packages inside it, and of no others', () => {
