@@ -337,6 +337,55 @@ async function logTraceSpans(
   await put(tx, 'trace_tag', id, { ...resourceTags(resource), ...(root === undefined ? {} : rootTags(root)), [tagKeys.spansLocation]: spansAreHere });
 }
 
+/** What a trace is linked to. */
+export interface TraceLinks {
+  /** beside the run that it came from; runs that are here */
+  readonly runIds: readonly string[];
+  readonly prompts: readonly string[];
+}
+
+/**
+ * Keeps a trace as another store told it, to the letter; one that is here gets what it does not have yet.
+ *
+ * @param artifacts the address of its files
+ */
+export async function takeTrace(tx: Transaction, trace: TraceInfo, spans: readonly Span[], links: TraceLinks, artifacts: string): Promise<void> {
+  await tx
+    .insertInto('trace')
+    .values({
+      id: trace.id,
+      experiment_id: experimentNumber(trace.experimentId),
+      requested_at: trace.requestedAt,
+      duration_ms: trace.durationMs,
+      state: trace.state,
+      client_request_id: trace.clientRequestId,
+      request_preview: trace.requestPreview,
+      response_preview: trace.responsePreview,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const known = await getTraceInfo(tx, trace.id);
+  const { [tagKeys.spansLocation]: _theirs, ...tags } = trace.tags;
+  await put(tx, 'trace_tag', trace.id, { ...tags, [tagKeys.artifacts]: artifacts, ...(spans.length === 0 ? {} : { [tagKeys.spansLocation]: spansAreHere }), ...known.tags });
+  await put(tx, 'trace_metadata', trace.id, { ...trace.metadata, ...known.metadata });
+  const knownSpans = new Set(((await getSpans(tx, [trace.id])).get(trace.id) ?? []).map((span) => span.id));
+  for (const span of spans) if (!knownSpans.has(span.id)) await putSpan(tx, trace.id, span);
+  const said = new Set(known.assessments.map((assessment) => assessment.id));
+  for (const assessment of trace.assessments) if (!said.has(assessment.id)) await insertAssessment(tx, assessment);
+  for (const runId of links.runIds) await link(tx, [trace.id], runId);
+  for (const prompt of links.prompts) await linkPrompt(tx, trace.id, prompt);
+}
+
+/** The prompts that a trace used, name/version. */
+export async function promptsOfTrace(read: Reader, id: string): Promise<string[]> {
+  const rows = await read.selectFrom('trace_prompt').select('prompt').where('trace_id', '=', id).orderBy('prompt').execute();
+  return rows.map((row) => row.prompt);
+}
+
+async function linkPrompt(tx: Transaction, traceId: string, prompt: string): Promise<void> {
+  await tx.insertInto('trace_prompt').values({ trace_id: traceId, prompt }).onConflict((conflict) => conflict.doNothing()).execute();
+}
+
 async function putSpan(tx: Transaction, traceId: string, span: Span): Promise<void> {
   const attributes = [...span.attributes.filter(({ key }) => key !== spanKeys.traceId), { key: spanKeys.traceId, value: { string_value: traceId } }];
   const { id, parentId, name, status, ...rest } = span;
@@ -449,9 +498,7 @@ async function link(tx: Transaction, traceIds: readonly string[], runId: string)
 export async function linkPrompts(world: World, id: string, prompts: readonly string[]): Promise<void> {
   await world.database.write(async (tx) => {
     await requireTrace(tx, id);
-    for (const prompt of prompts) {
-      await tx.insertInto('trace_prompt').values({ trace_id: id, prompt }).onConflict((conflict) => conflict.doNothing()).execute();
-    }
+    for (const prompt of prompts) await linkPrompt(tx, id, prompt);
   });
 }
 

@@ -3,6 +3,7 @@ export const exchangeKinds = [
   'experiment',
   'run',
   'logged model',
+  'trace',
   'registered model',
   'model version',
   'alias',

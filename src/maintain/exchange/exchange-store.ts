@@ -15,7 +15,7 @@ interface ImportedTable {
   at: number;
 }
 
-export type ImportedKind = 'experiment' | 'run' | 'logged-model' | 'model' | 'model-version';
+export type ImportedKind = 'experiment' | 'run' | 'logged-model' | 'trace' | 'model' | 'model-version';
 
 declare module '../../platform/database.ts' {
   interface Tables {

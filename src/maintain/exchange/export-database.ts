@@ -4,6 +4,7 @@ import { latestByKey, type LoggedDataset } from '../../develop/tracking/tracking
 import { stored } from '../../develop/tracking/metric-columns.ts';
 import type { MlflowTarget } from './export.ts';
 import { modelStatusNumbers } from './mlflow-database.ts';
+import { rowsOfTrace, traceSchema, traceSchemaRevision } from './mlflow-trace-rows.ts';
 import type { Left } from './records.ts';
 
 /**
@@ -151,6 +152,7 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
     return statement.run(...Object.values(values)).changes === 1;
   };
   put('alembic_version', { version_num: schemaRevision });
+  let hasTraces = false;
   const datasetIds = new Map<string, string>();
   const putDataset = (experiment: string, dataset: LoggedDataset): string => {
     const key = `${experiment}\n${dataset.name}\n${dataset.digest}`;
@@ -288,6 +290,16 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
             reason: 'MLflow keeps one value per step and time, whatever the dataset',
           });
       }
+    },
+    async trace(experiment, record, artifactUri) {
+      if (!hasTraces) {
+        // a database without traces stays readable from MLflow 3.0 on
+        for (const statement of traceSchema) db.exec(statement);
+        db.prepare('UPDATE alembic_version SET version_num = ?').run(traceSchemaRevision);
+        hasTraces = true;
+      }
+      const newId = (): string => randomUUID().replaceAll('-', '');
+      for (const [table, values] of rowsOfTrace(BigInt(experiment), record, artifactUri, newId)) put(table, values);
     },
     async registeredModel({ name, ...record }) {
       put('registered_models', {

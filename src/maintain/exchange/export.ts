@@ -19,7 +19,7 @@ import type { ExchangeKind, ExportReport, ExportRequest } from './exchange-api.t
 import { exchangeKinds } from './exchange-kinds.ts';
 import { targetTaken } from './exchange-errors.ts';
 import { groupedByReason } from './import.ts';
-import { ownExperiment, ownLoggedModel, ownRegisteredModels, ownRun } from './own-records.ts';
+import { ownExperiment, ownLoggedModel, ownRegisteredModels, ownRun, ownTrace } from './own-records.ts';
 import {
   importedTagPrefix,
   originalIdTag,
@@ -30,6 +30,7 @@ import {
   type RunRecord,
   type VersionRecord,
 } from './records.ts';
+import type { TraceRecord } from './trace-records.ts';
 
 export const exportJobKind = 'tracking.export';
 
@@ -38,6 +39,7 @@ export interface MlflowTarget {
   experiment(record: ExperimentRecord, artifactLocation: string): Promise<void>;
   run(experiment: string, record: RunRecord, artifactUri: string): Promise<void>;
   loggedModel(experiment: string, record: LoggedModelRecord, artifactUri: string): Promise<void>;
+  trace(experiment: string, record: TraceRecord, artifactUri: string): Promise<void>;
   registeredModel(record: RegisteredModelRecord): Promise<void>;
   close(): Promise<void>;
 }
@@ -219,6 +221,22 @@ class Writer {
       await this.#target.run(id, found, uri);
       this.pointCount += found.metrics.length;
       this.#count('run');
+    }
+    const traces = await read
+      .selectFrom('trace')
+      .select('id')
+      .where('experiment_id', '=', Number(number))
+      .orderBy('requested_at')
+      .orderBy('id')
+      .execute();
+    for (const trace of traces) {
+      const found = await ownTrace(read, trace.id);
+      if (found === undefined) continue;
+      await this.#step();
+      const below = ['traces', found.info.id, 'artifacts'];
+      const uri = await this.#artifacts(found.artifactUri, [id, ...below], join(folder, ...below));
+      await this.#target.trace(id, found, uri);
+      this.#count('trace');
     }
   }
 

@@ -19,7 +19,7 @@ import { loggedModelDigest, runDigest, type LoggedModelRecord, type RunRecord } 
 const runsPerWrite = 50;
 const pointsPerWrite = 20_000;
 
-type Step = () => Promise<void>;
+export type Step = () => Promise<void>;
 
 /** A thing of the source, ready to be written. */
 interface Ready<Record> {
@@ -174,7 +174,7 @@ export async function importLoggedModels(
 }
 
 /** Ids become parts of addresses and of keys. */
-function checkId(id: string): void {
+export function checkId(id: string): void {
   if (!/^[a-zA-Z0-9][\w-]{0,255}$/.test(id)) throw new Error('its id is none that MLflow gives');
 }
 
@@ -195,7 +195,7 @@ function allowedKeys(shared: Import, run: RunRecord): RunRecord {
   };
 }
 
-const uriFor = (experiment: PlacedExperiment, path: string): string =>
+export const uriFor = (experiment: PlacedExperiment, path: string): string =>
   `mlflow-artifacts:/${experiment.number ?? 'next'}/${path}`;
 
 const homeOf = (shared: Import, experiment: PlacedExperiment, artifactUri: string): Home => ({
@@ -205,7 +205,7 @@ const homeOf = (shared: Import, experiment: PlacedExperiment, artifactUri: strin
   at: shared.world.clock.now(),
 });
 
-const remember = (shared: Import, kind: 'run' | 'logged-model', id: string, mark: Mark): Promise<void> =>
+export const remember = (shared: Import, kind: 'run' | 'logged-model' | 'trace', id: string, mark: Mark): Promise<void> =>
   shared.request.isDryRun
     ? Promise.resolve()
     : shared.world.database.write((tx) =>
@@ -220,7 +220,7 @@ interface Artifacts {
 }
 
 /** Copies the files of a run or model before it appears; an address elsewhere is kept as it is. */
-async function takeArtifacts(
+export async function takeArtifacts(
   shared: Import,
   kind: string,
   id: string,

@@ -11,6 +11,7 @@ import { exchangeKinds } from './exchange-kinds.ts';
 import { importClashes, noPostgres, sourceUnreadable } from './exchange-errors.ts';
 import { importExperiments, type PlacedExperiment } from './import-experiments.ts';
 import { importLoggedModels, importRuns } from './import-runs.ts';
+import { importTraces } from './import-traces.ts';
 import { importRegistry, registryClashes } from './import-registry.ts';
 import { openMlflowDatabase } from './mlflow-database.ts';
 import { openMlflowFolder } from './mlflow-folder.ts';
@@ -109,14 +110,15 @@ export async function checkImport(world: World, actor: Actor, request: ImportReq
 
 async function importThings(shared: Import, experiments: readonly PlacedExperiment[]): Promise<void> {
   const { source, job, tally } = shared;
-  const work: { experiment: PlacedExperiment; runs: string[]; models: string[] }[] = [];
+  const work: { experiment: PlacedExperiment; runs: string[]; models: string[]; traces: string[] }[] = [];
   for (const experiment of experiments)
     work.push({
       experiment,
       runs: await source.runIds(experiment.record.id),
       models: await source.loggedModelIds(experiment.record.id),
+      traces: await source.traceIds(experiment.record.id),
     });
-  const total = work.reduce((sum, { runs, models }) => sum + runs.length + models.length, 0);
+  const total = work.reduce((sum, { runs, models, traces }) => sum + runs.length + models.length + traces.length, 0);
   let done = 0;
   let toldAt = 0;
   const step = async (): Promise<void> => {
@@ -124,10 +126,11 @@ async function importThings(shared: Import, experiments: readonly PlacedExperime
     done += 1;
     if (Date.now() - toldAt < 1000) return;
     toldAt = Date.now();
-    await job.progress(`${done} of ${total} runs and logged models, ${tally.files.count} files copied`);
+    await job.progress(`${done} of ${total} runs, logged models and traces, ${tally.files.count} files copied`);
   };
   for (const { experiment, models } of work) await importLoggedModels(shared, experiment, models, step);
   for (const { experiment, runs } of work) await importRuns(shared, experiment, runs, step);
+  for (const { experiment, traces } of work) await importTraces(shared, experiment, traces, step);
   await job.progress('the model registry');
   await importRegistry(shared);
 }

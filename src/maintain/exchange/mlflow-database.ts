@@ -11,7 +11,10 @@ import {
   type ModelStatus,
   type RunStatus,
 } from '../../develop/tracking/tracking.ts';
+import { tagKeys } from '../../develop/traces/traces.ts';
 import { sourceUnreadable } from './exchange-errors.ts';
+import { assessmentOfRow, promotedFacts, spanOfRow, traceStateOf } from './mlflow-trace-rows.ts';
+import type { TraceRecord } from './trace-records.ts';
 import {
   pointsAtOnce,
   type ExperimentRecord,
@@ -245,6 +248,54 @@ export function openMlflowDatabase(file: string): MlflowSource {
     };
   }
 
+  function traceOf(experimentId: string, row: Row): TraceRecord {
+    const id = textOf(row['request_id']);
+    const record = (table: string): Record<string, string> =>
+      Object.fromEntries(
+        pairs(`SELECT key, value FROM ${table} WHERE request_id = ? ORDER BY key`, id).map(({ key, value }) => [key, value]),
+      );
+    const linked = (type: string): string[] =>
+      tables.has('entity_associations')
+        ? rows(
+            `SELECT destination_id FROM entity_associations
+             WHERE source_type = 'trace' AND source_id = ? AND destination_type = ? ORDER BY destination_id`,
+            id,
+            type,
+          ).map((association) => textOf(association['destination_id']))
+        : [];
+    const facts = promotedFacts(row);
+    const tags = { ...record('trace_tags'), ...facts.tags };
+    return {
+      info: {
+        id,
+        experimentId,
+        requestedAt: numberOf(row['timestamp_ms']),
+        durationMs: nullableNumber(row['execution_time_ms']),
+        state: traceStateOf(row['status']),
+        clientRequestId: nullableText(row['client_request_id']),
+        requestPreview: nullableText(row['request_preview']),
+        responsePreview: nullableText(row['response_preview']),
+        tags,
+        metadata: { ...record('trace_request_metadata'), ...facts.metadata },
+        assessments: tables.has('assessments')
+          ? rows('SELECT * FROM assessments WHERE trace_id = ? ORDER BY created_timestamp, assessment_id', id).map(assessmentOfRow)
+          : [],
+      },
+      spans: tables.has('spans')
+        ? rows(
+            // as text, since nanoseconds have more digits than a number holds
+            `SELECT trace_id, span_id, parent_span_id, status, content, CAST(start_time_unix_nano AS TEXT) AS start_time_unix_nano,
+               CAST(end_time_unix_nano AS TEXT) AS end_time_unix_nano
+             FROM spans WHERE trace_id = ? ORDER BY parent_span_id IS NOT NULL, start_time_unix_nano, span_id`,
+            id,
+          ).map(spanOfRow)
+        : [],
+      runIds: linked('run'),
+      prompts: linked('prompt_version'),
+      artifactUri: tags[tagKeys.artifacts] ?? '',
+    };
+  }
+
   const count = (table: string, where = '1 = 1'): number =>
     tables.has(table) ? numberOf(rows(`SELECT count(*) AS n FROM "${table}" WHERE ${where}`)[0]?.['n']) : 0;
 
@@ -287,6 +338,18 @@ export function openMlflowDatabase(file: string): MlflowSource {
       if (row === undefined) throw new Error('it went away while it was read');
       return loggedModelOf(row);
     },
+    traceIds: async (experiment) =>
+      tables.has('trace_info')
+        ? rows(
+            'SELECT request_id FROM trace_info WHERE experiment_id = CAST(? AS INTEGER) ORDER BY timestamp_ms, request_id',
+            experiment,
+          ).map((row) => textOf(row['request_id']))
+        : [],
+    async trace(experiment, id) {
+      const row = rows('SELECT * FROM trace_info WHERE request_id = ?', id)[0];
+      if (row === undefined) throw new Error('it went away while it was read');
+      return traceOf(experiment, row);
+    },
     registeredModels: async () =>
       tables.has('registered_models')
         ? rows(
@@ -298,7 +361,6 @@ export function openMlflowDatabase(file: string): MlflowSource {
       const add = (kind: string, found: number, reason: string): void => {
         if (found > 0) left.push({ kind, count: found, reason });
       };
-      add('trace', count('trace_info'), 'an import does not take traces over yet');
       for (const table of ['experiments', 'registered_models'])
         if (has(table, 'workspace'))
           add(
@@ -308,7 +370,7 @@ export function openMlflowDatabase(file: string): MlflowSource {
           );
       for (const table of [...tables].toSorted()) {
         const isKnown =
-          knownTables.has(table) || /^(trace_|span|sql_|alembic_|sqlite_|scheduler_|job)/.test(table);
+          knownTables.has(table) || /^(trace_metrics|span_metrics|sql_|alembic_|sqlite_|scheduler_|job)/.test(table);
         if (!isKnown) add(table.replaceAll('_', ' '), count(table), 'an import does not take them over');
       }
       return left;
@@ -339,6 +401,12 @@ const knownTables = new Set([
   'model_versions',
   'model_version_tags',
   'workspaces',
+  'trace_info',
+  'trace_tags',
+  'trace_request_metadata',
+  'spans',
+  'assessments',
+  'entity_associations',
 ]);
 
 const versionOf = (row: Row, tags: readonly KeyValue[]): VersionRecord => ({

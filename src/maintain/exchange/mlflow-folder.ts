@@ -173,6 +173,9 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
         ),
       };
     },
+    // counted in left()
+    traceIds: () => Promise.resolve([]),
+    trace: (_experiment, id) => Promise.reject(new Error(`the trace ${id} is not read from a folder`)),
     async registeredModels() {
       const found: RegisteredModelRecord[] = [];
       for (const name of modelFolders) {
@@ -190,7 +193,7 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
       const traces: Left[] =
         traceCount === 0
           ? []
-          : [{ kind: 'trace', count: traceCount, reason: 'an import does not take traces over yet' }];
+          : [{ kind: 'trace', count: traceCount, reason: 'an import takes traces from a database, not from a folder' }];
       return [...left, ...traces];
     },
     close: () => undefined,

@@ -9,6 +9,8 @@ import {
   type Tags,
   type VersionRow,
 } from '../../deploy/registry/registry-store.ts';
+import { getSpans, getTraceInfos, promptsOfTrace, runsOfTrace } from '../../develop/traces/traces-store.ts';
+import { tagKeys } from '../../develop/traces/traces.ts';
 import type { KeyValue, Metric } from '../../develop/tracking/tracking.ts';
 import { pointOf } from '../../develop/tracking/metric-point-store.ts';
 import {
@@ -19,6 +21,7 @@ import {
   type RunRecord,
   type VersionRecord,
 } from './records.ts';
+import type { TraceRecord } from './trace-records.ts';
 
 /** Our own store in the shape of MLflow's. @throws EXPERIMENT_NOT_FOUND */
 export async function ownExperiment(read: Reader, id: string): Promise<ExperimentRecord> {
@@ -92,6 +95,19 @@ export async function ownLoggedModel(read: Reader, id: string): Promise<LoggedMo
       datasetName: metric.dataset_name || null,
       datasetDigest: metric.dataset_digest || null,
     })),
+  };
+}
+
+/** A trace with spans, judgements and links; undefined when there is none. */
+export async function ownTrace(read: Reader, id: string): Promise<TraceRecord | undefined> {
+  const [info] = await getTraceInfos(read, [id]);
+  if (info === undefined) return undefined;
+  return {
+    info,
+    spans: (await getSpans(read, [id])).get(id) ?? [],
+    runIds: await runsOfTrace(read, id),
+    prompts: await promptsOfTrace(read, id),
+    artifactUri: info.tags[tagKeys.artifacts] ?? '',
   };
 }
 

@@ -11,6 +11,7 @@ import type {
   ModelStatus,
   RunStatus,
 } from '../../develop/tracking/tracking.ts';
+import type { TraceRecord } from './trace-records.ts';
 
 /** What MLflow's stores and ours have in common, so that one kind of store can be read into another. */
 export interface ExperimentRecord {
@@ -108,6 +109,8 @@ export interface MlflowSource {
   run(experimentId: string, id: string): Promise<RunRecord>;
   loggedModelIds(experimentId: string): Promise<string[]>;
   loggedModel(experimentId: string, id: string): Promise<LoggedModelRecord>;
+  traceIds(experimentId: string): Promise<string[]>;
+  trace(experimentId: string, id: string): Promise<TraceRecord>;
   registeredModels(): Promise<RegisteredModelRecord[]>;
   /** what the source holds and tilth has no place for */
   left(): Promise<Left[]>;
