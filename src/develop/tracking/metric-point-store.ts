@@ -178,7 +178,7 @@ export async function countPoints(read: Reader, series: readonly number[]): Prom
 }
 
 /** Read and decoded between two turns of the event loop. */
-const mostAtOnce = { blocks: 48, rows: 16_384 };
+const mostAtOnce = { blocks: 16, rows: 16_384 };
 
 /**
  * The points of a series after a position, in their order, stretch by stretch.

@@ -6,6 +6,7 @@ import { openDatabase, type Database } from '../../platform/database.ts';
 import { isTestedOnPostgres } from '../../platform/test-database.ts';
 import { temporaryHome } from '../../server/test-world.ts';
 import { metricCurve } from './curve-store.ts';
+import { downsample } from './curve.ts';
 import { removeHistories } from './metric-point-store.ts';
 import { appendMetrics, latestMetrics, metricHistory, pointCountOfRun } from './metric-store.ts';
 import { insertRuns } from './test-runs.ts';
@@ -142,6 +143,19 @@ describe('metric histories', () => {
       assert.ok((rows[0]?.most ?? 0) <= 4_096);
       assert.ok((rows[0]?.rows ?? 0) < 16_384, String(rows[0]?.rows));
       await overlapFree(database());
+    });
+  });
+
+  it('are thinned out as if they were sorted by step, also where a training was taken up again', async () => {
+    await withRun(async ({ database }) => {
+      const metrics = Array.from({ length: 30_000 }, (_, index): Metric => ({ key: 'a', timestamp: index, step: index < 20_000 ? index : index - 8_000, value: Math.sin(index / 700) + (index === 21_234 ? 9 : 0) }));
+      await log(database(), metrics);
+      const sorted = metrics.toSorted((a, b) => a.step - b.step || a.timestamp - b.timestamp);
+      const { pointCount, points } = await metricCurve(database().read, 'r', 'a', 1_000);
+      assert.equal(pointCount, 30_000);
+      assert.deepEqual(points.map(textOf), downsample(sorted, 1_000).map(textOf));
+      const part = await metricCurve(database().read, 'r', 'a', 500, [11_000, 14_000]);
+      assert.deepEqual(part.points.map(textOf), downsample(sorted.filter(({ step }) => step >= 11_000 && step <= 14_000), 500).map(textOf));
     });
   });
 
