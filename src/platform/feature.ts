@@ -1,4 +1,5 @@
 import type { Migrations } from './database.ts';
+import type { DirectRoutes } from './direct-routes.ts';
 import type { Api } from './http.ts';
 import type { World } from './world.ts';
 
@@ -8,6 +9,8 @@ export interface Feature {
   readonly migrations?: Migrations;
   /** its HTTP routes, with full paths */
   readonly routes?: (world: World) => Api;
+  /** those of its routes that are answered without the framework */
+  readonly directRoutes?: (world: World) => DirectRoutes;
   /**
    * Job handlers, subscriptions and timers, set up before the server answers.
    *

@@ -52,27 +52,40 @@ export const errorHandler =
     return context.json(errorBody(bug), 500);
   };
 
+/** What a request says of where it comes from. */
+export interface Provenance {
+  readonly method: string;
+  readonly host: string | undefined;
+  readonly origin: string | undefined;
+  readonly contentType: string | undefined;
+}
+
 /**
  * Keeps strangers out of a server on loopback: the Host must be ours (DNS rebinding),
  * an Origin must be ours (other pages in the same browser), and a write must not be a plain form.
+ *
+ * @throws HOST_REFUSED, ORIGIN_REFUSED, CONTENT_TYPE_REFUSED
  */
+export function requireOurOwn({ method, host: named, origin, contentType = '' }: Provenance, hosts: ReadonlySet<string>): void {
+  const host = (named ?? '').toLowerCase();
+  if (!hosts.has(host)) throw refused('HOST_REFUSED', `The host ${JSON.stringify(host)} is not this server's.`);
+  if (origin !== undefined && !hosts.has(origin.replace(/^https?:\/\//, '').toLowerCase())) {
+    throw refused('ORIGIN_REFUSED', `A page of ${origin} may not call this server.`);
+  }
+  // artifact uploads carry the file's own type and can't be sent by a plain form with PUT
+  if (method === 'POST' && /^(application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)/i.test(contentType)) {
+    throw new TilthError('CONTENT_TYPE_REFUSED', 415, `A write must be application/json, not ${contentType}.`);
+  }
+}
+
+/** The same for every route of the framework. */
 export const loopbackGuard = (allowedHosts: () => ReadonlySet<string>): MiddlewareHandler<Environment> =>
-  async function guard(context, next) {
-    const hosts = allowedHosts();
-    const host = (context.req.header('host') ?? '').toLowerCase();
-    if (!hosts.has(host)) throw refused('HOST_REFUSED', `The host ${JSON.stringify(host)} is not this server's.`);
-    const origin = context.req.header('origin');
-    if (origin !== undefined && !hosts.has(origin.replace(/^https?:\/\//, '').toLowerCase())) {
-      throw refused('ORIGIN_REFUSED', `A page of ${origin} may not call this server.`);
-    }
-    const isWrite = !['GET', 'HEAD', 'OPTIONS'].includes(context.req.method);
-    const type = context.req.header('content-type') ?? '';
-    if (isWrite && /^(application\/x-www-form-urlencoded|multipart\/form-data|text\/plain)/i.test(type)) {
-      // artifact uploads carry the file's own type and can't be sent by a plain form with PUT
-      if (context.req.method === 'POST') {
-        throw new TilthError('CONTENT_TYPE_REFUSED', 415, `A write must be application/json, not ${type}.`);
-      }
-    }
+  async function guard({ req }, next) {
+    const { method } = req;
+    requireOurOwn(
+      { method, host: req.header('host'), origin: req.header('origin'), contentType: req.header('content-type') },
+      allowedHosts(),
+    );
     await next();
   };
 

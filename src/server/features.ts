@@ -9,7 +9,7 @@ import { pipelineRoutes } from '../develop/pipelines/pipeline-routes.ts';
 import { pipelineMigrations } from '../develop/pipelines/pipeline-store.ts';
 import { repeatableRoutes } from '../develop/repeatable/repeatable-routes.ts';
 import { mlflowArtifactRoutes } from '../develop/tracking/mlflow-artifact-routes.ts';
-import { mlflowTrackingRoutes } from '../develop/tracking/mlflow-routes.ts';
+import { mlflowTrackingDirectRoutes, mlflowTrackingRoutes } from '../develop/tracking/mlflow-routes.ts';
 import { mlflowFallback } from '../develop/tracking/mlflow-wire.ts';
 import { trackingRoutes } from '../develop/tracking/tracking-routes.ts';
 import { trackingMigrations } from '../develop/tracking/tracking-store.ts';
@@ -49,7 +49,7 @@ export const features: readonly Feature[] = [
   { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
   { name: 'repeatable runs', routes: repeatableRoutes },
-  { name: 'mlflow tracking', routes: mlflowTrackingRoutes },
+  { name: 'mlflow tracking', routes: mlflowTrackingRoutes, directRoutes: mlflowTrackingDirectRoutes },
   { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
   tracesFeature,
   registryFeature,

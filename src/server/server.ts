@@ -1,7 +1,10 @@
-import type { Server } from 'node:http';
-import { serve } from '@hono/node-server';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Actor } from '../platform/actor.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
 import { openDatabase } from '../platform/database.ts';
+import { directRoutes } from '../platform/direct-routes.ts';
 import { TilthError } from '../platform/errors.ts';
 import { EventBus } from '../platform/events.ts';
 import type { Feature, Stop } from '../platform/feature.ts';
@@ -15,7 +18,7 @@ import { packagePath, version } from '../platform/package-root.ts';
 import { portTaken } from '../platform/port.ts';
 import type { World } from '../platform/world.ts';
 import { answerError, isMlflowPath } from '../develop/tracking/mlflow-wire.ts';
-import { identify } from '../team/people-routes.ts';
+import { actorOf, identify } from '../team/people-routes.ts';
 import { features as allFeatures } from './features.ts';
 import { pageRoutes } from './page-routes.ts';
 
@@ -48,10 +51,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const home = createHome(options.home);
   const host = options.host ?? '127.0.0.1';
   const blobs = await openBlobs(home, log);
-  const database = await openDatabase(home.database, Object.assign({}, ...features.map((each) => each.migrations ?? {})));
+  const database = await openDatabase(
+    home.database,
+    Object.assign({}, ...features.map((each) => each.migrations ?? {})),
+  );
   const jobs = new Jobs({ database, clock, log, folder: home.logs });
   const app = createApi();
-  const { listener, port } = await listen(app, host, options.port);
+  let handle: RequestListener = getRequestListener(app.fetch, { hostname: host });
+  const { listener, port } = await listen(
+    (incoming, outgoing) => handle(incoming, outgoing),
+    host,
+    options.port,
+  );
   const world: World = {
     database,
     blobs,
@@ -63,7 +74,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics: createRegistry(),
     address: `http://${host}:${port}`,
   };
-  mount(app, world, features, allowedHosts(host, port));
+  const hosts = allowedHosts(host, port);
+  mount(app, world, features, hosts);
+  handle = firstDirect(world, features, hosts, handle);
   const stops: Stop[] = [];
   for (const feature of features) {
     const stop = await feature.start?.(world);
@@ -91,7 +104,10 @@ function mount(app: Api, world: World, features: readonly Feature[], hosts: Read
     isMlflowPath(context.req.path) ? answerError(world, context, thrown) : answerFailure(thrown, context),
   );
   app.get('/health', (context) => context.text('OK'));
-  app.use('*', loopbackGuard(() => hosts));
+  app.use(
+    '*',
+    loopbackGuard(() => hosts),
+  );
   app.use('*', identify(world));
   app.get('/metrics', async (context) =>
     context.text(await world.metrics.metrics(), 200, { 'content-type': world.metrics.contentType }),
@@ -101,24 +117,47 @@ function mount(app: Api, world: World, features: readonly Feature[], hosts: Read
   }
   app.doc31('/api/v1/openapi.json', { openapi: '3.1.0', info: { title: 'tilth', version } });
   app.all('/api/*', (context) => {
-    throw new TilthError('ROUTE_NOT_FOUND', 404, `There is no ${context.req.method} ${context.req.path}.`, 'See /api/v1/openapi.json');
+    throw new TilthError(
+      'ROUTE_NOT_FOUND',
+      404,
+      `There is no ${context.req.method} ${context.req.path}.`,
+      'See /api/v1/openapi.json',
+    );
   });
   app.route('/', pageRoutes(packagePath('web', 'dist')));
 }
 
+/** Routes that need no framework first, and all others through it. */
+function firstDirect(
+  world: World,
+  features: readonly Feature[],
+  hosts: ReadonlySet<string>,
+  others: RequestListener,
+): RequestListener {
+  const routes = new Map(features.flatMap((feature) => [...(feature.directRoutes?.(world) ?? [])]));
+  const identify = (authorization: string | undefined): Promise<Actor> | Actor =>
+    actorOf(world, authorization);
+  const isTaken = directRoutes({ routes, hosts, log: world.log, identify });
+  return (incoming, outgoing) => {
+    if (!isTaken(incoming, outgoing)) others(incoming, outgoing);
+  };
+}
+
+/** Clients that keep their connection for the next call find it open: longer than the minute that proxies keep theirs. */
+const keepAliveMs = 75_000;
+
 /** Starts to listen before routes are there, so that a taken port is said before the database is touched. */
-async function listen(app: Api, host: string, port: number): Promise<{ listener: Server; port: number }> {
+async function listen(
+  handle: RequestListener,
+  host: string,
+  port: number,
+): Promise<{ listener: Server; port: number }> {
   return new Promise((resolve, reject) => {
-    const listener = serve({ fetch: (request, environment) => app.fetch(request, environment), hostname: host, port }, (info) =>
-      resolve({ listener: listener as Server, port: info.port }),
+    const listener = createServer({ keepAliveTimeout: keepAliveMs }, handle);
+    listener.on('error', (cause: NodeJS.ErrnoException) =>
+      reject(cause.code === 'EADDRINUSE' ? portTaken(port, cause) : cause),
     );
-    listener.on('error', (cause: NodeJS.ErrnoException) => {
-      reject(
-        cause.code === 'EADDRINUSE'
-          ? portTaken(port, cause)
-          : cause,
-      );
-    });
+    listener.listen(port, host, () => resolve({ listener, port: (listener.address() as AddressInfo).port }));
   });
 }
 

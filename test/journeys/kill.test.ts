@@ -145,7 +145,7 @@ describe(`processes that are killed while traffic passes (TILTH_TEST_SEED=${seed
   });
 
   it('the Parquet that is left says the same, answer by answer', async (context) => {
-    const analytics = await Analytics.open();
+    const analytics = new Analytics();
     try {
       await analytics.run(`CREATE TEMP TABLE log AS SELECT * FROM ${parquetFiles(partsOf(home.database, home.predictions))}`);
       const twice = await analytics.rows('SELECT version, variant, key, count(*)::INT FROM log GROUP BY ALL HAVING count(*) > 1 LIMIT 5');
@@ -221,7 +221,7 @@ async function writeTraffic(path: string): Promise<void> {
   const numbers = (values: readonly (number | null)[]): string => values.map((value) => (value === null ? 'NULL' : String(value))).join(', ');
   const cell = (list: string): string => `list_extract([${list}], (i % 200) + 1)`;
   const at = `(TIMESTAMP '2013-03-04' + to_milliseconds((i * ${weekCount * 7 * dayMs} // ${rowCount})::BIGINT))`;
-  const analytics = await Analytics.open();
+  const analytics = new Analytics();
   await analytics.run(`COPY (
     SELECT 'f-' || i AS id, ${at} AS event_at, ${cell(numbers(dep_delay))}::FLOAT AS dep_delay,
       ${cell(numbers(distance))}::FLOAT AS distance, ${cell(texts)} AS carrier,
@@ -233,7 +233,7 @@ async function writeTraffic(path: string): Promise<void> {
 
 /** Rows and labels of one week of the traffic. */
 async function countWeek(path: string, start: number): Promise<number[]> {
-  const analytics = await Analytics.open();
+  const analytics = new Analytics();
   const within = `event_at >= ${timestamp(start)} AND event_at < ${timestamp(start + 7 * dayMs)}`;
   const [counts = []] = await analytics.rows(`SELECT count(*)::INT, count(label)::INT FROM ${dataFile(path)} WHERE ${within}`);
   await analytics.close();

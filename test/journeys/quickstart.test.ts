@@ -241,7 +241,7 @@ function unprivileged(): Pick<SpawnOptions, 'uid' | 'gid'> {
 
 /** Flights and arrivals of the slice, as a whole and by ISO week. */
 async function countTraffic(file: string): Promise<[number, number, Map<string, [number, number]>]> {
-  const analytics = await Analytics.open();
+  const analytics = new Analytics();
   const rows = await analytics.rows(`
     SELECT strftime(date_trunc('week', event_at AT TIME ZONE 'UTC'), '%Y-%m-%d') AS week, count(*)::INT, count(late)::INT
     FROM ${dataFile(file)} GROUP BY week`);

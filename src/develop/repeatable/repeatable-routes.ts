@@ -2,7 +2,7 @@ import { answers, createApi, createRoute, takes, z, type Api } from '../../platf
 import { badRequest } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
-import { artifactKeyBelow, putArtifact } from '../tracking/artifacts.ts';
+import { artifactKeyBelow, bodyOf, putArtifact } from '../tracking/artifacts.ts';
 import { getExperiment } from '../tracking/experiment-store.ts';
 import { getRun, getRunInfo } from '../tracking/run-store.ts';
 import { addFacts, endCommandRun, requireCommandRun, startCommandRun } from './command-run-store.ts';
@@ -84,7 +84,7 @@ export function repeatableRoutes(world: World): Api {
     const path = context.req.query('path') ?? '';
     if (!fileNames.has(path)) throw badRequest(`A command leaves ${[...fileNames].join(', ')}, and not ${JSON.stringify(path)}.`);
     const { artifactUri } = await requireCommandRun(world, context.req.param('id'));
-    await putArtifact(world, artifactKeyBelow(artifactUri, path), context.req.raw.body);
+    await putArtifact(world, artifactKeyBelow(artifactUri, path), bodyOf(context));
     return context.json({ artifactUri } satisfies z.infer<typeof commandFileView>);
   });
   return api;

@@ -8,7 +8,7 @@ import { readGrant, signGrant, type ArtifactGrant } from './artifact-links.ts';
 import { artifactKeyBelow, bodyOf, deleteArtifact, listKey, putArtifact, requireInside } from './artifacts.ts';
 import { getLoggedModel } from './logged-model-store.ts';
 import { bothPrefixes, fileRoutes, type FileCall } from './mlflow-files.ts';
-import { absent, filledText, int64, invalidParameter, message, parseInput, readBody } from './mlflow-wire.ts';
+import { absent, filledText, int64, invalidParameter, message, parseBody, parseInput } from './mlflow-wire.ts';
 import { getRunInfo } from './run-store.ts';
 
 /** The artifact proxy of MLflow's clients: files by path below one root, and the downloads of its page. */
@@ -69,7 +69,7 @@ export const artifactCalls: readonly FileCall[] = [
     right: 'run.log',
     async answer(world, context, folder) {
       const partCount = int64.refine((value) => value >= 1 && value <= 10_000, 'between 1 and 10000 parts');
-      const input = parseInput(z.object({ path: filledText, num_parts: absent(partCount) }), await readBody(context));
+      const input = parseInput(z.object({ path: filledText, num_parts: absent(partCount) }), parseBody(await context.req.text()));
       const key = keyInFolder(folder, input.path);
       const id = await world.blobs.uploads.begin(key);
       const expiresAt = world.clock.now() + uploadLifeMs;
@@ -90,7 +90,7 @@ export const artifactCalls: readonly FileCall[] = [
     paths: proxy('mpu/complete/*'),
     right: 'run.log',
     async answer(world, context, folder) {
-      const input = parseInput(upload.extend({ parts: z.array(part) }), await readBody(context));
+      const input = parseInput(upload.extend({ parts: z.array(part) }), parseBody(await context.req.text()));
       const parts = input.parts.map(({ part_number, etag }) => ({ number: part_number, etag }));
       await world.blobs.uploads.complete(input.upload_id, keyInFolder(folder, input.path), parts);
       return context.json({});
@@ -101,7 +101,7 @@ export const artifactCalls: readonly FileCall[] = [
     paths: proxy('mpu/abort/*'),
     right: 'run.log',
     async answer(world, context, folder) {
-      const input = parseInput(upload, await readBody(context));
+      const input = parseInput(upload, parseBody(await context.req.text()));
       await world.blobs.uploads.abort(input.upload_id, keyInFolder(folder, input.path));
       return context.json({});
     },
@@ -121,7 +121,7 @@ export const artifactCalls: readonly FileCall[] = [
     right: 'run.log',
     async answer(world, context) {
       const shape = z.object({ run_id: absent(z.string()), model_id: absent(z.string()), path: filledText, expiration: seconds(standardUploadSeconds) });
-      const input = parseInput(shape, await readBody(context));
+      const input = parseInput(shape, parseBody(await context.req.text()));
       if (Boolean(input.run_id) === Boolean(input.model_id)) throw invalidParameter('Exactly one of run_id and model_id must be provided.');
       const root = input.run_id
         ? (await getRunInfo(world.database.read, input.run_id)).artifactUri
@@ -135,7 +135,7 @@ export const artifactCalls: readonly FileCall[] = [
     paths: bothPrefixes('mlflow/artifacts/presigned-download-url'),
     right: 'read',
     async answer(world, context) {
-      const input = parseInput(ofRun.extend({ expiration: seconds(standardDownloadSeconds) }), await readBody(context));
+      const input = parseInput(ofRun.extend({ expiration: seconds(standardDownloadSeconds) }), parseBody(await context.req.text()));
       const { artifactUri } = await getRunInfo(world.database.read, input.run_id);
       const key = artifactKeyBelow(artifactUri, input.path);
       const file_size = await byteCountOf(world, key);

@@ -1,3 +1,4 @@
+import type { DirectRoutes } from '../../platform/direct-routes.ts';
 import type { Api } from '../../platform/http.ts';
 import { z } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
@@ -39,6 +40,7 @@ import {
   invalidValue,
   message,
   mlflowCall,
+  mlflowDirectRoutes,
   mlflowRoutes,
   pageToken,
   readPageToken,
@@ -680,6 +682,8 @@ const loggedModelCalls: readonly MlflowCall[] = [
 
 /** Every call of MLflow's tracking API that is answered here, with the right that each takes. */
 export const trackingCalls: readonly MlflowCall[] = [...experimentCalls, ...runCalls, ...dataCalls, ...loggedModelCalls];
+
+export const mlflowTrackingDirectRoutes = (world: World): DirectRoutes => mlflowDirectRoutes(world, trackingCalls);
 
 /** MLflow's tracking API; what is not JSON lives in `mlflow-artifact-routes.ts`. */
 export function mlflowTrackingRoutes(world: World): Api {

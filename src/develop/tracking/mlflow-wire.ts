@@ -1,7 +1,9 @@
 import type { Context } from 'hono';
+import { getQueryParams } from 'hono/utils/url';
 import type { Actor } from '../../platform/actor.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
-import { createApi, z, type Api, type Environment, type RequestContext } from '../../platform/http.ts';
+import type { DirectRoute, DirectRoutes } from '../../platform/direct-routes.ts';
+import { createApi, z, type Api, type Environment } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight, type Verb } from '../../team/can.ts';
 
@@ -34,13 +36,48 @@ export function mlflowRoutes(world: World, calls: readonly MlflowCall[]): Api {
     const path = `${call.version ?? '2.0'}/mlflow/${call.path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
     for (const prefix of ['/api', '/ajax-api']) {
       api.on(call.method.toUpperCase(), `${prefix}/${path}`, async (context) => {
-        requireRight(context.var.actor, call.right);
-        const input = parseInput(call.takes, await readInput(context, call.maxBodyBytes));
-        return context.json(await call.answer(world, context.var.actor, input));
+        const { req } = context;
+        const request = { query: req.queries(), parameters: req.param(), body: () => req.text() };
+        return context.json(await answerCall(world, call, context.var.actor, request));
       });
     }
   }
   return api;
+}
+
+/** The calls of a table that have no parameter in their path, without the framework between client and answer. */
+export function mlflowDirectRoutes(world: World, calls: readonly MlflowCall[]): DirectRoutes {
+  const routes = new Map<string, DirectRoute>();
+  for (const call of calls) {
+    if (call.path.includes('{')) continue;
+    const route: DirectRoute = {
+      answer: async ({ url, body }, actor) => {
+        const query = (url.includes('?') ? getQueryParams(url) : {}) as Record<string, string[]>;
+        return { status: 200, body: await answerCall(world, call, actor, { query, parameters: {}, body }) };
+      },
+      fail: (url, thrown) => errorAnswer(world, url, thrown),
+    };
+    for (const prefix of ['/api', '/ajax-api']) {
+      routes.set(`${call.method.toUpperCase()} ${prefix}/${call.version ?? '2.0'}/mlflow/${call.path}`, route);
+    }
+  }
+  return routes;
+}
+
+/** What a call takes its input from. */
+interface CallRequest {
+  readonly query: Readonly<Record<string, readonly string[]>>;
+  readonly parameters: Readonly<Record<string, string>>;
+  body(): Promise<string>;
+}
+
+async function answerCall(world: World, call: MlflowCall, actor: Actor, request: CallRequest): Promise<object> {
+  requireRight(actor, call.right);
+  // path parameters, query (repeated keys as arrays) and JSON body as one object
+  const input: Record<string, unknown> = {};
+  for (const [key, values] of Object.entries(request.query)) input[key] = values.length === 1 ? values[0] : values;
+  if (call.method !== 'get') Object.assign(input, parseBody(await request.body(), call.maxBodyBytes));
+  return call.answer(world, actor, parseInput(call.takes, Object.assign(input, request.parameters)));
 }
 
 /** A router whose errors have MLflow's shape. */
@@ -77,17 +114,8 @@ const generativePaths =
 // ---------------------------------------------------------------------------------------------------------------------
 // what comes in
 
-/** Path parameters, query (repeated keys as arrays) and JSON body as one object. */
-async function readInput(context: RequestContext, maxBodyBytes: number | undefined): Promise<Record<string, unknown>> {
-  const input: Record<string, unknown> = {};
-  for (const [key, values] of Object.entries(context.req.queries())) input[key] = values.length === 1 ? values[0] : values;
-  if (context.req.method !== 'GET') Object.assign(input, await readBody(context, maxBodyBytes));
-  return Object.assign(input, context.req.param());
-}
-
 /** @throws INVALID_PARAMETER_VALUE for what is no JSON object, or too long */
-export async function readBody(context: RequestContext, maxBodyBytes?: number): Promise<object> {
-  const text = await context.req.text();
+export function parseBody(text: string, maxBodyBytes?: number): object {
   if (maxBodyBytes !== undefined && Buffer.byteLength(text) > maxBodyBytes) {
     throw invalidParameter(
       `The request has ${Buffer.byteLength(text)} bytes; at most ${maxBodyBytes} are taken at once.`,
@@ -225,12 +253,17 @@ const byStatus: Readonly<Record<number, { code: string; status: number }>> = {
 };
 
 /** The answer to anything thrown; the hint joins the message, since MLflow's clients show nothing else. */
-export function answerError(world: World, context: Context<Environment>, thrown: unknown): Response {
+export function errorAnswer(world: World, path: string, thrown: unknown): { status: number; body: object } {
   if (!(thrown instanceof TilthError)) {
-    world.log.error({ path: context.req.path, stack: thrown instanceof Error ? thrown.stack : undefined }, messageOf(thrown));
-    return context.json({ error_code: 'INTERNAL_ERROR', message: 'Something in tilth broke; the server log has the details.' }, 500);
+    world.log.error({ path, stack: thrown instanceof Error ? thrown.stack : undefined }, messageOf(thrown));
+    return { status: 500, body: { error_code: 'INTERNAL_ERROR', message: 'Something in tilth broke; the server log has the details.' } };
   }
   const { code, status } = mlflowErrorOf(thrown);
   const words = thrown.hint === undefined ? thrown.message : `${thrown.message} ${thrown.hint}`;
-  return context.json({ error_code: code, message: words }, status as 400);
+  return { status, body: { error_code: code, message: words } };
+}
+
+export function answerError(world: World, context: Context<Environment>, thrown: unknown): Response {
+  const { status, body } = errorAnswer(world, context.req.path, thrown);
+  return context.json(body, status as 400);
 }
