@@ -124,6 +124,41 @@ describe('the unmodified mlflow client', { skip }, () => {
   });
 });
 
+describe('the unmodified mlflow client, asking for traces', { skip }, () => {
+  const home = temporaryHome();
+  let server: RunningServer;
+  before(async () => {
+    server = await startServer({ home, port: 0 });
+  });
+  after(async () => {
+    await server.close();
+    home.remove();
+  });
+
+  it('sees of a database of MLflow 3.17, once it is imported, what MLflow itself saw there', async () => {
+    assert.ok(python !== undefined, 'TILTH_TEST_PYTHON must name a Python with mlflow-skinny');
+    const fixture = join(stores, 'mlflow-3.17-traces');
+    const source = join(home.root, 'source.db');
+    writeFileSync(source, gunzipSync(readFileSync(join(fixture, 'mlflow.db.gz'))));
+    await run(process.execPath, [programEntry, 'import', 'mlflow', source, '--server', server.address]);
+    const { stdout } = await run(python, [join(stores, 'traces_store.py'), 'read', server.address], { maxBuffer: 1e8 });
+    const there = JSON.parse(gunzipSync(readFileSync(join(fixture, 'seen.json.gz'))).toString()) as SeenTraces;
+    assert.deepEqual(withoutValidity(JSON.parse(stdout) as SeenTraces), withoutValidity(there));
+    assert.equal(Object.keys(there).length, 3);
+  });
+});
+
+type SeenTraces = Readonly<Record<string, { readonly info: { readonly assessments?: readonly Readonly<Record<string, unknown>>[] } }>>;
+
+/** Of an expectation a client that asks over HTTP reads no `valid`, whatever the server answers. */
+const withoutValidity = (seen: SeenTraces): unknown =>
+  Object.fromEntries(
+    Object.entries(seen).map(([id, trace]) => [
+      id,
+      { ...trace, info: { ...trace.info, assessments: trace.info.assessments?.map(({ valid, ...rest }) => ('expectation' in rest ? rest : { ...rest, valid })) } },
+    ]),
+  );
+
 function asOldClient(seen: Seen | undefined): unknown {
   const runs = Object.entries(seen?.runs ?? {}).map(([id, found]) => {
     const { model_inputs: _inputs, outputs: _outputs, ...rest } = found as Record<string, unknown>;

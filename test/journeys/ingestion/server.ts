@@ -24,8 +24,8 @@ export class ServerProcess {
     this.#ended = new Promise((resolve) => this.#child.once('close', () => resolve()));
   }
 
-  /** @returns ms from the start of the process until it answers */
-  async ready(): Promise<number> {
+  /** Until it answers: ms from the start of the process, and those in which it had a processor, where the system tells them. */
+  async ready(): Promise<{ readonly ms: number; readonly busyMs: number }> {
     const connection = new Connection(this.address);
     for (;;) {
       const answer = await connection.send('GET', '/health').catch(() => undefined);
@@ -35,7 +35,8 @@ export class ServerProcess {
       await sleep(4);
     }
     connection.close();
-    return performance.now() - this.#startedAt;
+    const ms = performance.now() - this.#startedAt;
+    return { ms, busyMs: busyMsOf(this.#child.pid) ?? ms };
   }
 
   /** The end of what it said on stderr. */
@@ -68,6 +69,14 @@ export class ServerProcess {
       process.kill(pid, 'SIGCONT');
     }
   }
+}
+
+/** proc(5): the 14th and 15th number, in hundredths of a second; the name in parentheses is the second. */
+function busyMsOf(pid: number | undefined): number | undefined {
+  if (!existsSync(`/proc/${pid}/stat`)) return undefined;
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const numbers = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+  return ((numbers[11] ?? 0) + (numbers[12] ?? 0)) * 10;
 }
 
 /** All threads: proc(5), the state follows the name in parentheses. */
