@@ -71,7 +71,7 @@ async function found(read: Reader, plan: Plan): Promise<FoundRow[]> {
 export async function readOfAll(read: Reader, experiments: readonly number[]): Promise<Reader> {
   const { rows } = await sql<{ count: number }>`
     SELECT count(*) AS count FROM (
-      SELECT 1 FROM run WHERE experiment_id IN (${sql.join(experiments)}) LIMIT ${windowSize}) AS some`.execute(read);
+      SELECT 1 FROM run WHERE experiment_id IN (${sql.join(experiments)}) LIMIT ${windowSize}) AS counted`.execute(read);
   return (rows[0]?.count ?? 0) < windowSize ? read : longRead(read);
 }
 
