@@ -166,17 +166,20 @@ export class WrittenHome {
   async #write(): Promise<Writing> {
     const goal = this.#writers.answeredCount + this.#random() * mostWritesBefore;
     const writing = this.#writers.start(this.#address, writerCount, this.#again);
-    const refused = writing.ended.catch(async (cause: unknown) => {
-      await sleep(100);
-      throw new Error(`${messageOf(cause)}\n${this.#running.said()}`, { cause });
-    });
+    const refused = writing.ended.catch((cause: unknown) => this.#fail(cause));
     while (this.#writers.answeredCount < goal) await Promise.race([sleep(1), refused]);
     await Promise.race([sleep(this.#random() * longestPauseMs), refused]);
     return writing;
   }
 
+  /** @throws it, with what the server said of it */
+  async #fail(cause: unknown): Promise<never> {
+    await sleep(100);
+    throw new Error(`${messageOf(cause)}\n${this.#running.said()}`, { cause });
+  }
+
   async #look(address: string, unanswered: UnderWay, isWhole: boolean): Promise<readonly JournalRun[]> {
-    const found = await look(address, this.#experimentId, this.#journal, [...unanswered.values()], isWhole);
+    const found = await look(address, this.#experimentId, this.#journal, [...unanswered.values()], isWhole).catch((cause: unknown) => this.#fail(cause));
     this.#tally.unanswered += unanswered.size;
     this.#tally.kept += found.kept.length;
     this.#tally.valuesCompared += found.valueCount;
