@@ -114,6 +114,32 @@ const metric = z.object({
   dataset_digest: absent(text),
 });
 
+/**
+ * A list of them. A batch has up to a thousand, nearly always in their plainest form: these are seen at a glance, and
+ * only what is anything else is looked at field by field.
+ */
+const metrics = z.unknown().transform((list, context): z.infer<typeof metric>[] => {
+  if (list === undefined || list === null) return [];
+  if (Array.isArray(list) && list.every(isPlainMetric)) return list as z.infer<typeof metric>[];
+  const parsed = z.array(metric).safeParse(list);
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) context.issues.push({ ...issue, input: list } as never);
+  return z.NEVER;
+});
+
+const isPlainMetric = (wire: Partial<Record<keyof z.input<typeof metric>, unknown>> | null): boolean =>
+  typeof wire === 'object' &&
+  wire !== null &&
+  typeof wire.key === 'string' &&
+  keyFault(wire.key) === undefined &&
+  typeof wire.value === 'number' &&
+  Number.isSafeInteger(wire.timestamp) &&
+  (wire.timestamp as number) >= 0 &&
+  Number.isSafeInteger(wire.step) &&
+  wire.model_id === undefined &&
+  wire.dataset_name === undefined &&
+  wire.dataset_digest === undefined;
+
 const toMetric = (wire: z.infer<typeof metric>) => ({
   key: wire.key,
   value: wire.value,
@@ -267,7 +293,7 @@ async function answerRunSearch(world: World, input: z.infer<typeof runSearch>): 
 
 const bodyLimit = 1_000_000;
 
-const batch = ofWellNamedRun({ metrics: absent(z.array(metric)).transform((list) => list ?? []), params: pairs, tags: pairs });
+const batch = ofWellNamedRun({ metrics, params: pairs, tags: pairs });
 
 async function answerBatch(world: World, input: z.infer<typeof batch>): Promise<object> {
   const { metrics, params, tags } = input;
