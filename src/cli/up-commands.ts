@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform/command.ts';
 import { isPostgresAddress } from '../platform/database-address.ts';
@@ -28,6 +29,8 @@ export const addUpCommands: AddCommands = (program) => {
       delete process.env['TILTH_DATABASE_URL'];
       const server = await startServer({ home, port: Number(flags.port), host: flags.host });
       note(`The control plane answers at ${server.address}`);
+      // a server is seldom told to stop in peace, and what was compiled for this start serves the next one too
+      setTimeout(flushCompileCache, 2_000).unref();
       await untilToldToStop();
       await server.close();
       process.exit(0);

@@ -50,7 +50,7 @@ export function connect(file: string): Connected {
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
-    PRAGMA cache_size = -32000;
+    PRAGMA cache_size = -16000;
     PRAGMA temp_store = MEMORY;
   `);
   return { raw, kysely: new Kysely<Tables>({ dialect: dialectOf(new SqliteDriver(raw)) }) };
