@@ -33,6 +33,8 @@ function findPostgres() {
  */
 export function startPostgres() {
   const programs = installPostgres();
+  // Ctrl-C ends the tests; this process goes on to the end of the cluster
+  process.on('SIGINT', () => undefined);
   // short, since the path of a socket has at most 107 letters
   const folder = mkdtempSync('/tmp/tilth-pg-');
   // initdb refuses to run as root

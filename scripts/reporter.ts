@@ -1,11 +1,18 @@
 import type { TestEvent } from 'node:test/reporters';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
+
+/** Names a file through which the passes of one `npm test` add up. */
+const tally = process.env['TILTH_TEST_TALLY'];
+
+const countedBefore = (): { passedCount: number; failedCount: number; skippedCount: number } =>
+  tally !== undefined && existsSync(tally)
+    ? (JSON.parse(readFileSync(tally, 'utf8')) as ReturnType<typeof countedBefore>)
+    : { passedCount: 0, failedCount: 0, skippedCount: 0 };
 
 /** One line per test as it ends, failures whole at the end, and the closing line that CI reads. */
 export default async function* reporter(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  let passedCount = 0;
-  let failedCount = 0;
-  let skippedCount = 0;
+  let { passedCount, failedCount, skippedCount } = countedBefore();
   const failures: string[] = [];
   for await (const event of events) {
     if (event.type === 'test:stdout' || event.type === 'test:stderr') continue;
@@ -27,6 +34,7 @@ export default async function* reporter(events: AsyncIterable<TestEvent>): Async
     }
   }
   if (failures.length > 0) yield `\n${failures.join('\n\n')}\n`;
+  if (tally !== undefined) writeFileSync(tally, JSON.stringify({ passedCount, failedCount, skippedCount }));
   yield `\n${passedCount} passed, ${failedCount} failed${skippedCount > 0 ? `, ${skippedCount} skipped` : ''}\n`;
 }
 

@@ -1,8 +1,10 @@
 // `npm test`: checks and tests of everything, alone on a fresh clone; installs what the tests hold us against.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildPage, findPython, fingerprintOf, installPackages, node, once, root, run, stop } from './install.js';
+import { environmentOf, startPostgres } from './postgresql.js';
 
 const only = process.argv.slice(2);
 
@@ -18,12 +20,41 @@ if (only.length === 0) {
 }
 
 const files = only.length > 0 ? only : ['src/**/*.test.ts', 'web/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
-const { status } = spawnSync(node, ['--test', '--test-concurrency=2', '--test-force-exit', '--test-timeout=600000', '--test-reporter=./scripts/reporter.ts', '--test-reporter-destination=stdout', ...files], {
-  cwd: root,
-  stdio: ['ignore', 'inherit', 'inherit'],
-  env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`, ORT_DISABLE_TELEMETRY: '1', TILTH_TEST_PYTHON: python, TILTH_CHROMIUM: chromium },
-});
-process.exit(status ?? 1);
+/** Once more on PostgreSQL: all that lies near the tables, and public clients on top. */
+const filesOfPostgres = [
+  'src/platform/{database,postgres,jobs}.test.ts',
+  'src/team/*.test.ts',
+  'src/develop/{tracking,traces}/*.test.ts',
+  'src/deploy/registry/*.test.ts',
+  'src/maintain/{audit,cleanup}/*.test.ts',
+  'test/conformance/{tracking,registry,mlflow-search,mlflow-calls}.test.ts',
+];
+const counted = mkdtempSync(join(tmpdir(), 'tilth-tests-'));
+const isGood = [test(files, {}), only.length > 0 || testOnPostgres()].every(Boolean);
+rmSync(counted, { recursive: true });
+process.exit(isGood ? 0 : 1);
+
+function testOnPostgres() {
+  const postgres = startPostgres();
+  try {
+    console.log('· once more on PostgreSQL');
+    return test(filesOfPostgres, environmentOf(postgres));
+  } finally {
+    postgres.stop();
+  }
+}
+
+/** @returns whether all passed; the closing line counts those of the passes before too */
+function test(patterns, environment) {
+  const path = `${join(root, 'node_modules/.bin')}:${environment.PATH ?? process.env.PATH}`;
+  const flags = ['--test', '--test-concurrency=2', '--test-force-exit', '--test-timeout=600000', '--test-reporter=./scripts/reporter.ts', '--test-reporter-destination=stdout'];
+  const { status } = spawnSync(node, [...flags, ...patterns], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...environment, PATH: path, ORT_DISABLE_TELEMETRY: '1', TILTH_TEST_PYTHON: python, TILTH_CHROMIUM: chromium, TILTH_TEST_TALLY: join(counted, 'counts.json') },
+  });
+  return status === 0;
+}
 
 function check(name, command, args) {
   console.error(`· ${name}`);
