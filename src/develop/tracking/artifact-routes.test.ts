@@ -154,6 +154,24 @@ test('a large file goes in and out with little memory', async () => {
   assert.ok(peak - before < 170_000_000, `${Math.round((peak - before) / 1e6)} MB more, client included`);
 });
 
+test('what is sent in pieces of every size comes back byte for byte', async () => {
+  const content = randomBytes(9_000_001);
+  const { hostname, port } = new URL(server.address);
+  const status = await new Promise((resolve, reject) => {
+    const asking = request({ hostname, port, method: 'PUT', path: artifact('pieces.bin') }, (answer) => resolve(answer.resume().statusCode));
+    asking.on('error', reject);
+    for (let from = 0, size = 1; from < content.length; ) {
+      asking.write(content.subarray(from, from + size));
+      from += size;
+      size = Math.min(size * 3 + 1, 700_000);
+    }
+    asking.end();
+  });
+  assert.equal(status, 200);
+  const back = Buffer.from(await (await fetch(`${server.address}${artifact('pieces.bin')}`)).arrayBuffer());
+  assert.ok(back.equals(content));
+});
+
 test('an upload that breaks off leaves what was there', async () => {
   await raw('PUT', artifact('kept.txt'), 'before');
   const { hostname, port } = new URL(server.address);
