@@ -98,7 +98,7 @@ const print = (name: string, figures: Readonly<Record<string, string | number>>)
   process.stdout.write(`${name.padEnd(44)} ${Object.entries(figures).map(([what, value]) => `${what} ${value}`).join(' · ')}\n`);
 };
 
-const singles = Math.min(pointCount, 50_000);
+const singles = Math.ceil(pointCount / 20);
 await logged('single points, one at a time', batches(singles, 1, 1), true);
 await logged('single points, 32 at a time', batches(singles, 32, 1), true);
 await logged('batches of 1,000 of one key', batches(pointCount, 1_000, 1), false);
