@@ -2,10 +2,30 @@ import assert from 'node:assert/strict';
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
-import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from '../../develop/tracking/keyset.ts';
+import {
+  afterPosition,
+  orderSql,
+  positionOf,
+  sortSelection,
+  type Position,
+  type SortColumn,
+} from '../../develop/tracking/keyset.ts';
 import { invalidParameter } from '../../develop/tracking/mlflow-wire.ts';
-import { parseFilter, parseOrder, type Comparison, type Filter, type SearchGrammar } from '../../develop/tracking/search-filter.ts';
-import { all, comparisonSql, filterSql, outcomeSql, type Condition, type Leaf } from '../../develop/tracking/search-sql.ts';
+import {
+  parseFilter,
+  parseOrder,
+  type Comparison,
+  type Filter,
+  type SearchGrammar,
+} from '../../develop/tracking/search-filter.ts';
+import {
+  all,
+  comparisonSql,
+  filterSql,
+  outcomeSql,
+  type Condition,
+  type Leaf,
+} from '../../develop/tracking/search-sql.ts';
 import { promptTag } from './registry-store.ts';
 
 const families = {
@@ -24,7 +44,11 @@ const times = {
 /** Times and descriptions, and the logic, are ours; MLflow takes the other attributes joined by AND. */
 export const modelGrammar: SearchGrammar = {
   families,
-  attributes: { name: { name: 'name', type: 'text' }, description: { name: 'description', type: 'text' }, ...times },
+  attributes: {
+    name: { name: 'name', type: 'text' },
+    description: { name: 'description', type: 'text' },
+    ...times,
+  },
   hasLogic: true,
 };
 
@@ -46,11 +70,19 @@ export const versionGrammar: SearchGrammar = {
 
 const modelOrderGrammar: SearchGrammar = {
   families,
-  attributes: { name: { name: 'name', type: 'text' }, timestamp: { name: 'updated_at', type: 'number' }, ...times },
+  attributes: {
+    name: { name: 'name', type: 'text' },
+    timestamp: { name: 'updated_at', type: 'number' },
+    ...times,
+  },
 };
 const versionOrderGrammar: SearchGrammar = {
   families,
-  attributes: { name: { name: 'model', type: 'text' }, version_number: { name: 'version', type: 'number' }, ...times },
+  attributes: {
+    name: { name: 'model', type: 'text' },
+    version_number: { name: 'version', type: 'number' },
+    ...times,
+  },
 };
 
 export interface RegistrySearch {
@@ -75,7 +107,10 @@ export interface FoundModel {
 
 /** Models that match, by name unless ordered otherwise. @throws INVALID_PARAMETER_VALUE, BAD_REQUEST */
 export async function searchModels(read: Reader, search: RegistrySearch): Promise<Found<FoundModel>> {
-  const columns = [...orderColumns('model', search.orderBy, modelOrderGrammar), { sql: sql.ref('model.name'), isAscending: true }];
+  const columns = [
+    ...orderColumns('model', search.orderBy, modelOrderGrammar),
+    { sql: sql.ref('model.name'), isAscending: true },
+  ];
   const owner = sql<boolean>`registry_tag.model = model.name AND registry_tag.version = 0`;
   const isWanted = wantedSql('model', parseFilter(search.filter, modelGrammar), owner);
   const { rows } = await sql<FoundModel & Record<string, unknown>>`
@@ -86,10 +121,16 @@ export async function searchModels(read: Reader, search: RegistrySearch): Promis
 }
 
 /** Versions that match, those changed last first unless ordered otherwise. @throws INVALID_PARAMETER_VALUE, BAD_REQUEST */
-export async function searchVersions(read: Reader, search: RegistrySearch): Promise<Found<{ readonly model: string; readonly version: number }>> {
+export async function searchVersions(
+  read: Reader,
+  search: RegistrySearch,
+): Promise<Found<{ readonly model: string; readonly version: number }>> {
   const columns = orderColumns('model_version', search.orderBy, versionOrderGrammar);
   if (columns.length === 0) columns.push({ sql: sql.ref('model_version.updated_at'), isAscending: false });
-  columns.push({ sql: sql.ref('model_version.model'), isAscending: true }, { sql: sql.ref('model_version.version'), isAscending: false });
+  columns.push(
+    { sql: sql.ref('model_version.model'), isAscending: true },
+    { sql: sql.ref('model_version.version'), isAscending: false },
+  );
   const owner = sql<boolean>`registry_tag.model = model_version.model AND registry_tag.version = model_version.version`;
   const isWanted = wantedSql('model_version', parseFilter(search.filter, versionGrammar), owner);
   const { rows } = await sql<{ model: string; version: number } & Record<string, unknown>>`
@@ -104,16 +145,24 @@ function orderColumns(table: string, orders: readonly string[], grammar: SearchG
   for (const source of orders) {
     const { family, key, isAscending } = parseOrder(source, grammar);
     if (family !== 'attribute') throw badRequest(`Models can't be ordered by ${source}.`);
-    if (columns.has(key)) throw invalidParameter(`order_by names the same field twice: ${orders.join(', ')}.`);
+    if (columns.has(key))
+      throw invalidParameter(`order_by names the same field twice: ${orders.join(', ')}.`);
     columns.set(key, { sql: sql.ref(`${table}.${key}`), isAscending });
   }
   return [...columns.values()];
 }
 
-function pageOf<Row extends Readonly<Record<string, unknown>>>(rows: Row[], columns: readonly SortColumn[], limit: number): Found<Row> {
+function pageOf<Row extends Readonly<Record<string, unknown>>>(
+  rows: Row[],
+  columns: readonly SortColumn[],
+  limit: number,
+): Found<Row> {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
-  return { rows: page, next: rows.length > limit && last !== undefined ? positionOf(last, columns) : undefined };
+  return {
+    rows: page,
+    next: rows.length > limit && last !== undefined ? positionOf(last, columns) : undefined,
+  };
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -132,8 +181,13 @@ function wantedSql(table: string, filter: Filter, owner: RawBuilder<boolean>): C
     assert(kind === 'compare' && 'compare' in leaf);
     const { compare } = leaf;
     // what has no such tag is no prompt
-    if (isPromptTag(compare)) return outcomeSql(comparisonSql(sql`(CASE WHEN ${isPrompt} THEN 'true' ELSE 'false' END)`, compare), outcome);
-    if (compare.family === 'attribute') return outcomeSql(comparisonSql(attributeSql(table, compare), compare), outcome);
+    if (isPromptTag(compare))
+      return outcomeSql(
+        comparisonSql(sql`(CASE WHEN ${isPrompt} THEN 'true' ELSE 'false' END)`, compare),
+        outcome,
+      );
+    if (compare.family === 'attribute')
+      return outcomeSql(comparisonSql(attributeSql(table, compare), compare), outcome);
     if (compare.operator === 'IS NULL' || compare.operator === 'IS NOT NULL') {
       return outcomeSql(tagged(compare.key, sql`1 = 1`), (compare.operator === 'IS NOT NULL') === outcome);
     }
@@ -143,13 +197,21 @@ function wantedSql(table: string, filter: Filter, owner: RawBuilder<boolean>): C
   if (list === undefined && namesPrompts(filter)) return filterSql(filter, leafSql);
   // MLflow reads no more from a condition on the tag than whether prompts are asked for
   const asksForPrompts = list?.some((compare) => isPromptTag(compare) && compare.operator === '=') === true;
-  const others: Filter = list === undefined ? filter : { kind: 'and', parts: list.filter((each) => !isPromptTag(each)).map((compare) => ({ kind: 'compare', compare })) };
+  const others: Filter =
+    list === undefined
+      ? filter
+      : {
+          kind: 'and',
+          parts: list.filter((each) => !isPromptTag(each)).map((compare) => ({ kind: 'compare', compare })),
+        };
   return all([asksForPrompts ? isPrompt : sql`NOT ${isPrompt}`, filterSql(others, leafSql)]);
 }
 
 /** For MLflow's clients a version without a run has the empty one: it differs from every run. */
 const attributeSql = (table: string, { key, operator }: Comparison): RawBuilder<unknown> =>
-  key === 'run_id' && !operator.endsWith('NULL') ? sql`COALESCE(${sql.ref(`${table}.run_id`)}, '')` : sql.ref(`${table}.${key}`);
+  key === 'run_id' && !operator.endsWith('NULL')
+    ? sql`COALESCE(${sql.ref(`${table}.run_id`)}, '')`
+    : sql.ref(`${table}.${key}`);
 
 const isPromptTag = ({ family, key }: Comparison): boolean => family === 'tag' && key === promptTag;
 

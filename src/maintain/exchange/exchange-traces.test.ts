@@ -18,7 +18,11 @@ import { ownTrace } from './own-records.ts';
 import { traceDigest, type TraceRecord } from './trace-records.ts';
 
 const ana: Actor = { id: 'ana', kind: 'person', name: 'Ana', roles: ['contributor', 'maintainer'] };
-const quiet = { progress: () => Promise.resolve(), log: () => undefined, signal: new AbortController().signal };
+const quiet = {
+  progress: () => Promise.resolve(),
+  log: () => undefined,
+  signal: new AbortController().signal,
+};
 
 describe('traces of a database that MLflow 3.17 wrote', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tilth traces '));
@@ -28,9 +32,15 @@ describe('traces of a database that MLflow 3.17 wrote', () => {
   let world: World;
 
   before(async () => {
-    writeFileSync(source, gunzipSync(readFileSync(packagePath('test', 'fixtures', 'mlflow-stores', 'mlflow-3.17-traces', 'mlflow.db.gz'))));
+    writeFileSync(
+      source,
+      gunzipSync(
+        readFileSync(packagePath('test', 'fixtures', 'mlflow-stores', 'mlflow-3.17-traces', 'mlflow.db.gz')),
+      ),
+    );
     const read = openMlflowDatabase(source);
-    for (const { id } of await read.experiments()) for (const trace of await read.traceIds(id)) there.set(trace, await read.trace(id, trace));
+    for (const { id } of await read.experiments())
+      for (const trace of await read.traceIds(id)) there.set(trace, await read.trace(id, trace));
     read.close();
   });
   beforeEach(async () => {
@@ -47,7 +57,8 @@ describe('traces of a database that MLflow 3.17 wrote', () => {
     return made;
   }
 
-  const bring = (from = source, into = world): Promise<ImportReport> => importMlflow(into, ana, { source: from, isDryRun: false, renames: false }, quiet);
+  const bring = (from = source, into = world): Promise<ImportReport> =>
+    importMlflow(into, ana, { source: from, isDryRun: false, renames: false }, quiet);
 
   async function here(into = world): Promise<Map<string, string>> {
     const found = new Map<string, string>();
@@ -58,20 +69,44 @@ describe('traces of a database that MLflow 3.17 wrote', () => {
     return found;
   }
 
-  const digests = (): Map<string, string> => new Map([...there].map(([id, record]) => [id, traceDigest(record)]));
+  const digests = (): Map<string, string> =>
+    new Map([...there].map(([id, record]) => [id, traceDigest(record)]));
 
   it('come in with all that was kept of them', async () => {
     const report = await bring();
     assert.deepEqual(report.taken['trace'], { new: 3, changed: 0, same: 0 });
-    assert.deepEqual(report.left.filter(({ kind }) => /trace|span|assessment|association/.test(kind)), []);
+    assert.deepEqual(
+      report.left.filter(({ kind }) => /trace|span|assessment|association/.test(kind)),
+      [],
+    );
     assert.deepEqual(await here(), digests());
     const [first] = there.values();
     assert.ok(first !== undefined);
     const { info, spans, runIds } = first;
-    assert.equal(info.metadata['mlflow.trace.tokenUsage'], '{"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}');
-    assert.deepEqual([info.tags['mlflow.traceName'], info.metadata['mlflow.trace.session'], info.clientRequestId, runIds.length], ['answer', 's1', 'req-1', 1]);
-    assert.deepEqual(info.assessments.map(({ name, isValid, says }) => [name, isValid, says.value]), [['helpful', false, true], ['helpful', true, false], ['score', true, 0.25]]);
-    const attributes = new Map(spans.find(({ name }) => name === 'look_up')?.attributes.map(({ key, value }) => [key, value]));
+    assert.equal(
+      info.metadata['mlflow.trace.tokenUsage'],
+      '{"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}',
+    );
+    assert.deepEqual(
+      [
+        info.tags['mlflow.traceName'],
+        info.metadata['mlflow.trace.session'],
+        info.clientRequestId,
+        runIds.length,
+      ],
+      ['answer', 's1', 'req-1', 1],
+    );
+    assert.deepEqual(
+      info.assessments.map(({ name, isValid, says }) => [name, isValid, says.value]),
+      [
+        ['helpful', false, true],
+        ['helpful', true, false],
+        ['score', true, 0.25],
+      ],
+    );
+    const attributes = new Map(
+      spans.find(({ name }) => name === 'look_up')?.attributes.map(({ key, value }) => [key, value]),
+    );
     assert.deepEqual(attributes.get('big'), { int_value: String(2n ** 62n) });
     assert.deepEqual(attributes.get('one'), { double_value: 1 });
     assert.deepEqual(attributes.get('nan'), { double_value: 'NaN' });
@@ -102,15 +137,35 @@ describe('traces of a database that MLflow 3.17 wrote', () => {
     const newer = join(folder, 'newer.db');
     const elsewhere = await newWorld();
     await bring(source, elsewhere);
-    const said = { name: 'later', spanId: null, sourceType: 'HUMAN', sourceId: 'ben', createdAt: 5, updatedAt: 5, rationale: null, metadata: {}, overrides: null, isValid: true };
-    for (const trace of there.keys()) await createAssessment(elsewhere, { ...said, id: `a-${trace}`, traceId: trace, says: { kind: 'feedback', value: 1, error: null } });
+    const said = {
+      name: 'later',
+      spanId: null,
+      sourceType: 'HUMAN',
+      sourceId: 'ben',
+      createdAt: 5,
+      updatedAt: 5,
+      rationale: null,
+      metadata: {},
+      overrides: null,
+      isValid: true,
+    };
+    for (const trace of there.keys())
+      await createAssessment(elsewhere, {
+        ...said,
+        id: `a-${trace}`,
+        traceId: trace,
+        says: { kind: 'feedback', value: 1, error: null },
+      });
     await exportMlflow(elsewhere, ana, { target: newer }, quiet);
     const report = await bring(newer);
     assert.deepEqual(report.taken['trace'], { new: 0, changed: 3, same: 0 });
     assert.match(report.left.find(({ kind }) => kind === 'trace')?.reason ?? '', /changed here/);
     for (const trace of there.keys()) {
       const record = await ownTrace(world.database.read, trace);
-      assert.ok(record?.info.assessments.some(({ name }) => name === 'later'), trace);
+      assert.ok(
+        record?.info.assessments.some(({ name }) => name === 'later'),
+        trace,
+      );
     }
     assert.equal((await ownTrace(world.database.read, id))?.info.tags['stage'], 'changed here');
   });

@@ -299,7 +299,8 @@ export async function createMlflowDatabase(file: string, leave: (left: Left) => 
         hasTraces = true;
       }
       const newId = (): string => randomUUID().replaceAll('-', '');
-      for (const [table, values] of rowsOfTrace(BigInt(experiment), record, artifactUri, newId)) put(table, values);
+      for (const [table, values] of rowsOfTrace(BigInt(experiment), record, artifactUri, newId))
+        put(table, values);
     },
     async registeredModel({ name, ...record }) {
       put('registered_models', {

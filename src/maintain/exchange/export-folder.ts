@@ -176,7 +176,11 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
       );
     },
     trace() {
-      leave({ kind: 'trace', count: 1, reason: 'an export writes traces into a database, not into a folder' });
+      leave({
+        kind: 'trace',
+        count: 1,
+        reason: 'an export writes traces into a database, not into a folder',
+      });
       return Promise.resolve();
     },
     async registeredModel(record) {

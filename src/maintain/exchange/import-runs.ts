@@ -205,7 +205,12 @@ const homeOf = (shared: Import, experiment: PlacedExperiment, artifactUri: strin
   at: shared.world.clock.now(),
 });
 
-export const remember = (shared: Import, kind: 'run' | 'logged-model' | 'trace', id: string, mark: Mark): Promise<void> =>
+export const remember = (
+  shared: Import,
+  kind: 'run' | 'logged-model' | 'trace',
+  id: string,
+  mark: Mark,
+): Promise<void> =>
   shared.request.isDryRun
     ? Promise.resolve()
     : shared.world.database.write((tx) =>

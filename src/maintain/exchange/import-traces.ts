@@ -7,7 +7,12 @@ import { ownTrace } from './own-records.ts';
 import { traceDigest, type TraceRecord } from './trace-records.ts';
 
 /** Traces after the runs that they are linked to. One that is here gets what is new there; what was changed here stays. */
-export async function importTraces(shared: Import, experiment: PlacedExperiment, ids: readonly string[], step: Step): Promise<void> {
+export async function importTraces(
+  shared: Import,
+  experiment: PlacedExperiment,
+  ids: readonly string[],
+  step: Step,
+): Promise<void> {
   const { world, source, tally, request } = shared;
   for (const id of ids) {
     await step();
@@ -18,7 +23,15 @@ export async function importTraces(shared: Import, experiment: PlacedExperiment,
       const mark = await findMark(world.database.read, 'trace', id);
       const ours = await ownTrace(world.database.read, id);
       const uri = ours?.artifactUri ?? uriFor(experiment, `traces/${id}/artifacts`);
-      const artifacts = await takeArtifacts(shared, 'trace', id, record.artifactUri, uri, mark, ours !== undefined);
+      const artifacts = await takeArtifacts(
+        shared,
+        'trace',
+        id,
+        record.artifactUri,
+        uri,
+        mark,
+        ours !== undefined,
+      );
       if (ours === undefined && mark !== undefined) {
         tally.leaveOne('trace', id, 'it was imported before and removed here for good');
         continue;
@@ -40,7 +53,8 @@ export async function importTraces(shared: Import, experiment: PlacedExperiment,
         await takeTrace(tx, info, record.spans, record, artifacts.uri);
         await putMark(tx, 'trace', id, newMark, request.source, world.clock.now());
       });
-      if (ours !== undefined && !isReplaced) tally.leaveOne('trace', id, 'it was changed here, and keeps what it says here');
+      if (ours !== undefined && !isReplaced)
+        tally.leaveOne('trace', id, 'it was changed here, and keeps what it says here');
     } catch (thrown) {
       shared.job.signal.throwIfAborted();
       tally.leaveOne('trace', id, thrown);
@@ -52,8 +66,14 @@ export async function importTraces(shared: Import, experiment: PlacedExperiment,
 async function withRunsHere({ world, tally, request }: Import, record: TraceRecord): Promise<TraceRecord> {
   // in a dry run those that would come are not here yet
   if (request.isDryRun || record.runIds.length === 0) return record;
-  const rows = await world.database.read.selectFrom('run').select('id').where('id', 'in', record.runIds).execute();
+  const rows = await world.database.read
+    .selectFrom('run')
+    .select('id')
+    .where('id', 'in', record.runIds)
+    .execute();
   const here = new Set(rows.map((row) => row.id));
-  for (const runId of record.runIds) if (!here.has(runId)) tally.leaveOne('link of a trace', `${record.info.id} ${runId}`, 'the run is not here');
+  for (const runId of record.runIds)
+    if (!here.has(runId))
+      tally.leaveOne('link of a trace', `${record.info.id} ${runId}`, 'the run is not here');
   return { ...record, runIds: record.runIds.filter((runId) => here.has(runId)) };
 }

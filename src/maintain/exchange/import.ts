@@ -118,7 +118,10 @@ async function importThings(shared: Import, experiments: readonly PlacedExperime
       models: await source.loggedModelIds(experiment.record.id),
       traces: await source.traceIds(experiment.record.id),
     });
-  const total = work.reduce((sum, { runs, models, traces }) => sum + runs.length + models.length + traces.length, 0);
+  const total = work.reduce(
+    (sum, { runs, models, traces }) => sum + runs.length + models.length + traces.length,
+    0,
+  );
   let done = 0;
   let toldAt = 0;
   const step = async (): Promise<void> => {
@@ -126,7 +129,9 @@ async function importThings(shared: Import, experiments: readonly PlacedExperime
     done += 1;
     if (Date.now() - toldAt < 1000) return;
     toldAt = Date.now();
-    await job.progress(`${done} of ${total} runs, logged models and traces, ${tally.files.count} files copied`);
+    await job.progress(
+      `${done} of ${total} runs, logged models and traces, ${tally.files.count} files copied`,
+    );
   };
   for (const { experiment, models } of work) await importLoggedModels(shared, experiment, models, step);
   for (const { experiment, runs } of work) await importRuns(shared, experiment, runs, step);

@@ -252,7 +252,9 @@ export function openMlflowDatabase(file: string): MlflowSource {
     const id = textOf(row['request_id']);
     const record = (table: string): Record<string, string> =>
       Object.fromEntries(
-        pairs(`SELECT key, value FROM ${table} WHERE request_id = ? ORDER BY key`, id).map(({ key, value }) => [key, value]),
+        pairs(`SELECT key, value FROM ${table} WHERE request_id = ? ORDER BY key`, id).map(
+          ({ key, value }) => [key, value],
+        ),
       );
     const linked = (type: string): string[] =>
       tables.has('entity_associations')
@@ -278,7 +280,10 @@ export function openMlflowDatabase(file: string): MlflowSource {
         tags,
         metadata: { ...record('trace_request_metadata'), ...facts.metadata },
         assessments: tables.has('assessments')
-          ? rows('SELECT * FROM assessments WHERE trace_id = ? ORDER BY created_timestamp, assessment_id', id).map(assessmentOfRow)
+          ? rows(
+              'SELECT * FROM assessments WHERE trace_id = ? ORDER BY created_timestamp, assessment_id',
+              id,
+            ).map(assessmentOfRow)
           : [],
       },
       spans: tables.has('spans')
@@ -370,7 +375,8 @@ export function openMlflowDatabase(file: string): MlflowSource {
           );
       for (const table of [...tables].toSorted()) {
         const isKnown =
-          knownTables.has(table) || /^(trace_metrics|span_metrics|sql_|alembic_|sqlite_|scheduler_|job)/.test(table);
+          knownTables.has(table) ||
+          /^(trace_metrics|span_metrics|sql_|alembic_|sqlite_|scheduler_|job)/.test(table);
         if (!isKnown) add(table.replaceAll('_', ' '), count(table), 'an import does not take them over');
       }
       return left;

@@ -193,7 +193,13 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
       const traces: Left[] =
         traceCount === 0
           ? []
-          : [{ kind: 'trace', count: traceCount, reason: 'an import takes traces from a database, not from a folder' }];
+          : [
+              {
+                kind: 'trace',
+                count: traceCount,
+                reason: 'an import takes traces from a database, not from a folder',
+              },
+            ];
       return [...left, ...traces];
     },
     close: () => undefined,

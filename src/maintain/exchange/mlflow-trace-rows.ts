@@ -43,16 +43,21 @@ const promoted = {
 /** What MLflow's own reader makes of the columns of trace_info (trace_analytics.py). */
 export function promotedFacts(row: Row): { tags: Record<string, string>; metadata: Record<string, string> } {
   const metadata: Record<string, string> = {};
-  if (row['session_id'] !== null && row['session_id'] !== undefined) metadata[metadataKeys.session] = String(row['session_id']);
+  if (row['session_id'] !== null && row['session_id'] !== undefined)
+    metadata[metadataKeys.session] = String(row['session_id']);
   for (const [key, columns] of Object.entries(promoted)) {
-    const numbers = columns.flatMap((column) => (row[column] === null || row[column] === undefined ? [] : [[column, Number(row[column])] as const]));
-    if (numbers.length > 0) metadata[key] = numbersText(Object.fromEntries(numbers), key === metadataKeys.tokenUsage);
+    const numbers = columns.flatMap((column) =>
+      row[column] === null || row[column] === undefined ? [] : [[column, Number(row[column])] as const],
+    );
+    if (numbers.length > 0)
+      metadata[key] = numbersText(Object.fromEntries(numbers), key === metadataKeys.tokenUsage);
   }
   const name = row['trace_name'];
   return { metadata, tags: name === null || name === undefined ? {} : { [tagKeys.name]: String(name) } };
 }
 
-export const traceStateOf = (status: Value | undefined): TraceState => traceStates.find((state) => state === status) ?? 'STATE_UNSPECIFIED';
+export const traceStateOf = (status: Value | undefined): TraceState =>
+  traceStates.find((state) => state === status) ?? 'STATE_UNSPECIFIED';
 
 /** A row of `spans`; its times as text, as they have more digits than a number holds. */
 export function spanOfRow(row: Row): Span {
@@ -61,17 +66,27 @@ export function spanOfRow(row: Row): Span {
   return {
     traceId: String(row['trace_id']).replace(/^tr-/, ''),
     id: String(row['span_id']),
-    parentId: row['parent_span_id'] === null || row['parent_span_id'] === undefined ? null : String(row['parent_span_id']),
+    parentId:
+      row['parent_span_id'] === null || row['parent_span_id'] === undefined
+        ? null
+        : String(row['parent_span_id']),
     name: textOf(content.get('name')) ?? '',
     startNanos: String(row['start_time_unix_nano'] ?? '0'),
     endNanos: String(row['end_time_unix_nano'] ?? '0'),
     status: spanStatuses.find((each) => each === row['status']) ?? 'UNSET',
     statusMessage: textOf(status.get('message')) ?? '',
     // each value was written as JSON once more
-    attributes: pairsOf(content.get('attributes')).map(({ key, value }) => ({ key, value: 'string_value' in value ? readAgain(value.string_value) : value })),
+    attributes: pairsOf(content.get('attributes')).map(({ key, value }) => ({
+      key,
+      value: 'string_value' in value ? readAgain(value.string_value) : value,
+    })),
     events: listOf(content.get('events')).map((event) => {
       const fields = fieldsOf(event);
-      return { name: textOf(fields.get('name')) ?? '', atNanos: textOf(fields.get('time_unix_nano')) ?? '0', attributes: pairsOf(fields.get('attributes')) };
+      return {
+        name: textOf(fields.get('name')) ?? '',
+        atNanos: textOf(fields.get('time_unix_nano')) ?? '0',
+        attributes: pairsOf(fields.get('attributes')),
+      };
     }),
     links: listOf(content.get('links')).map((link) => {
       const fields = fieldsOf(link);
@@ -84,9 +99,12 @@ export function spanOfRow(row: Row): Span {
   };
 }
 
-const pairsOf = (value: AnyValue | undefined): readonly Attribute[] => (value !== undefined && 'kvlist_value' in value ? value.kvlist_value.values : []);
-const fieldsOf = (value: AnyValue | undefined): Map<string, AnyValue> => new Map(pairsOf(value).map(({ key, value: field }) => [key, field]));
-const listOf = (value: AnyValue | undefined): readonly AnyValue[] => (value !== undefined && 'array_value' in value ? value.array_value.values : []);
+const pairsOf = (value: AnyValue | undefined): readonly Attribute[] =>
+  value !== undefined && 'kvlist_value' in value ? value.kvlist_value.values : [];
+const fieldsOf = (value: AnyValue | undefined): Map<string, AnyValue> =>
+  new Map(pairsOf(value).map(({ key, value: field }) => [key, field]));
+const listOf = (value: AnyValue | undefined): readonly AnyValue[] =>
+  value !== undefined && 'array_value' in value ? value.array_value.values : [];
 
 function readAgain(text: string): AnyValue {
   try {
@@ -98,7 +116,10 @@ function readAgain(text: string): AnyValue {
 
 export function assessmentOfRow(row: Row): Assessment {
   const value = parsePythonJson(String(row['value']));
-  const error = row['error'] === null || row['error'] === undefined ? null : errorOf(parsePythonJson(String(row['error'])));
+  const error =
+    row['error'] === null || row['error'] === undefined
+      ? null
+      : errorOf(parsePythonJson(String(row['error'])));
   return {
     id: String(row['assessment_id']),
     traceId: String(row['trace_id']),
@@ -109,7 +130,10 @@ export function assessmentOfRow(row: Row): Assessment {
     createdAt: Number(row['created_timestamp']),
     updatedAt: Number(row['last_updated_timestamp']),
     rationale: nullableText(row['rationale']),
-    metadata: row['assessment_metadata'] === null ? {} : (parsePythonJson(String(row['assessment_metadata'])) as Record<string, string>),
+    metadata:
+      row['assessment_metadata'] === null
+        ? {}
+        : (parsePythonJson(String(row['assessment_metadata'])) as Record<string, string>),
     overrides: nullableText(row['overrides']),
     isValid: Number(row['valid']) !== 0,
     says: saidIn(row['assessment_type'], value, error),
@@ -117,7 +141,8 @@ export function assessmentOfRow(row: Row): Assessment {
 }
 
 function saidIn(kind: Value | undefined, value: unknown, error: AssessmentError | null): Assessment['says'] {
-  if (kind === 'issue') return { kind: 'issue', value: (value as { issue_name?: string } | null)?.issue_name ?? '' };
+  if (kind === 'issue')
+    return { kind: 'issue', value: (value as { issue_name?: string } | null)?.issue_name ?? '' };
   return kind === 'expectation' ? { kind: 'expectation', value } : { kind: 'feedback', value, error };
 }
 
@@ -126,16 +151,20 @@ function errorOf(value: unknown): AssessmentError {
   return { code: error_code ?? '', message: error_message ?? null, stackTrace: stack_trace ?? null };
 }
 
-const nullableText = (value: Value | undefined): string | null => (value === null || value === undefined ? null : String(value));
+const nullableText = (value: Value | undefined): string | null =>
+  value === null || value === undefined ? null : String(value);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // out
 
-const index = (table: string, columns: string, name = columns.replaceAll(', ', '_')): string => `CREATE INDEX index_${table}_${name} ON ${table} (${columns})`;
+const index = (table: string, columns: string, name = columns.replaceAll(', ', '_')): string =>
+  `CREATE INDEX index_${table}_${name} ON ${table} (${columns})`;
 
 /** Steps from the schema of 3.0 to that of 3.5, which has a place for spans; later MLflows go on from there. */
 export const traceSchema: readonly string[] = [
-  ...['client_request_id VARCHAR(50)', 'request_preview VARCHAR(1000)', 'response_preview VARCHAR(1000)'].map((column) => `ALTER TABLE trace_info ADD COLUMN ${column}`),
+  ...['client_request_id VARCHAR(50)', 'request_preview VARCHAR(1000)', 'response_preview VARCHAR(1000)'].map(
+    (column) => `ALTER TABLE trace_info ADD COLUMN ${column}`,
+  ),
   `CREATE TABLE assessments (
    assessment_id VARCHAR(50) NOT NULL, trace_id VARCHAR(50) NOT NULL, name VARCHAR(250) NOT NULL, assessment_type VARCHAR(20) NOT NULL,
    value TEXT NOT NULL, error TEXT, created_timestamp BIGINT NOT NULL, last_updated_timestamp BIGINT NOT NULL,
@@ -172,16 +201,32 @@ export const traceSchemaRevision = 'de4033877273';
 export type TableRow = readonly [table: string, values: Readonly<Record<string, Value>>];
 
 /** The rows of a trace, by table, those that others refer to first. */
-export function rowsOfTrace(experiment: bigint, { info, spans, runIds, prompts }: TraceRecord, artifactUri: string, newId: () => string): TableRow[] {
+export function rowsOfTrace(
+  experiment: bigint,
+  { info, spans, runIds, prompts }: TraceRecord,
+  artifactUri: string,
+  newId: () => string,
+): TableRow[] {
   const request_id = info.id;
   const { [tagKeys.spansLocation]: _where, ...tags } = info.tags;
-  const allTags = { ...tags, [tagKeys.artifacts]: artifactUri, ...(spans.length === 0 ? {} : { [tagKeys.spansLocation]: spansAreHere }) };
+  const allTags = {
+    ...tags,
+    [tagKeys.artifacts]: artifactUri,
+    ...(spans.length === 0 ? {} : { [tagKeys.spansLocation]: spansAreHere }),
+  };
   const pairs = (table: string, record: Readonly<Record<string, string>>): TableRow[] =>
     Object.entries(record).map(([key, value]) => [table, { key, value, request_id }]);
   const linked = (type: string, ids: readonly string[]): TableRow[] =>
     ids.map((id) => [
       'entity_associations',
-      { association_id: newId(), source_type: 'trace', source_id: request_id, destination_type: type, destination_id: id, created_time: info.requestedAt },
+      {
+        association_id: newId(),
+        source_type: 'trace',
+        source_id: request_id,
+        destination_type: type,
+        destination_id: id,
+        created_time: info.requestedAt,
+      },
     ]);
   return [
     [
@@ -228,10 +273,38 @@ function contentOf(span: Span): string {
     ['name', text(span.name)],
     ['start_time_unix_nano', { int_value: span.startNanos }],
     ['end_time_unix_nano', span.endNanos === '0' ? {} : { int_value: span.endNanos }],
-    ['events', list(span.events.map((event) => record([['name', text(event.name)], ['time_unix_nano', { int_value: event.atNanos }], ['attributes', { kvlist_value: { values: event.attributes } }]])))],
-    ['status', record([['code', text(`STATUS_CODE_${span.status}`)], ['message', text(span.statusMessage)]])],
+    [
+      'events',
+      list(
+        span.events.map((event) =>
+          record([
+            ['name', text(event.name)],
+            ['time_unix_nano', { int_value: event.atNanos }],
+            ['attributes', { kvlist_value: { values: event.attributes } }],
+          ]),
+        ),
+      ),
+    ],
+    [
+      'status',
+      record([
+        ['code', text(`STATUS_CODE_${span.status}`)],
+        ['message', text(span.statusMessage)],
+      ]),
+    ],
     ['attributes', record(span.attributes.map(({ key, value }) => [key, text(jsonText(value))]))],
-    ['links', list(span.links.map((link) => record([['trace_id', text(`tr-${link.traceId}`)], ['span_id', text(link.spanId)], ['attributes', { kvlist_value: { values: link.attributes } }]])))],
+    [
+      'links',
+      list(
+        span.links.map((link) =>
+          record([
+            ['trace_id', text(`tr-${link.traceId}`)],
+            ['span_id', text(link.spanId)],
+            ['attributes', { kvlist_value: { values: link.attributes } }],
+          ]),
+        ),
+      ),
+    ],
   ];
   return jsonText(record(fields));
 }
@@ -239,7 +312,9 @@ function contentOf(span: Span): string {
 const text = (string_value: string): AnyValue => ({ string_value });
 const base64 = (hex: string): AnyValue => text(Buffer.from(hex, 'hex').toString('base64'));
 const list = (values: readonly AnyValue[]): AnyValue => ({ array_value: { values } });
-const record = (fields: readonly (readonly [string, AnyValue])[]): AnyValue => ({ kvlist_value: { values: fields.map(([key, value]) => ({ key, value })) } });
+const record = (fields: readonly (readonly [string, AnyValue])[]): AnyValue => ({
+  kvlist_value: { values: fields.map(([key, value]) => ({ key, value })) },
+});
 
 function assessmentRow(assessment: Assessment): TableRow[1] {
   const { says, metadata } = assessment;
@@ -250,7 +325,14 @@ function assessmentRow(assessment: Assessment): TableRow[1] {
     name: assessment.name,
     assessment_type: says.kind,
     value: JSON.stringify(says.kind === 'issue' ? { issue_name: says.value } : (says.value ?? null)),
-    error: error === null ? null : JSON.stringify({ error_code: error.code, error_message: error.message, stack_trace: error.stackTrace }),
+    error:
+      error === null
+        ? null
+        : JSON.stringify({
+            error_code: error.code,
+            error_message: error.message,
+            stack_trace: error.stackTrace,
+          }),
     created_timestamp: assessment.createdAt,
     last_updated_timestamp: assessment.updatedAt,
     source_type: assessment.sourceType,

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { metadataKeys, spanKeys, tagKeys, type Attribute, type Span, type TraceInfo } from '../../develop/traces/traces.ts';
+import {
+  metadataKeys,
+  spanKeys,
+  tagKeys,
+  type Attribute,
+  type Span,
+  type TraceInfo,
+} from '../../develop/traces/traces.ts';
 
 /** A trace with everything that is kept of it. */
 export interface TraceRecord {
@@ -22,7 +29,9 @@ export function traceDigest({ info, spans, runIds, prompts }: TraceRecord): stri
     Object.entries(head).toSorted(byFirst),
     Object.entries(ownTags).toSorted(byFirst),
     Object.entries(ownMetadata).toSorted(byFirst),
-    assessments.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map((each) => Object.entries(each).toSorted(byFirst)),
+    assessments
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .map((each) => Object.entries(each).toSorted(byFirst)),
     spans.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(spanFacts),
     runIds.toSorted(),
     prompts.toSorted(),
@@ -37,6 +46,8 @@ const spanFacts = ({ attributes, events, links, ...span }: Span): unknown => [
   links.map((link) => [link.traceId, link.spanId, attributesFacts(link.attributes)]),
 ];
 
-const attributesFacts = (attributes: readonly Attribute[]): unknown => attributes.map(({ key, value }) => [key, value] as const).toSorted(byFirst);
+const attributesFacts = (attributes: readonly Attribute[]): unknown =>
+  attributes.map(({ key, value }) => [key, value] as const).toSorted(byFirst);
 
-const byFirst = (a: readonly [string, unknown], b: readonly [string, unknown]): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
+const byFirst = (a: readonly [string, unknown], b: readonly [string, unknown]): number =>
+  a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0;
