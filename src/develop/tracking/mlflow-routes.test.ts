@@ -93,6 +93,25 @@ test('NaN and infinities come back as they were sent', async () => {
   assert.deepEqual((at(seen, 'run', 'data', 'metrics') as { value: unknown }[]).map(({ value }) => value), values);
 });
 
+test('a batch may have params alone, as the client sends them', async () => {
+  const run = await newRun();
+  assert.equal((await post('runs/log-batch', { run_id: run, params: [{ key: 'depth', value: '3' }] })).status, 200);
+});
+
+test('a page of a history may end at an infinity', async () => {
+  const run = await newRun();
+  const metrics = ['-Infinity', 1, 'Infinity', 'NaN', 2].map((value, step) => ({ key: 'm', value, timestamp: 7, step }));
+  await post('runs/log-batch', { run_id: run, metrics });
+  const seen: unknown[] = [];
+  for (let token = ''; ; ) {
+    const page = await get(`metrics/get-history?run_id=${run}&metric_key=m&max_results=1&page_token=${token}`);
+    seen.push(at(page, 'metrics', 0, 'value'));
+    token = (at(page, 'next_page_token') as string | undefined) ?? '';
+    if (token === '') break;
+  }
+  assert.deepEqual(seen, ['-Infinity', 1, 'Infinity', 'NaN', 2]);
+});
+
 test('a batch is written whole or not at all', async () => {
   const run = await newRun();
   await post('runs/log-parameter', { run_id: run, key: 'p', value: '1' });

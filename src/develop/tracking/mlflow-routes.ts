@@ -118,7 +118,7 @@ const metric = z.object({
  * A list of them. A batch has up to a thousand, nearly always in their plainest form: these are seen at a glance, and
  * only what is anything else is looked at field by field.
  */
-const metrics = z.unknown().transform((list, context): z.infer<typeof metric>[] => {
+const metrics = absent(z.unknown()).transform((list, context): z.infer<typeof metric>[] => {
   if (list === undefined || list === null) return [];
   if (Array.isArray(list) && list.every(isPlainMetric)) return list as z.infer<typeof metric>[];
   const parsed = z.array(metric).safeParse(list);
