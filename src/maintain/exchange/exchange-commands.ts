@@ -24,7 +24,7 @@ export const addImportCommands: AddCommands = (program) => {
   const group: Command = program.command('import').description('take over what another tool keeps');
   withCommonFlags(group.command('mlflow <source>'))
     .description(
-      'experiments, runs, models and files of an MLflow database (SQLite) or an mlruns folder, with their ids',
+      'experiments, runs, models and files of an MLflow database (SQLite, postgresql://…) or an mlruns folder, with their ids',
     )
     .option('--artifacts <folder>', 'where the artifacts lie now, when that is not beside the source')
     .option('--dry-run', 'only say what would be taken, and what not')
@@ -41,8 +41,20 @@ export const addExportCommands: AddCommands = (program) => {
 };
 
 async function importMlflow(source: string, flags: ImportFlags): Promise<void> {
+  const { copyMlflowDatabase, isPostgresSource } = await import('./mlflow-postgres.ts');
+  if (!isPostgresSource(source)) return importFrom(absolute(source), flags);
+  const copy = await copyMlflowDatabase(source);
+  note(`copied ${copy.rowCount} rows of the database`);
+  try {
+    await importFrom(copy.file, flags);
+  } finally {
+    await copy.remove();
+  }
+}
+
+async function importFrom(source: string, flags: ImportFlags): Promise<void> {
   const request: ImportRequest = {
-    source: absolute(source),
+    source,
     ...(flags.artifacts === undefined ? {} : { artifacts: resolve(flags.artifacts) }),
     isDryRun: flags.dryRun === true,
     renames: flags.rename === true,

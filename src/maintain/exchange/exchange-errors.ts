@@ -13,8 +13,8 @@ export const noPostgres = (source: string): TilthError =>
   new TilthError(
     'IMPORT_POSTGRES_NOT_SUPPORTED',
     501,
-    `${source.replace(/\/\/[^@/]*@/, '//…@')} is a PostgreSQL database, and this tilth can't read one: that comes with its own PostgreSQL back end.`,
-    'Until then, let MLflow copy it: a SQLite database or an mlruns folder can be imported.',
+    `${source.replace(/\/\/[^@/]*@/, '//…@')} is a PostgreSQL database, whose password the server does not want to know.`,
+    'Let the command read it: tilth import mlflow postgresql://…',
   );
 
 /** Two different things would become one; the user has to choose. */
