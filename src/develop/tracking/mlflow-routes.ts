@@ -475,7 +475,7 @@ const intervalLimit = 2_500;
 
 async function answerBulkHistory(world: World, runIds: readonly string[], metricKey: string, most: number): Promise<object> {
   const metrics: object[] = [];
-  for (const runId of [...runIds].sort()) {
+  for (const runId of [...new Set(runIds)].sort()) {
     const { points } = await metricHistory(world.database.read, runId, metricKey, { limit: most - metrics.length });
     metrics.push(...points.map((point) => ({ ...metricMessage({ key: metricKey, ...point }), run_id: runId })));
     if (metrics.length >= most) break;

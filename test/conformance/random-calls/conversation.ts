@@ -63,7 +63,8 @@ export class Conversation {
           response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString() }));
         },
       );
-      sent.on('error', reject);
+      // a server may close a connection that has waited, just as it is used again
+      sent.on('error', (cause) => (sent.reusedSocket && 'code' in cause && cause.code === 'ECONNRESET' ? this.#send(call).then(resolve, reject) : reject(cause)));
       sent.end(content);
     });
   }

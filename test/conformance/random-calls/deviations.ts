@@ -97,18 +97,23 @@ export const deviations: readonly Deviation[] = [
   },
   {
     name: 'id in the path',
-    reason: 'MLflow wants the id of a logged model in the body too; here the path says it.',
-    explains: ({ path }, _, ours, words) => path.includes('/logged-models/') && words.theirs.includes("parameter 'model_id'") && ours.status === 200,
+    reason: 'MLflow reads the id of a logged model in the body; here the path says it.',
+    explains: ({ path }, _, ours, words) => path.includes('/logged-models/') && /parameter 'model_id'|^Logged model with ID/.test(words.theirs) && ours.status === 200,
   },
   {
     name: 'no name of a file',
     reason: 'A path that no file can have is refused; MLflow finds nothing there.',
-    explains: ({ path }, theirs, ours, words) => path.endsWith('artifacts/list') && theirs.status === 200 && ours.status === 400 && words.ours.includes('no name that a file can have'),
+    explains: ({ path }, theirs, ours, words) => /artifacts\/list$|mlflow-artifacts\/artifacts$/.test(path) && theirs.status === 200 && ours.status === 400 && words.ours.includes('no name that a file can have'),
   },
   {
     name: 'dots in an address',
     reason: 'What .. in an address of a file means is settled before any route sees it, and stays below the root; MLflow refuses.',
     explains: ({ path }, theirs) => path.includes('mlflow-artifacts') && path.includes('/../') && theirs.status === 400,
+  },
+  {
+    name: 'source that speaks for itself',
+    reason: 'MLflow wants the id of the run or model beside a source that names it; here the source is enough.',
+    explains: ({ path }, _, ours, words) => path.endsWith('model-versions/create') && words.theirs.includes('request parameter must identify the resource that contains the source') && ours.status === 200,
   },
   {
     name: 'place of a version',
@@ -118,7 +123,7 @@ export const deviations: readonly Deviation[] = [
   {
     name: 'slip in a filter',
     reason: 'MLflow takes metrics. = 1 for a metric without a name, and in a search of models params.x = 1 for a text; here both are told as slips.',
-    explains: (call, theirs, ours) => /metrics\. =|params\.x = 1$/.test(filterOf(call)) && theirs.status === 200 && ours.status === 400,
+    explains: (call, theirs, ours) => /metrics\. =|params\.x = 1(?!\d)/.test(filterOf(call)) && theirs.status === 200 && ours.status === 400,
   },
   {
     name: 'words of a database',
@@ -157,6 +162,11 @@ export const deviations: readonly Deviation[] = [
     explains: (_, theirs, ours, words) => theirs.status === 200 && ours.status === 400 && words.ours.startsWith('The page token belongs to a search with other parameters.'),
   },
   {
+    name: 'one for a list',
+    reason: 'Where a list is asked for, one text stands for a list of one; MLflow takes it so in a query, and refuses it in a body.',
+    explains: (_, theirs, ours, words) => theirs.status === 400 && words.theirs.includes("Value was of type 'str'") && [200, 404].includes(ours.status),
+  },
+  {
     name: 'null',
     reason: 'null is the same as absent; MLflow breaks over it where it expects a number.',
     explains: ({ body }, theirs, ours) => theirs.status === 500 && ours.status === 200 && Object.values((body as Fields | undefined) ?? {}).includes(null),
@@ -169,9 +179,9 @@ export const deviations: readonly Deviation[] = [
   {
     name: 'field of a wrong type',
     reason: 'What MLflow can not read it leaves out, with all that follows it, and answers for the rest.',
-    explains: ({ body }, theirs, ours, words) => {
+    explains: ({ body, query }, theirs, ours, words) => {
       const field = /^(?:Invalid value [^]* for|Missing value for required) parameter '(\w+)/.exec(words.ours)?.[1];
-      return theirs.status === 200 && ours.status === 400 && field !== undefined && field in ((body as Fields | undefined) ?? {});
+      return theirs.status === 200 && ours.status === 400 && field !== undefined && field in ((body as Fields | undefined) ?? query ?? {});
     },
   },
 ];
