@@ -274,3 +274,31 @@ test('the datasets of experiments are found once, with what they were for', asyn
   assert.deepEqual(contexts.toSorted(), ['jan eval', 'jan training']);
   assert.equal((await post('experiments/search-datasets', {})).status, 400);
 });
+
+test('what random calls beside MLflow’s server brought up stays as it answers', async () => {
+  const run = await newRun();
+  const model = at(await post('logged-models', { experiment_id: '0', name: 'plain', params: [{ key: 'depth', value: '3' }] }), 'model', 'info', 'model_id') as string;
+  const other = await newRun({ run_name: 'other' });
+  await post('runs/outputs', { run_id: run, models: [{ model_id: model, step: 1 }] });
+  const point = { run_id: run, key: 'm', value: 1, timestamp: 1 };
+  const cases: readonly [Promise<Answer>, number][] = [
+    [post('experiments/search', { max_results: 5, order_by: ['tags.team'] }), 400],
+    [get('experiments/get?experiment_id=abc'), 400],
+    [post('experiments/search-datasets', { experiment_ids: ['abc'] }), 400],
+    [get('runs/get?run_id=../x'), 404],
+    [post('runs/log-batch', { run_id: '../x' }), 400],
+    [post('runs/log-metric', { ...point, dataset_digest: 'd1' }), 400],
+    [post(`logged-models/${model}/params`, { params: [{ key: 'depth', value: '3' }] }), 200],
+    [post(`logged-models/${model}/params`, { params: [{ key: 'depth', value: '4' }] }), 400],
+    [post('runs/outputs', { run_id: run, models: [{ model_id: model, step: 1 }] }), 200],
+    [post('runs/outputs', { run_id: run, models: [{ model_id: model, step: 2 }] }), 400],
+    [post('logged-models/search', {}), 400],
+  ];
+  for (const [answer, status] of cases) assert.equal((await answer).status, status, JSON.stringify((await answer).body));
+  // what a model has not is empty, and so differs from everything
+  const found = await post('logged-models/search', { experiment_ids: ['0'], filter: `model_id = '${model}' AND model_type != 'agent' AND source_run_id != '${run}'` });
+  assert.deepEqual([at(found, 'models', 0, 'info', 'model_type'), at(found, 'models', 0, 'info', 'source_run_id')], ['', '']);
+  await post('runs/log-metric', point);
+  const history = await call('GET', `/ajax-api/2.0/mlflow/metrics/get-history-bulk?run_id=${run}&run_id=${run}&run_id=${other}&metric_key=m`);
+  assert.equal((at(history, 'metrics') as unknown[]).length, 1);
+});

@@ -64,7 +64,10 @@ export class Conversation {
         },
       );
       // a server may close a connection that has waited, just as it is used again
-      sent.on('error', (cause) => (sent.reusedSocket && 'code' in cause && cause.code === 'ECONNRESET' ? this.#send(call).then(resolve, reject) : reject(cause)));
+      sent.on('error', (cause) => {
+        if (sent.reusedSocket && 'code' in cause && cause.code === 'ECONNRESET') resolve(this.#send(call));
+        else reject(cause);
+      });
       sent.end(content);
     });
   }
