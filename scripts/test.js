@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { buildPage, findPython, fingerprintOf, installPackages, node, once, root, run, stop } from './install.js';
 import { environmentOf, startPostgres } from './postgresql.js';
 
@@ -10,7 +10,9 @@ const only = process.argv.slice(2);
 
 installPackages();
 buildPage();
-const python = installPython();
+const python = installPython('test', 'test/requirements.txt');
+// older clients of MLflow, each in an environment of its own
+const mlflowPythons = ['3.7', '2.9'].map((version) => installPython(`mlflow-${version}`, `test/requirements-mlflow-${version}.txt`));
 const chromium = installChromium();
 
 if (only.length === 0) {
@@ -51,7 +53,7 @@ function test(patterns, environment) {
   const { status } = spawnSync(node, [...flags, ...patterns], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, ...environment, PATH: path, ORT_DISABLE_TELEMETRY: '1', TILTH_TEST_PYTHON: python, TILTH_CHROMIUM: chromium, TILTH_TEST_TALLY: join(counted, 'counts.json') },
+    env: { ...process.env, ...environment, PATH: path, ORT_DISABLE_TELEMETRY: '1', TILTH_TEST_PYTHON: python, TILTH_TEST_MLFLOW_PYTHONS: mlflowPythons.join(delimiter), TILTH_CHROMIUM: chromium, TILTH_TEST_TALLY: join(counted, 'counts.json') },
   });
   return status === 0;
 }
@@ -62,13 +64,13 @@ function check(name, command, args) {
 }
 
 /** A Python environment of the tests' own, with public clients as they are published. */
-function installPython() {
-  const venv = join(root, '.venvs', 'test');
+function installPython(name, requirements) {
+  const venv = join(root, '.venvs', name);
   const executable = join(venv, 'bin', 'python');
   if (!existsSync(executable)) run(findPython(), ['-m', 'venv', venv]);
-  once('test-python', fingerprintOf('test/requirements.txt'), () => {
-    console.error('· installing the Python clients that the tests use');
-    run(executable, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', 'test/requirements.txt']);
+  once(`${name}-python`, fingerprintOf(requirements), () => {
+    console.error(`· installing the Python clients of ${requirements}`);
+    run(executable, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
   });
   return executable;
 }

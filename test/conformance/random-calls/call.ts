@@ -9,6 +9,8 @@ export interface Call {
   readonly text?: string;
   /** names for what the answer tells: `{ run3: 'run.info.run_id' }` */
   readonly names?: Readonly<Record<string, string>>;
+  /** has one thing wrong or odd about it */
+  readonly isSpoiled?: boolean;
   /** tidies up after a call whose outcome may differ; its answer says nothing */
   readonly isTidying?: boolean;
 }

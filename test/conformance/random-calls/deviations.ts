@@ -103,7 +103,7 @@ export const deviations: readonly Deviation[] = [
   {
     name: 'no name of a file',
     reason: 'A path that no file can have is refused; MLflow finds nothing there.',
-    explains: ({ path }, theirs, ours, words) => /artifacts\/list$|mlflow-artifacts\/artifacts$/.test(path) && theirs.status === 200 && ours.status === 400 && words.ours.includes('no name that a file can have'),
+    explains: ({ path }, theirs, ours, words) => /artifacts\/(list|directories)$|mlflow-artifacts\/artifacts$/.test(path) && theirs.status === 200 && ours.status === 400 && words.ours.includes('no name that a file can have'),
   },
   {
     name: 'dots in an address',
@@ -160,6 +160,22 @@ export const deviations: readonly Deviation[] = [
     name: 'token of another search',
     reason: 'MLflow’s page token is a number of rows to leave out, of whatever search; here it belongs to one.',
     explains: (_, theirs, ours, words) => theirs.status === 200 && ours.status === 400 && words.ours.startsWith('The page token belongs to a search with other parameters.'),
+  },
+  {
+    name: 'came between two pages',
+    reason: 'MLflow counts rows: what came or went since the page before shifts the next one. Here a page starts after what was seen last.',
+    explains: ({ body, query }, theirs, ours) => theirs.status === 200 && ours.status === 200 && 'page_token' in ((body as Fields | undefined) ?? query ?? {}),
+  },
+  {
+    name: 'two slips',
+    reason: 'Of a wrong field and a thing that is not there, or is there already, in one call MLflow tells sometimes the one and sometimes the other first; here always the field.',
+    explains: ({ isSpoiled }, theirs, ours, words) =>
+      isSpoiled === true && ['RESOURCE_DOES_NOT_EXIST', 'RESOURCE_ALREADY_EXISTS'].includes(String(codeOf(theirs))) && ours.status === 400 && /^(Invalid|Missing) value /.test(words.ours),
+  },
+  {
+    name: 'a path of nothing',
+    reason: 'Of a run that is not there no path is looked at.',
+    explains: ({ path }, theirs, ours, words) => path.endsWith('artifacts/list') && words.theirs === 'Invalid path' && ours.status === 404,
   },
   {
     name: 'one for a list',

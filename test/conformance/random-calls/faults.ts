@@ -16,12 +16,12 @@ export interface Spoiled {
  */
 export function spoiled(dice: Dice, call: Call, number: number): Spoiled {
   const { names: _names, ...rest } = call;
-  if (call.query !== undefined && Object.keys(call.query).length > 0) return { before: [], call: { ...rest, query: oddQuery(dice, call.query) }, after: [] };
+  if (call.query !== undefined && Object.keys(call.query).length > 0) return { before: [], call: { ...rest, query: oddQuery(dice, call.query), isSpoiled: true }, after: [] };
   if (call.body === undefined) return { before: [], call, after: [] };
   const reads = /search|get-latest/.test(call.path);
   const { before, aimed } = reads ? { before: [], aimed: rest } : atScrap(rest, number);
   const odd = dice.chance(0.08) ? { text: dice.of(['', '{', '[]', 'null', '"text"', '{"run_id": }', 'NaN', '1']) } : { body: oddBody(dice, aimed.body as Record<string, unknown>) };
-  return { before, call: { ...aimed, ...odd }, after: reads ? [] : forgotten(aimed, odd.body) };
+  return { before, call: { ...aimed, ...odd, isSpoiled: true }, after: reads ? [] : forgotten(aimed, odd.body) };
 }
 
 /** What searches would find of a model that only one of the servers has taken. */
@@ -36,7 +36,7 @@ function forgotten(aimed: Call, odd: unknown): Call[] {
 function atScrap(call: Call, number: number): { before: Call[]; aimed: Call } {
   const text = JSON.stringify(call)
     .replaceAll(/<run\d+>/g, `<runScrap${number}>`)
-    .replaceAll(/<exp[1-9]\d*>/g, `<expScrap>`)
+    .replaceAll(/<exp[1-9]\d*>/g, /experiments\/(delete|restore|update)$/.test(call.path) ? '<expLost>' : '<expScrap>')
     .replaceAll(/<model\d+>/g, `<modelScrap${number}>`)
     .replaceAll(/"name":"model \d+"/g, `"name":"scrap ${number}"`)
     .replaceAll(/"new_name":"model \d+"/g, `"new_name":"scrap ${number} renamed"`);

@@ -47,6 +47,7 @@ class Session {
   *beginning(): Generator<Call> {
     yield this.#createExperiment();
     yield post('experiments/create', { name: 'scrap' }, { expScrap: 'experiment_id' });
+    yield post('experiments/create', { name: 'lost' }, { expLost: 'experiment_id' });
     for (let count = 0; count < 5; count += 1) yield this.#createRun();
     yield this.#createModel('net');
     yield this.#register();
