@@ -160,7 +160,7 @@ async function enqueueDue(world: World): Promise<number | undefined> {
 /** The tags and description as they are by now; none of what is gone already. */
 async function changeOf(tx: Transaction, event: Pick<RegistryChange, 'verb' | 'kind' | 'thing' | 'data'>): Promise<RegistryChange> {
   const [name, version] = splitThing(event);
-  const rows = await tx.selectFrom('registry_tag').selectAll().where('model', '=', name).execute();
+  const rows = await tx.selectFrom('registry_tag').selectAll().where('model', '=', name).orderBy('version').orderBy('key').execute();
   const tagsOf = (number: number): Record<string, string> =>
     Object.fromEntries(rows.flatMap((row) => (row.version === number ? [[row.key, row.value] as const] : [])));
   const described =

@@ -131,8 +131,8 @@ export const traceMigrations: Migrations = {
 export async function getTraceInfos(read: Reader, ids: readonly string[]): Promise<TraceInfo[]> {
   const unique = [...new Set(ids)];
   const rows = await groupedByIds(unique, (some) => read.selectFrom('trace').selectAll().where('id', 'in', some).execute(), (row) => row.id);
-  const tags = await groupedByIds(unique, (some) => read.selectFrom('trace_tag').selectAll().where('trace_id', 'in', some).execute(), (row) => row.trace_id);
-  const metadata = await groupedByIds(unique, (some) => read.selectFrom('trace_metadata').selectAll().where('trace_id', 'in', some).execute(), (row) => row.trace_id);
+  const tags = await groupedByIds(unique, (some) => read.selectFrom('trace_tag').selectAll().where('trace_id', 'in', some).orderBy('key').execute(), (row) => row.trace_id);
+  const metadata = await groupedByIds(unique, (some) => read.selectFrom('trace_metadata').selectAll().where('trace_id', 'in', some).orderBy('key').execute(), (row) => row.trace_id);
   const assessments = await groupedByIds(
     unique,
     (some) => read.selectFrom('trace_assessment').selectAll().where('trace_id', 'in', some).orderBy('created_at').orderBy('id').execute(),

@@ -239,7 +239,7 @@ interface ExperimentRow {
 async function withTags(read: Reader, rows: readonly ExperimentRow[]): Promise<Experiment[]> {
   const tags = await groupedByIds(
     rows.map((row) => String(row.id)),
-    (ids) => read.selectFrom('experiment_tag').selectAll().where('experiment_id', 'in', ids.map(Number)).execute(),
+    (ids) => read.selectFrom('experiment_tag').selectAll().where('experiment_id', 'in', ids.map(Number)).orderBy('key').execute(),
     (tag) => String(tag.experiment_id),
   );
   return rows.map((row) => ({

@@ -162,13 +162,16 @@ export async function getLoggedModel(read: Reader, id: string): Promise<LoggedMo
   return model;
 }
 
+/** As their key has them. */
+const metricOrder = ['key', 'step', 'timestamp', 'run_id', 'dataset_name', 'dataset_digest', 'value'] as const;
+
 async function getLoggedModels(read: Reader, ids: readonly string[]): Promise<LoggedModel[]> {
   const ofModel = (row: { model_id: string }): string => row.model_id;
   const [rows, params, tags, metrics] = await Promise.all([
     groupedByIds(ids, (chunk) => read.selectFrom('logged_model').selectAll().where('id', 'in', chunk).execute(), (row) => row.id),
-    groupedByIds(ids, (chunk) => read.selectFrom('logged_model_param').selectAll().where('model_id', 'in', chunk).execute(), ofModel),
-    groupedByIds(ids, (chunk) => read.selectFrom('logged_model_tag').selectAll().where('model_id', 'in', chunk).execute(), ofModel),
-    groupedByIds(ids, (chunk) => read.selectFrom('logged_model_metric').selectAll().where('model_id', 'in', chunk).execute(), ofModel),
+    groupedByIds(ids, (chunk) => read.selectFrom('logged_model_param').selectAll().where('model_id', 'in', chunk).orderBy('key').execute(), ofModel),
+    groupedByIds(ids, (chunk) => read.selectFrom('logged_model_tag').selectAll().where('model_id', 'in', chunk).orderBy('key').execute(), ofModel),
+    groupedByIds(ids, (chunk) => read.selectFrom('logged_model_metric').selectAll().where('model_id', 'in', chunk).orderBy(metricOrder).execute(), ofModel),
   ]);
   const pairs = (list: readonly KeyValue[] | undefined): KeyValue[] => (list ?? []).map(({ key, value }) => ({ key, value }));
   return ids.flatMap((id) => {

@@ -255,10 +255,11 @@ export async function getRuns(read: Reader, ids: readonly string[]): Promise<Run
           .innerJoin('logged_dataset', 'logged_dataset.id', 'run_dataset.dataset_id')
           .selectAll()
           .where('run_id', 'in', chunk)
+          .orderBy('dataset_id')
           .execute(),
       ofRun,
     ),
-    groupedByIds(ids, (chunk) => read.selectFrom('run_model').selectAll().where('run_id', 'in', chunk).execute(), ofRun),
+    groupedByIds(ids, (chunk) => read.selectFrom('run_model').selectAll().where('run_id', 'in', chunk).orderBy('direction').orderBy('model_id').orderBy('step').execute(), ofRun),
   ]);
   const pairs = (list: readonly KeyValue[] | undefined): KeyValue[] => (list ?? []).map(({ key, value }) => ({ key, value }));
   return ids.flatMap((id) => {
