@@ -17,7 +17,7 @@ export interface DirectRoute {
 export interface DirectRequest {
   /** path and query, as they came */
   readonly url: string;
-  body(): Promise<string>;
+  readonly body: () => Promise<string>;
 }
 
 export interface DirectAnswer {

@@ -57,7 +57,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   const jobs = new Jobs({ database, clock, log, folder: home.logs });
   const app = createApi();
-  let handle: RequestListener = getRequestListener(app.fetch, { hostname: host });
+  const framework = getRequestListener(app.fetch, { hostname: host });
+  let handle: RequestListener = (incoming, outgoing) => void framework(incoming, outgoing);
   const { listener, port } = await listen(
     (incoming, outgoing) => handle(incoming, outgoing),
     host,

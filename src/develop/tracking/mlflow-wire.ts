@@ -68,7 +68,7 @@ export function mlflowDirectRoutes(world: World, calls: readonly MlflowCall[]): 
 interface CallRequest {
   readonly query: Readonly<Record<string, readonly string[]>>;
   readonly parameters: Readonly<Record<string, string>>;
-  body(): Promise<string>;
+  readonly body: () => Promise<string>;
 }
 
 async function answerCall(world: World, call: MlflowCall, actor: Actor, request: CallRequest): Promise<object> {
