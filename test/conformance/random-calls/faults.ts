@@ -20,8 +20,14 @@ export function spoiled(dice: Dice, call: Call, number: number): Spoiled {
   if (call.body === undefined) return { before: [], call, after: [] };
   const reads = /search|get-latest/.test(call.path);
   const { before, aimed } = reads ? { before: [], aimed: rest } : atScrap(rest, number);
-  const odd = dice.chance(0.08) ? { text: dice.of(['', '{', '[]', 'null', '"text"', '{"run_id": }', 'NaN', '1']) } : { body: oddBody(dice, aimed.body as Record<string, unknown>) };
+  const odd = dice.chance(0.08) ? { text: dice.of(['', '{', '[]', 'null', '"text"', '{"run_id": }', 'NaN', '1']) } : { body: oddBody(dice, bodyToSpoil(aimed)) };
   return { before, call: { ...aimed, ...odd, isSpoiled: true }, after: reads ? [] : forgotten(aimed, odd.body) };
+}
+
+/** An experiment whose tags only one of the servers can read would be there for good, and found by every search. */
+function bodyToSpoil({ path, body }: Call): Record<string, unknown> {
+  const fields = body as Record<string, unknown>;
+  return path.endsWith('experiments/create') ? { name: fields['name'] } : fields;
 }
 
 /** What searches would find of a model that only one of the servers has taken. */
@@ -29,7 +35,7 @@ function forgotten(aimed: Call, odd: unknown): Call[] {
   if (!/registered-models|model-versions/.test(aimed.path)) return [];
   const names = [aimed.body, odd].flatMap((body) => ['name', 'new_name'].map((key) => (body as Record<string, unknown> | undefined)?.[key]));
   return [...new Set(names)].flatMap((name): Call[] =>
-    typeof name === 'string' && name !== '' && !name.startsWith('model ') ? [{ method: 'DELETE', path: '/api/2.0/mlflow/registered-models/delete', body: { name }, isTidying: true }] : [],
+    typeof name === 'string' && name !== '' && name !== 'taken' && !name.startsWith('model ') ? [{ method: 'DELETE', path: '/api/2.0/mlflow/registered-models/delete', body: { name }, isTidying: true }] : [],
   );
 }
 

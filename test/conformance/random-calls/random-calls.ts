@@ -47,6 +47,7 @@ class Session {
   *beginning(): Generator<Call> {
     yield this.#createExperiment();
     yield post('experiments/create', { name: 'scrap' }, { expScrap: 'experiment_id' });
+    yield post('registered-models/create', { name: 'taken' });
     yield post('experiments/create', { name: 'lost' }, { expLost: 'experiment_id' });
     for (let count = 0; count < 5; count += 1) yield this.#createRun();
     yield this.#createModel('net');
@@ -127,7 +128,7 @@ class Session {
       // registry
       [2, () => this.#register()],
       [2, () => get('registered-models/get', { name: this.#registered() })],
-      [1, () => post('registered-models/rename', { name: this.#registered(), new_name: dice.chance(0.3) ? this.#registered() : `model ${(this.#registeredCount += 1)}` })],
+      [1, () => post('registered-models/rename', { name: this.#registered(), new_name: dice.chance(0.3) ? 'taken' : `model ${(this.#registeredCount += 1)}` })],
       [1, () => patch('registered-models/update', { name: this.#registered(), description: dice.of(texts) })],
       [0.5, () => remove('registered-models/delete', { name: this.#registered() })],
       [4, () => this.#search('registeredModels', 'GET', 'registered-models/search', {})],
@@ -322,7 +323,8 @@ class Session {
 
   #register(): Call {
     const dice = this.#dice;
-    const name = dice.chance(0.1) ? this.#registered() : `model ${(this.#registeredCount += 1)}`;
+    // a name once deleted counts its versions on here: none is taken twice
+    const name = dice.chance(0.1) ? 'taken' : `model ${(this.#registeredCount += 1)}`;
     return post('registered-models/create', {
       name,
       ...(dice.chance(0.4) ? { description: dice.of(texts) } : {}),
