@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,8 +23,8 @@ export async function installedTilth(): Promise<(...args: string[]) => string[]>
   await runToEnd([process.execPath, join(root, 'scripts', 'build.js'), '--out', join(folder, 'dist')], {
     cwd: root,
   });
-  for (const part of ['bin', 'package.json', 'templates', 'python'])
-    cpSync(join(root, part), join(folder, part), { recursive: true });
+  for (const part of ['bin', 'package.json', 'templates', 'python', 'web/dist'])
+    if (existsSync(join(root, part))) cpSync(join(root, part), join(folder, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   return (...args) => [process.execPath, join(folder, 'bin', 'tilth.js'), ...args];
 }

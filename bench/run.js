@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  buildPage,
   findPython,
   fingerprintOf,
   handOver,
@@ -13,21 +14,29 @@ import {
 } from '../scripts/install.js';
 
 const practices = ['start', 'tracking', 'data', 'serving', 'drift'];
-/** How tracking grows from 1,000 to 1,000,000 runs: longer than a practice, and only by itself. */
-const growth = 'growth';
+/** Measured by themselves: how tracking grows from 1,000 to 1,000,000 runs, and its page in a browser. */
+const alone = {
+  growth: { program: 'growth.ts', peers: ['tracking'] },
+  page: { program: 'page.ts', peers: [] },
+};
 
 const words = process.argv.slice(2);
 const named = words.filter((word) => !word.startsWith('-'));
-const isGrowth = named.length === 1 && named[0] === growth;
-const unknown = isGrowth ? undefined : named.find((word) => !practices.includes(word));
-if (unknown === growth) stop(`${growth} is measured by itself.`, `npm run bench ${growth}`);
+const single = named.length === 1 ? alone[named[0]] : undefined;
+const unknown = single === undefined ? named.find((word) => !practices.includes(word)) : undefined;
+if (unknown in alone) stop(`${unknown} is measured by itself.`, `npm run bench ${unknown}`);
 if (unknown !== undefined)
-  stop(`${unknown} is no practice that is measured.`, `Measured are: ${[...practices, growth].join(', ')}`);
+  stop(
+    `${unknown} is no practice that is measured.`,
+    `Measured are: ${[...practices, ...Object.keys(alone)].join(', ')}`,
+  );
 
 installPackages();
+if (named[0] === 'page') buildPage();
 const wanted = named.length > 0 ? named : practices;
-for (const practice of isGrowth ? ['tracking'] : wanted) installPeer(practice);
-const [program, ...args] = isGrowth ? [join('tracking', 'growth.ts')] : ['bench.ts', ...wanted];
+for (const practice of single?.peers ?? wanted) installPeer(practice);
+const [program, ...args] =
+  single === undefined ? ['bench.ts', ...wanted] : [join('tracking', single.program)];
 handOver([join(root, 'bench', program), ...args, ...words.filter((word) => word.startsWith('-'))]);
 
 /** A Python environment of the peer's own, with the peer as it is published. */

@@ -17,5 +17,11 @@ const { values } = parseArgs({
 if (values.home === undefined) throw new Error('Say where: --home FOLDER');
 const home = createHome(resolveHome(values.home));
 const started = performance.now();
-await fillRuns(home.database, { runCount: Number(values.runs), keyCount: Number(values.keys), pointCount: Number(values.points) });
-process.stdout.write(`${values.runs} runs and a curve of ${values.points} points in ${Math.round(performance.now() - started)} ms: ${home.database}\n`);
+await fillRuns(home.database, {
+  runCount: Number(values.runs),
+  keyCount: Number(values.keys),
+  pointCount: Number(values.points),
+});
+process.stdout.write(
+  `${values.runs} runs and a curve of ${values.points} points in ${Math.round(performance.now() - started)} ms: ${home.database}\n`,
+);

@@ -14,7 +14,12 @@ import { createTestWorld } from '../../src/server/test-world.ts';
 // What a point costs, in this process and without HTTP: processor time to log it, bytes of the database, time to read it back.
 //   node bench/tracking/metric-ingest.ts --points 1000000
 
-const { values } = parseArgs({ options: { points: { type: 'string', default: '200000' }, reads: { type: 'string', default: '100000,1000000' } } });
+const { values } = parseArgs({
+  options: {
+    points: { type: 'string', default: '200000' },
+    reads: { type: 'string', default: '100000,1000000' },
+  },
+});
 const pointCount = Number(values.points);
 const actor: Actor = { id: 'ana', kind: 'local', name: 'Ana', roles: ['contributor'] };
 
@@ -28,7 +33,10 @@ type World = Awaited<ReturnType<typeof createTestWorld>>;
 async function inWorld<T>(work: (world: World, newRun: () => Promise<string>) => Promise<T>): Promise<T> {
   const world = await createTestWorld();
   try {
-    return await work(world, async () => (await createRun(world, actor, { experimentId: '0', name: 'bench', tags: [] })).id);
+    return await work(
+      world,
+      async () => (await createRun(world, actor, { experimentId: '0', name: 'bench', tags: [] })).id,
+    );
   } finally {
     await world.close();
   }
@@ -53,7 +61,9 @@ async function bytesOf(world: World): Promise<number> {
 }
 
 async function unpackedBytesOf(world: World): Promise<number> {
-  const { rows } = await sql<{ pages: number }>`SELECT page_count AS pages FROM pragma_page_count`.execute(world.database.read);
+  const { rows } = await sql<{ pages: number }>`SELECT page_count AS pages FROM pragma_page_count`.execute(
+    world.database.read,
+  );
   return (rows[0]?.pages ?? 0) * 4096;
 }
 
@@ -61,8 +71,17 @@ async function logged(name: string, batches: Iterable<Metric[]>, single: boolean
   await inWorld(async (world, newRun) => {
     const run = await newRun();
     // warm, so that the figure is that of a server that has run for a while
-    for (let step = 0; step < 2_000; step += 1) await logBatch(world, run, { metrics: [{ key: 'warm', value: random(), step, timestamp: step }] });
-    for (let step = 0; step < 50; step += 1) await logBatch(world, run, { metrics: Array.from({ length: 1_000 }, (_, index) => ({ key: `w${index % 50}`, value: random(), step, timestamp: step * 1_000 + index })) });
+    for (let step = 0; step < 2_000; step += 1)
+      await logBatch(world, run, { metrics: [{ key: 'warm', value: random(), step, timestamp: step }] });
+    for (let step = 0; step < 50; step += 1)
+      await logBatch(world, run, {
+        metrics: Array.from({ length: 1_000 }, (_, index) => ({
+          key: `w${index % 50}`,
+          value: random(),
+          step,
+          timestamp: step * 1_000 + index,
+        })),
+      });
     const [fileBefore, before] = [await unpackedBytesOf(world), await bytesOf(world)];
     let count = 0;
     const started = performance.now();
@@ -89,20 +108,33 @@ function* batches(count: number, size: number, keyCount: number, valueOf = loss)
     yield Array.from({ length: size }, (_, index) => {
       const step = Math.floor((start + index) / keyCount);
       if ((start + index) % keyCount === 0) at += 4 + Math.floor(random() * 3);
-      return { key: keyCount === 1 ? 'loss' : `loss_${index % keyCount}`, value: valueOf(step), step, timestamp: at };
+      return {
+        key: keyCount === 1 ? 'loss' : `loss_${index % keyCount}`,
+        value: valueOf(step),
+        step,
+        timestamp: at,
+      };
     });
   }
 }
 
 const print = (name: string, figures: Readonly<Record<string, string | number>>): void => {
-  process.stdout.write(`${name.padEnd(44)} ${Object.entries(figures).map(([what, value]) => `${what} ${value}`).join(' · ')}\n`);
+  process.stdout.write(
+    `${name.padEnd(44)} ${Object.entries(figures)
+      .map(([what, value]) => `${what} ${value}`)
+      .join(' · ')}\n`,
+  );
 };
 
 const singles = Math.ceil(pointCount / 20);
 await logged('single points, one at a time', batches(singles, 1, 1), true);
 await logged('single points, 32 at a time', batches(singles, 32, 1), true);
 await logged('batches of 1,000 of one key', batches(pointCount, 1_000, 1), false);
-await logged('batches of 1,000 of one key, float32', batches(pointCount, 1_000, 1, (step) => Math.fround(loss(step))), false);
+await logged(
+  'batches of 1,000 of one key, float32',
+  batches(pointCount, 1_000, 1, (step) => Math.fround(loss(step))),
+  false,
+);
 await logged('batches of 1,000 of 50 keys', batches(pointCount, 1_000, 50), false);
 await logged('batches of 1,000 of 500 keys', batches(pointCount, 1_000, 500), false);
 
@@ -121,8 +153,17 @@ for (const count of values.reads.split(',').map(Number)) {
       times.sort((a, b) => a - b);
       print(`${name} of ${count}`, { 'ms (median of 5)': (times[2] ?? 0).toFixed(1), points: found });
     };
-    await timed('whole history', async () => (await metricHistory(world.database.read, run, 'loss')).points.length);
-    await timed('page of 25,000', async () => (await metricHistory(world.database.read, run, 'loss', { limit: 25_000 })).points.length);
-    await timed('curve of 1,000', async () => (await metricCurve(world.database.read, run, 'loss', 1_000)).points.length);
+    await timed(
+      'whole history',
+      async () => (await metricHistory(world.database.read, run, 'loss')).points.length,
+    );
+    await timed(
+      'page of 25,000',
+      async () => (await metricHistory(world.database.read, run, 'loss', { limit: 25_000 })).points.length,
+    );
+    await timed(
+      'curve of 1,000',
+      async () => (await metricCurve(world.database.read, run, 'loss', 1_000)).points.length,
+    );
   });
 }
