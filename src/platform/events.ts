@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import type { Generated } from 'kysely';
+import { sql, type Generated } from 'kysely';
 import type { Database, Migrations, Reader, Transaction } from './database.ts';
 import type { Instant } from './clock.ts';
+import { RowsStatement, Statement } from './statements.ts';
 
 /** One line of the audit log: who did what to which thing, when. */
 export interface AuditEvent {
@@ -88,6 +89,9 @@ export class EventBus {
   }
 }
 
+const newestEvent = new Statement<{ seq: number; hash: string }>(() => sql`SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1`);
+const putEvents = new RowsStatement('INSERT INTO event (seq, at, actor, verb, kind, thing, data, previous, hash)', '', 1);
+
 /** Appends to the audit log inside the write that changes the state; published after its commit. */
 export async function appendEvent(
   database: Database,
@@ -95,16 +99,14 @@ export async function appendEvent(
   tx: Transaction,
   event: NewEvent,
 ): Promise<void> {
-  const last = await tx.selectFrom('event').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).executeTakeFirst();
+  const [last] = await newestEvent.run(tx, []);
   const previous = last?.hash ?? firstHash;
   const data = JSON.stringify(event.data ?? {});
   const hash = hashEvent(previous, event, data);
   // numbered without a gap, which a write that fails would leave in the numbers that PostgreSQL gives
   const seq = (last?.seq ?? 0) + 1;
-  await tx
-    .insertInto('event')
-    .values({ ...event, seq, data, previous, hash })
-    .execute();
+  const { at, actor, verb, kind, thing } = event;
+  await putEvents.run(tx, [[seq, at, actor, verb, kind, thing, data, previous, hash]]);
   database.afterCommit(tx, () => bus.publish({ ...event, seq, previous, hash }));
 }
 

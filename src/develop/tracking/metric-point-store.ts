@@ -14,7 +14,7 @@ import {
   type HistoryPosition,
   type MetricColumns,
 } from './metric-columns.ts';
-import { RowsStatement } from './statements.ts';
+import { RowsStatement } from '../../platform/statements.ts';
 import type { MetricPoint } from './tracking.ts';
 import type { MetricPointTable } from './tracking-store.ts';
 

@@ -1,8 +1,10 @@
+import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Instant } from '../../platform/clock.ts';
 import type { Reader, Transaction } from '../../platform/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { newHexId } from '../../platform/ids.ts';
+import { RowsStatement, Statement } from '../../platform/statements.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { linkRunTags } from '../lineage/lineage-store.ts';
@@ -44,29 +46,32 @@ export async function createRun(world: World, actor: Actor, wanted: NewRun): Pro
   const name = wanted.name || tagged || makeName(Math.random);
   const tags = tagged ? wanted.tags : [...wanted.tags.filter((tag) => tag.key !== runNameTag), { key: runNameTag, value: name }];
   const data = { name, experimentId: wanted.experimentId };
-  await perform(world, { actor, verb: 'run.create', kind: 'run', thing: id, data }, async (tx) => {
+  return perform(world, { actor, verb: 'run.create', kind: 'run', thing: id, data }, async (tx): Promise<Run> => {
     const experiment = await requireActiveExperiment(tx, wanted.experimentId);
-    await tx
-      .insertInto('run')
-      .values({
-        id,
-        name,
-        experiment_id: experiment.id,
-        user_id: wanted.userId ?? '',
-        created_by: actor.id,
-        status: 'RUNNING',
-        started_at: wanted.startedAt ?? 0,
-        ended_at: null,
-        artifact_uri: `${experiment.artifactLocation.replace(/\/$/, '')}/${id}/artifacts`,
-        lifecycle_stage: 'active',
-        deleted_at: null,
-      })
-      .execute();
-    await putTags(tx, id, tags);
+    const info: RunInfo = {
+      id,
+      name,
+      experimentId: String(experiment.id),
+      userId: wanted.userId ?? '',
+      status: 'RUNNING',
+      startedAt: wanted.startedAt ?? 0,
+      endedAt: null,
+      artifactUri: `${experiment.artifactLocation.replace(/\/$/, '')}/${id}/artifacts`,
+      lifecycleStage: 'active',
+    };
+    await putRun.run(tx, [[id, name, experiment.id, info.userId, actor.id, info.status, info.startedAt, info.artifactUri, info.lifecycleStage]]);
+    const kept = await upsertTags(tx, id, tags);
     await linkRunTags(tx, id, recordOf(tags), world.clock.now());
+    const inOrder = [...kept].map(([key, value]) => ({ key, value })).sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
+    return { ...info, tags: inOrder, params: [], metrics: [], datasets: [], modelInputs: [], modelOutputs: [] };
   });
-  return getRun(world.database.read, id);
 }
+
+const putRun = new RowsStatement(
+  'INSERT INTO run (id, name, experiment_id, user_id, created_by, status, started_at, artifact_uri, lifecycle_stage)',
+  '',
+  1,
+);
 
 export interface RunChange {
   readonly status?: RunStatus | undefined;
@@ -78,8 +83,11 @@ export interface RunChange {
 export async function updateRun(world: World, actor: Actor, id: string, change: RunChange): Promise<RunInfo> {
   const work = async (tx: Transaction): Promise<void> => {
     await requireActiveRun(tx, id);
-    if (change.status !== undefined) await tx.updateTable('run').set({ status: change.status }).where('id', '=', id).execute();
-    if (change.endedAt !== undefined) await tx.updateTable('run').set({ ended_at: change.endedAt }).where('id', '=', id).execute();
+    const { status, endedAt } = change;
+    if (status !== undefined || endedAt !== undefined) {
+      const set = { ...(status === undefined ? {} : { status }), ...(endedAt === undefined ? {} : { ended_at: endedAt }) };
+      await tx.updateTable('run').set(set).where('id', '=', id).execute();
+    }
     if (change.name) await putTags(tx, id, [{ key: runNameTag, value: change.name }]);
   };
   if (change.status !== undefined && isOver(change.status)) {
@@ -127,24 +135,40 @@ export async function logBatch(world: World, runId: string, batch: Batch): Promi
 const recordOf = (tags: readonly KeyValue[]): Record<string, string> => Object.fromEntries(tags.map(({ key, value }) => [key, value]));
 
 async function putParams(tx: Transaction, runId: string, params: readonly KeyValue[]): Promise<void> {
+  if (params.length === 0) return;
+  const keys = [...new Set(params.map(({ key }) => key))];
+  const rows = await tx.selectFrom('run_param').select(['key', 'value']).where('run_id', '=', runId).where('key', 'in', keys).execute();
+  const known = new Map(rows.map(({ key, value }) => [key, value]));
+  const fresh: [runId: string, key: string, value: string][] = [];
   for (const { key, value } of params) {
-    const known = await tx.selectFrom('run_param').select('value').where('run_id', '=', runId).where('key', '=', key).executeTakeFirst();
-    if (known === undefined) await tx.insertInto('run_param').values({ run_id: runId, key, value }).execute();
-    else if (known.value !== value) throw paramChanged(key, known.value, value, runId);
+    const before = known.get(key);
+    if (before !== undefined && before !== value) throw paramChanged(key, before, value, runId);
+    if (before === undefined) fresh.push([runId, key, value]);
+    known.set(key, value);
   }
+  await putFreshParams.run(tx, fresh);
 }
+
+const putFreshParams = new RowsStatement('INSERT INTO run_param (run_id, key, value)', '', 32);
 
 /** The tag that holds the name renames the run too. */
 export async function putTags(tx: Transaction, runId: string, tags: readonly KeyValue[]): Promise<void> {
-  for (const { key, value } of tags) {
-    await tx
-      .insertInto('run_tag')
-      .values({ run_id: runId, key, value })
-      .onConflict((conflict) => conflict.columns(['run_id', 'key']).doUpdateSet({ value }))
-      .execute();
-    if (key === runNameTag && value !== '') await tx.updateTable('run').set({ name: value }).where('id', '=', runId).execute();
-  }
+  const name = (await upsertTags(tx, runId, tags)).get(runNameTag);
+  if (name !== undefined && name !== '') await tx.updateTable('run').set({ name }).where('id', '=', runId).execute();
 }
+
+/** @returns what was written: of a key that comes twice, its last value */
+async function upsertTags(tx: Transaction, runId: string, tags: readonly KeyValue[]): Promise<Map<string, string>> {
+  const last = new Map(tags.map(({ key, value }) => [key, value]));
+  await putTagRows.run(tx, [...last].map(([key, value]) => [runId, key, value]));
+  return last;
+}
+
+const putTagRows = new RowsStatement(
+  'INSERT INTO run_tag (run_id, key, value)',
+  'ON CONFLICT (run_id, key) DO UPDATE SET value = excluded.value',
+  32,
+);
 
 /** @throws RUN_NOT_FOUND, RUN_DELETED, TAG_NOT_FOUND */
 export async function deleteTag(world: World, runId: string, key: string): Promise<void> {
@@ -217,11 +241,13 @@ async function linkModels(tx: Transaction, runId: string, direction: 'input' | '
 }
 
 async function requireActiveRun(tx: Reader, id: string): Promise<{ experimentNumber: number }> {
-  const row = await tx.selectFrom('run').select(['lifecycle_stage', 'experiment_id']).where('id', '=', id).executeTakeFirst();
+  const [row] = await stageOfRun.run(tx, [id]);
   if (row === undefined) throw runNotFound(id);
   if (row.lifecycle_stage !== 'active') throw notActive('run', id);
   return { experimentNumber: row.experiment_id };
 }
+
+const stageOfRun = new Statement<{ lifecycle_stage: string; experiment_id: number }>(([id]) => sql`SELECT lifecycle_stage, experiment_id FROM run WHERE id = ${id}`);
 
 // ---------------------------------------------------------------------------------------------------------------------
 

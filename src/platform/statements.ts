@@ -1,7 +1,7 @@
 import { sql, type CompiledQuery, type RawBuilder } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from './database.ts';
 
-/** A statement that runs for every point that is logged: its text is built once for each kind of database. */
+/** A statement that runs thousands of times a second: its text is built once for each kind of database. */
 export class Statement<Row = unknown> {
   readonly #build: (values: readonly unknown[]) => RawBuilder<Row>;
   readonly #built = new Map<unknown, CompiledQuery<Row>>();
