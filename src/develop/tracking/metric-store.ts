@@ -102,7 +102,7 @@ export async function latestMetrics(read: Reader, runIds: readonly string[], key
     runIds,
     (ids) => {
       const query = read.selectFrom('latest_metric').select(['run_id', 'key', 'value', 'is_nan', 'step', 'timestamp']).where('run_id', 'in', ids);
-      return (key === undefined ? query.orderBy('key') : query.where('key', '=', key)).execute();
+      return (key === undefined ? query.orderBy('run_id').orderBy('key') : query.where('key', '=', key)).execute();
     },
     (row) => row.run_id,
   );

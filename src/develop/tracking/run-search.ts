@@ -62,7 +62,7 @@ interface Plan {
 /** Three ways to the same answer: through few candidates, along the order until enough fit, or over all runs. */
 async function found(read: Reader, plan: Plan): Promise<FoundRow[]> {
   const few = await fewCandidates(read, plan.filter);
-  if (few !== undefined) return inWholeOrder(read, plan, { from: sql`(${few}) AS few ${joinInOrder} run ON run.id = few.run_id`, asking: 'probe' });
+  if (few !== undefined) return inWholeOrder(read, plan, { from: sql`(${few.runs}) AS few ${joinInOrder} run ON run.id = few.run_id`, asking: 'probe' });
   const near = plan.wanted * 2 <= windowSize && isWalkable(plan.orders[0]) ? await firstInOrder(read, plan) : [];
   return near.length === plan.wanted ? near : inWholeOrder(await readOfAll(read, plan.experiments), plan, { from: sql`run`, asking: 'set' });
 }
@@ -85,32 +85,39 @@ async function inWholeOrder(read: Reader, plan: Plan, { from, asking }: { from: 
   return rows;
 }
 
+/** A statement that selects `run_id`, each once, of so many runs. */
+interface Candidates {
+  readonly runs: RawBuilder<unknown>;
+  readonly count: number;
+}
+
 /**
- * A set of runs, small and read off an index, that has all that a filter finds; undefined where no condition is that rare.
+ * The smallest set of runs, read off an index, that has all that a filter finds; undefined where no condition is rare.
  *
- * @returns a statement that selects `run_id`, each once
+ * @param below how few they must be
  */
-async function fewCandidates(read: Reader, filter: Filter): Promise<RawBuilder<unknown> | undefined> {
+async function fewCandidates(read: Reader, filter: Filter, below = windowSize): Promise<Candidates | undefined> {
   if (filter.kind === 'and') {
-    for (const part of filter.parts) {
-      const few = await fewCandidates(read, part);
-      if (few !== undefined) return few;
-    }
-    return undefined;
+    let fewest: Candidates | undefined;
+    for (const part of filter.parts) fewest = (await fewCandidates(read, part, fewest?.count ?? below)) ?? fewest;
+    return fewest;
   }
   if (filter.kind === 'or') {
     const sets: RawBuilder<unknown>[] = [];
+    let count = 0;
     for (const part of filter.parts) {
-      const few = await fewCandidates(read, part);
+      const few = await fewCandidates(read, part, below - count);
       if (few === undefined) return undefined;
-      sets.push(sql`SELECT run_id FROM (${few}) AS few`);
+      sets.push(sql`SELECT run_id FROM (${few.runs}) AS few`);
+      count += few.count;
     }
-    return sql.join(sets, sql` UNION `);
+    return { runs: sql.join(sets, sql` UNION `), count };
   }
   const matching = filter.kind === 'compare' ? matchingSql(filter.compare) : undefined;
-  if (matching === undefined) return undefined;
-  const { rows } = await sql<{ count: number }>`SELECT count(*) AS count FROM (${matching} LIMIT ${windowSize}) AS few`.execute(read);
-  return (rows[0]?.count ?? 0) < windowSize ? matching : undefined;
+  if (matching === undefined || below <= 0) return undefined;
+  const { rows } = await sql<{ count: number }>`SELECT count(*) AS count FROM (${matching} LIMIT ${below}) AS few`.execute(read);
+  const count = rows[0]?.count ?? 0;
+  return count < below ? { runs: matching, count } : undefined;
 }
 
 /**

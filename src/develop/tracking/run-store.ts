@@ -270,8 +270,8 @@ export async function getRuns(read: Reader, ids: readonly string[]): Promise<Run
   const ofRun = (row: { run_id: string }): string => row.run_id;
   const [rows, params, tags, metrics, datasets, models] = await Promise.all([
     groupedByIds(ids, (chunk) => read.selectFrom('run').selectAll().where('id', 'in', chunk).execute(), (row) => row.id),
-    groupedByIds(ids, (chunk) => read.selectFrom('run_param').selectAll().where('run_id', 'in', chunk).orderBy('key').execute(), ofRun),
-    groupedByIds(ids, (chunk) => read.selectFrom('run_tag').selectAll().where('run_id', 'in', chunk).orderBy('key').execute(), ofRun),
+    groupedByIds(ids, (chunk) => read.selectFrom('run_param').selectAll().where('run_id', 'in', chunk).orderBy('run_id').orderBy('key').execute(), ofRun),
+    groupedByIds(ids, (chunk) => read.selectFrom('run_tag').selectAll().where('run_id', 'in', chunk).orderBy('run_id').orderBy('key').execute(), ofRun),
     latestMetrics(read, ids),
     groupedByIds(
       ids,
