@@ -51,8 +51,8 @@ export class WriteQueue {
   }
 
   async #drain(): Promise<void> {
-    // let everyone who writes in this turn of the loop join the first commit
-    await Promise.resolve();
+    // whose request this turn of the loop has read joins the first commit
+    await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
       const group = this.#waiting;
       this.#waiting = [];
