@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import {
   Kysely,
   SqliteAdapter,
@@ -14,6 +14,7 @@ import { bindable } from './bindable.ts';
 import type { Database, Migrations, Reader, Tables, Transaction } from './database.ts';
 import { answerLongReads } from './long-reads.ts';
 import { migrate } from './migrate.ts';
+import { offerShortcut } from './statements.ts';
 import { SqliteThread } from './sqlite-thread.ts';
 import { WriteQueue, type Writer } from './write-queue.ts';
 
@@ -51,9 +52,13 @@ export function connect(file: string): Connected {
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA cache_size = -16000;
+    PRAGMA wal_autocheckpoint = 4000;
     PRAGMA temp_store = MEMORY;
   `);
-  return { raw, kysely: new Kysely<Tables>({ dialect: dialectOf(new SqliteDriver(raw)) }) };
+  const connection = new SqliteConnection(raw);
+  const kysely = new Kysely<Tables>({ dialect: dialectOf(new SqliteDriver(connection)) });
+  offerShortcut(kysely, (sql, values) => connection.run(sql, values).rows);
+  return { raw, kysely };
 }
 
 const writerOf = ({ raw, kysely }: Connected): Writer => ({
@@ -82,8 +87,8 @@ function dialectOf(driver: Driver): Dialect {
 class SqliteDriver implements Driver {
   readonly #connection: SqliteConnection;
 
-  constructor(raw: DatabaseSync) {
-    this.#connection = new SqliteConnection(raw);
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
   }
 
   init(): Promise<void> {
@@ -114,33 +119,41 @@ class SqliteDriver implements Driver {
 
 const preparedLimit = 500;
 
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly hasRows: boolean;
+}
+
 class SqliteConnection implements DatabaseConnection {
   readonly raw: DatabaseSync;
-  readonly #prepared = new Map<string, ReturnType<DatabaseSync['prepare']>>();
+  readonly #prepared = new Map<string, Prepared>();
 
   constructor(raw: DatabaseSync) {
     this.raw = raw;
   }
 
-  executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const statement = this.#statement(query.sql);
-    const values = query.parameters.map(bindable);
-    if (statement.columns().length > 0) {
-      return Promise.resolve({ rows: statement.all(...values) as R[] });
-    }
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    return this.run<R>(query.sql, query.parameters);
+  }
+
+  run<R>(sql: string, parameters: readonly unknown[]): QueryResult<R> {
+    const { statement, hasRows } = this.#prepare(sql);
+    const values = parameters.map(bindable);
+    if (hasRows) return { rows: statement.all(...values) as R[] };
     const { changes, lastInsertRowid } = statement.run(...values);
-    return Promise.resolve({ rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) });
+    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
 
   streamQuery(): AsyncIterableIterator<never> {
     throw new Error('SQLite answers whole results; page with a keyset instead.');
   }
 
-  #statement(sql: string): ReturnType<DatabaseSync['prepare']> {
+  #prepare(sql: string): Prepared {
     const known = this.#prepared.get(sql);
     if (known !== undefined) return known;
     const statement = this.raw.prepare(sql);
-    if (this.#prepared.size < preparedLimit) this.#prepared.set(sql, statement);
-    return statement;
+    const prepared = { statement, hasRows: statement.columns().length > 0 };
+    if (this.#prepared.size < preparedLimit) this.#prepared.set(sql, prepared);
+    return prepared;
   }
 }
