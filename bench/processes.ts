@@ -26,7 +26,14 @@ export async function installedTilth(): Promise<(...args: string[]) => string[]>
   for (const part of ['bin', 'package.json', 'templates', 'python', 'web/dist'])
     if (existsSync(join(root, part))) cpSync(join(root, part), join(folder, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  return (...args) => [process.execPath, join(folder, 'bin', 'tilth.js'), ...args];
+  const launcher = join(folder, 'bin', 'tilth.js');
+  // as its first line has it started
+  const flags =
+    readFileSync(launcher, 'utf8')
+      .split('\n', 1)[0]
+      ?.split(' ')
+      .filter((word) => word.startsWith('--')) ?? [];
+  return (...args) => [process.execPath, ...flags, launcher, ...args];
 }
 
 export const pythonOf = (practice: string): string =>

@@ -30,15 +30,18 @@ interface FoundRun {
 export class Session {
   readonly #server: RunningServer;
   readonly #client: Client;
+  /** the first is `#client`; the others are opened by who needs them */
+  readonly #clients: Client[];
   #step = 0;
 
   constructor(server: RunningServer) {
     this.#server = server;
     this.#client = new Client(server.address);
+    this.#clients = [this.#client];
   }
 
   close(): void {
-    this.#client.close();
+    for (const client of this.#clients) client.close();
   }
 
   /** @returns its id */
@@ -53,12 +56,12 @@ export class Session {
     return (await this.#client.call<{ run: FoundRun }>('POST', api('runs/create'), body)).run.info.run_id;
   }
 
-  /** One metric a call, one call after the other. */
-  async logMetrics(run: string, key: string, most: Most): Promise<Round> {
+  /** One metric a call; each client sends one call after the other. */
+  async logMetrics(run: string, key: string, most: Most, clientCount = 1): Promise<Round> {
     const calls = Array.from({ length: most.count }, () =>
       this.#post('runs/log-metric', { run_id: run, key, ...this.#point() }),
     );
-    return this.#rated(calls, most.seconds);
+    return this.#rated(calls, most.seconds, clientCount);
   }
 
   /** @param keyCount 1: a batch is a stretch of one curve; as many as a batch has: one step of each */
@@ -75,20 +78,21 @@ export class Session {
   }
 
   /** Create with 3 tags, log 5 params and 5 metrics, finish. */
-  async wholeRuns(experiment: string, from: number, count: number, seconds = Infinity): Promise<Round> {
+  async wholeRuns(
+    experiment: string,
+    from: number,
+    count: number,
+    seconds = Infinity,
+    clientCount = 1,
+  ): Promise<Round> {
     const runs = Array.from({ length: count }, (_, place) => this.#wholeRun(experiment, from + place));
-    return this.#timed(async () => {
-      const endsAt = performance.now() + seconds * 1000;
-      let done = 0;
-      for (const { create, log, finish } of runs) {
-        const id = idIn(await this.#client.ask(create));
-        await this.#client.ask(withRun(log, id));
-        await this.#client.ask(withRun(finish, id));
-        done++;
-        if (performance.now() > endsAt) break;
-      }
-      return done;
-    });
+    return this.#timed(() =>
+      this.#shared(runs, seconds, clientCount, async (client, { create, log, finish }) => {
+        const id = idIn(await client.ask(create));
+        await client.ask(withRun(log, id));
+        await client.ask(withRun(finish, id));
+      }),
+    );
   }
 
   /** 100 runs by filter, ordered by a metric. */
@@ -237,18 +241,34 @@ export class Session {
     return pages;
   }
 
-  /** Asks one after the other until all are answered or the time is up. @returns a round in calls per second */
-  async #rated(calls: readonly Buffer[], seconds: number): Promise<Round> {
-    return this.#timed(async () => {
-      const endsAt = performance.now() + seconds * 1000;
-      let done = 0;
-      for (const call of calls) {
-        await this.#client.ask(call);
+  /** Asks until all are answered or the time is up. @returns a round in calls per second */
+  async #rated(calls: readonly Buffer[], seconds: number, clientCount = 1): Promise<Round> {
+    return this.#timed(() =>
+      this.#shared(calls, seconds, clientCount, async (client, call) => {
+        await client.ask(call);
+      }),
+    );
+  }
+
+  /** Clients that each take the next piece of work when they are done with one. @returns how many were done */
+  async #shared<T>(
+    pieces: readonly T[],
+    seconds: number,
+    clientCount: number,
+    work: (client: Client, piece: T) => Promise<void>,
+  ): Promise<number> {
+    while (this.#clients.length < clientCount) this.#clients.push(new Client(this.#server.address));
+    const endsAt = performance.now() + seconds * 1000;
+    let next = 0;
+    let done = 0;
+    const workers = this.#clients.slice(0, clientCount).map(async (client) => {
+      while (next < pieces.length && performance.now() <= endsAt) {
+        await work(client, pieces[next++] as T);
         done++;
-        if (performance.now() > endsAt) break;
       }
-      return done;
     });
+    await Promise.all(workers);
+    return done;
   }
 
   async #timed(work: () => Promise<number>): Promise<Round> {

@@ -33,6 +33,9 @@ const quick: Sizes = {
   seconds: 0.3,
 };
 
+/** As when a search over parameters runs in parallel. */
+const clientCount = 8;
+
 /** Runs, metrics and artifacts over MLflow's own HTTP API: our server and MLflow's, the same requests from the same client. */
 export async function measureTracking(effort: Effort): Promise<Practice> {
   const newPlace = await newPlaces();
@@ -188,6 +191,14 @@ class Bench {
         session.logMetrics(log[who], 'loss', this.#most(10_000)),
       ),
     );
+    this.add(
+      `log_metric, ${clientCount} clients at once`,
+      'calls/s',
+      'more',
+      await pair.turns(this.#effort.rounds, (session, who) =>
+        session.logMetrics(log[who], 'shared', this.#most(30_000), clientCount),
+      ),
+    );
     for (const keyCount of [1, batchSize])
       this.add(
         `log-batch of ${counted(batchSize)} metrics, ${keyCount === 1 ? 'one key' : `${counted(keyCount)} keys`}`,
@@ -211,12 +222,12 @@ class Bench {
     this.checked.push(
       `runs/search answers the same ${runs.length} runs that were just logged, with the same params, metrics and tags`,
     );
-    this.add(
-      `${counted(perRound * rounds)} whole runs (create with 3 tags, 5 params and 5 metrics, finish)`,
-      'runs/s',
-      'more',
-      found,
+    const what = `${counted(perRound * rounds)} whole runs (create with 3 tags, 5 params and 5 metrics, finish)`;
+    this.add(what, 'runs/s', 'more', found);
+    const together = await pair.turns(rounds, (session, _, round) =>
+      session.wholeRuns(own, (rounds + round) * perRound, perRound, Infinity, clientCount),
     );
+    this.add(`${what}, ${clientCount} clients at once`, 'runs/s', 'more', together);
   }
 
   async search(pair: Pair, which: 'few' | 'many', runCount: number, rounds: number): Promise<void> {

@@ -30,7 +30,8 @@ export function superviseProcess(name: string, args: readonly string[], home: Ho
   const start = (): void => {
     const startedAt = Date.now();
     // the channel carries nothing: its end tells the child that we are gone, however we went
-    child = spawn(process.execPath, [programEntry, ...args], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    // with what the launcher told this Node about its memory
+    child = spawn(process.execPath, [...process.execArgv, programEntry, ...args], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
     for (const listener of listeners) listener();
