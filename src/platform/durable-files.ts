@@ -3,6 +3,7 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { IncomingMessage } from 'node:http';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
+import { freeMemory } from './chunk-memory.ts';
 
 /** What is written at once: a write of one chunk of a socket would cost more than the bytes in it. */
 const batchByteCount = 1_048_576;
@@ -50,15 +51,7 @@ async function writeAll(file: FileHandle, batch: Uint8Array[], isOurs: boolean):
   const { bytesWritten } = await file.writev(batch);
   // a disk that is nearly full takes a part of them; the next write says so
   if (bytesWritten < byteCount) await file.writeFile(Buffer.concat(batch).subarray(bytesWritten));
-  if (isOurs) for (const chunk of batch) free(chunk);
-}
-
-/**
- * Frees the memory behind a chunk. Left to the garbage collector it makes it run over the whole heap for every 32 MB that
- * pass, which takes longer than to hash and write them. A chunk that shares its memory with others is left alone.
- */
-function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+  if (isOurs) for (const chunk of batch) freeMemory(chunk);
 }
 
 /** Makes a folder and those above it; each is on the disk when this answers. */

@@ -5,7 +5,7 @@ import type { AskedOfThread, ToldByThread } from './sqlite-thread.ts';
 // The other side of `SqliteThread`: one connection that only reads.
 
 const database = new DatabaseSync(workerData as string, { readOnly: true, timeout: 10_000 });
-database.exec('PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;');
+database.exec('PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY;');
 
 const prepared = new Map<string, StatementSync>();
 const preparedLimit = 100;

@@ -73,7 +73,11 @@ export class SqliteThread implements DatabaseConnection {
     clearTimeout(this.#rest);
     if (this.#worker !== undefined) return this.#worker;
     const script = join(import.meta.dirname, `sqlite-thread-main${extname(import.meta.filename)}`);
-    const worker = new Worker(script, { workerData: this.#file, stdout: false, stderr: false });
+    const worker = new Worker(script, {
+      workerData: this.#file,
+      // it holds a page of rows at a time
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     worker.unref();
     worker.on('message', (told: ToldByThread) => this.#take(told));
     worker.on('error', (cause) => this.#lose(worker, cause));
