@@ -53,7 +53,7 @@ rmSync(out, { recursive: true, force: true });
 const { metafile } = await build({
   absWorkingDir: root,
   // the second is started as a thread, by its file
-  entryPoints: { main: 'src/cli/main.ts', 'sqlite-thread-main': 'src/platform/sqlite-thread-main.ts' },
+  entryPoints: { main: 'src/cli/main.ts', 'sqlite-thread-main': 'src/platform/database/sqlite-thread-main.ts' },
   outdir: join(out, 'cli'),
   bundle: true,
   splitting: true,

@@ -3,7 +3,17 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { buildPage, findPython, fingerprintOf, installPackages, node, once, root, run, stop } from './install.js';
+import {
+  buildPage,
+  findPython,
+  fingerprintOf,
+  installPackages,
+  node,
+  once,
+  root,
+  run,
+  stop,
+} from './install.js';
 import { environmentOf, startPostgres } from './postgresql.js';
 
 const only = process.argv.slice(2);
@@ -12,7 +22,9 @@ installPackages();
 buildPage();
 const python = installPython('test', 'test/requirements.txt');
 // older clients of MLflow, each in an environment of its own
-const mlflowPythons = ['3.7', '2.9'].map((version) => installPython(`mlflow-${version}`, `test/requirements-mlflow-${version}.txt`));
+const mlflowPythons = ['3.7', '2.9'].map((version) =>
+  installPython(`mlflow-${version}`, `test/requirements-mlflow-${version}.txt`),
+);
 const chromium = installChromium();
 
 if (only.length === 0) {
@@ -21,10 +33,14 @@ if (only.length === 0) {
   check('lint', join(root, 'node_modules/.bin/oxlint'), ['--type-aware', '--deny-warnings', '.']);
 }
 
-const files = only.length > 0 ? only : ['src/**/*.test.ts', 'web/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
+const files =
+  only.length > 0
+    ? only
+    : ['src/**/*.test.ts', 'web/src/**/*.test.ts', 'scripts/**/*.test.ts', 'test/**/*.test.ts'];
 /** Once more on PostgreSQL: all that lies near the tables, and public clients on top. */
 const filesOfPostgres = [
-  'src/platform/{database,postgres,jobs}.test.ts',
+  'src/platform/database/{database,postgres}.test.ts',
+  'src/platform/jobs.test.ts',
   'src/team/*.test.ts',
   'src/develop/{tracking,traces}/*.test.ts',
   'src/deploy/registry/*.test.ts',
@@ -49,11 +65,27 @@ function testOnPostgres() {
 /** @returns whether all passed; the closing line counts those of the passes before too */
 function test(patterns, environment) {
   const path = `${join(root, 'node_modules/.bin')}:${environment.PATH ?? process.env.PATH}`;
-  const flags = ['--test', '--test-concurrency=2', '--test-force-exit', '--test-timeout=600000', '--test-reporter=./scripts/reporter.ts', '--test-reporter-destination=stdout'];
+  const flags = [
+    '--test',
+    '--test-concurrency=2',
+    '--test-force-exit',
+    '--test-timeout=600000',
+    '--test-reporter=./scripts/reporter.ts',
+    '--test-reporter-destination=stdout',
+  ];
   const { status } = spawnSync(node, [...flags, ...patterns], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, ...environment, PATH: path, ORT_DISABLE_TELEMETRY: '1', TILTH_TEST_PYTHON: python, TILTH_TEST_MLFLOW_PYTHONS: mlflowPythons.join(delimiter), TILTH_CHROMIUM: chromium, TILTH_TEST_TALLY: join(counted, 'counts.json') },
+    env: {
+      ...process.env,
+      ...environment,
+      PATH: path,
+      ORT_DISABLE_TELEMETRY: '1',
+      TILTH_TEST_PYTHON: python,
+      TILTH_TEST_MLFLOW_PYTHONS: mlflowPythons.join(delimiter),
+      TILTH_CHROMIUM: chromium,
+      TILTH_TEST_TALLY: join(counted, 'counts.json'),
+    },
   });
   return status === 0;
 }
@@ -77,7 +109,12 @@ function installPython(name, requirements) {
 
 /** The machine's Chromium; from Debian's packages where we may install them. */
 function installChromium() {
-  const known = [process.env.TILTH_CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+  const known = [
+    process.env.TILTH_CHROMIUM,
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+  ];
   const found = () => known.find((path) => path !== undefined && existsSync(path));
   const before = found();
   if (before !== undefined) return before;
@@ -88,5 +125,11 @@ function installChromium() {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     });
   }
-  return found() ?? stop('The tests of the page need Chromium.', 'Install it, or name it: TILTH_CHROMIUM=/path/to/chromium npm test');
+  return (
+    found() ??
+    stop(
+      'The tests of the page need Chromium.',
+      'Install it, or name it: TILTH_CHROMIUM=/path/to/chromium npm test',
+    )
+  );
 }

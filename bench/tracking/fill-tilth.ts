@@ -1,5 +1,5 @@
-import type { Transaction } from '../../src/platform/database.ts';
-import { connect } from '../../src/platform/sqlite.ts';
+import type { Transaction } from '../../src/platform/database/database.ts';
+import { connect } from '../../src/platform/database/sqlite.ts';
 import { appendMetrics } from '../../src/develop/tracking/metric-store.ts';
 import '../../src/develop/tracking/tracking-store.ts';
 import type { Metric } from '../../src/develop/tracking/tracking.ts';

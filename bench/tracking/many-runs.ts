@@ -1,4 +1,4 @@
-import { openDatabase, type Migrations } from '../../src/platform/database.ts';
+import { openDatabase, type Migrations } from '../../src/platform/database/database.ts';
 import type { Metric } from '../../src/develop/tracking/tracking.ts';
 import { insertExperiment } from '../../src/maintain/exchange/record-writes.ts';
 import { features } from '../../src/server/features.ts';

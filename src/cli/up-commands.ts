@@ -2,7 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../platform/command.ts';
-import { isPostgresAddress } from '../platform/database-address.ts';
+import { isPostgresAddress } from '../platform/database/database-address.ts';
 import { createHome, resolveHome, withDatabase } from '../platform/home.ts';
 import { isPortFree, portTaken } from '../platform/port.ts';
 import { note } from '../platform/terminal.ts';
@@ -63,7 +63,7 @@ export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort'
   // said here, once, instead of by a child that is started again and again
   await requireFree(flags.host, Number(flags.port));
   await requireFree('127.0.0.1', Number(servePort));
-  if (isPostgresAddress(home.database)) await (await import('../platform/database.ts')).askDatabase(home.database);
+  if (isPostgresAddress(home.database)) await (await import('../platform/database/database.ts')).askDatabase(home.database);
   const address = `http://${flags.host}:${flags.port}`;
   const planeAddress = `http://127.0.0.1:${servePort}`;
   const shared = ['--home', home.root];

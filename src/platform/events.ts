@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { sql, type Generated } from 'kysely';
-import type { Database, Migrations, Reader, Transaction } from './database.ts';
+import type { Database, Migrations, Reader, Transaction } from './database/database.ts';
 import type { Instant } from './clock.ts';
-import { RowsStatement, Statement } from './statements.ts';
+import { RowsStatement, Statement } from './database/statements.ts';
 
 /** One line of the audit log: who did what to which thing, when. */
 export interface AuditEvent {
@@ -36,7 +36,7 @@ interface EventTable {
   hash: string;
 }
 
-declare module './database.ts' {
+declare module './database/database.ts' {
   interface Tables {
     event: EventTable;
   }

@@ -1,4 +1,4 @@
-import type { Migrations } from './database.ts';
+import type { Migrations } from './database/database.ts';
 import type { DirectRoutes } from './direct-routes.ts';
 import type { Api } from './http.ts';
 import type { World } from './world.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Clock, Instant } from './clock.ts';
-import type { Database, Migrations, Transaction } from './database.ts';
+import type { Database, Migrations, Transaction } from './database/database.ts';
 import { TilthError, messageOf } from './errors.ts';
 import { newUlid } from './ids.ts';
 import type { Logger } from './log.ts';
@@ -48,7 +48,7 @@ interface JobTable {
   finished_at: number | null;
 }
 
-declare module './database.ts' {
+declare module './database/database.ts' {
   interface Tables {
     job: JobTable;
   }

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
-import type { Database } from './database.ts';
-import type { BlobStore } from './blobs.ts';
+import type { Database } from './database/database.ts';
+import type { BlobStore } from './blobs/blobs.ts';
 import type { EventBus } from './events.ts';
 import type { Home } from './home.ts';
 import type { Jobs } from './jobs.ts';

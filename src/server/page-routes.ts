@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { segmentsOf } from '../platform/blobs.ts';
+import { segmentsOf } from '../platform/blobs/blobs.ts';
 import { createApi, type Api } from '../platform/http.ts';
 
 const types: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Actor } from '../platform/actor.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
-import { openDatabase } from '../platform/database.ts';
+import { openDatabase } from '../platform/database/database.ts';
 import { directRoutes } from '../platform/direct-routes.ts';
 import { TilthError } from '../platform/errors.ts';
 import { EventBus } from '../platform/events.ts';
@@ -13,7 +13,7 @@ import { createApi, errorHandler, loopbackGuard, type Api } from '../platform/ht
 import { Jobs } from '../platform/jobs.ts';
 import { createLogger, type Logger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
-import { openBlobs } from '../platform/open-blobs.ts';
+import { openBlobs } from '../platform/blobs/open-blobs.ts';
 import { packagePath, version } from '../platform/package-root.ts';
 import { portTaken } from '../platform/port.ts';
 import type { World } from '../platform/world.ts';

@@ -2,14 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../platform/clock.ts';
-import { openDatabase, type Migrations } from '../platform/database.ts';
+import { openDatabase, type Migrations } from '../platform/database/database.ts';
 import { EventBus } from '../platform/events.ts';
 import { createHome, resolveHome, type Home } from '../platform/home.ts';
 import { Jobs } from '../platform/jobs.ts';
 import { createLogger } from '../platform/log.ts';
 import { createRegistry } from '../platform/metrics.ts';
-import { openBlobs } from '../platform/open-blobs.ts';
-import { temporaryDatabase } from '../platform/test-database.ts';
+import { openBlobs } from '../platform/blobs/open-blobs.ts';
+import { temporaryDatabase } from '../platform/database/test-database.ts';
 import type { World } from '../platform/world.ts';
 import { features } from './features.ts';
 

@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../platform/database/database.ts';
 
 /** Kinds of things that must always have an owner. */
 export const ownedKinds = ['project', 'dataset', 'model', 'endpoint'] as const;
@@ -19,7 +19,7 @@ interface OwnershipTable {
   since: number;
 }
 
-declare module '../platform/database.ts' {
+declare module '../platform/database/database.ts' {
   interface Tables {
     ownership: OwnershipTable;
   }

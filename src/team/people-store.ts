@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Actor } from '../platform/actor.ts';
-import type { Migrations, Reader, Transaction } from '../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../platform/database/database.ts';
 import { TilthError } from '../platform/errors.ts';
 import { newUlid } from '../platform/ids.ts';
 import type { World } from '../platform/world.ts';
@@ -28,7 +28,7 @@ interface TokenTable {
   revoked_at: number | null;
 }
 
-declare module '../platform/database.ts' {
+declare module '../platform/database/database.ts' {
   interface Tables {
     person: PersonTable;
     token: TokenTable;

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startServer, type RunningServer } from '../../src/server/server.ts';
-import { useTestBucket, type TestBucket } from '../../src/platform/test-bucket.ts';
+import { useTestBucket, type TestBucket } from '../../src/platform/blobs/test-bucket.ts';
 import { temporaryHome } from '../../src/server/test-world.ts';
 
 const python = process.env['TILTH_TEST_PYTHON'];

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { insertRuns, type PlainRun } from '../../src/develop/tracking/test-runs.ts';
-import { openDatabase, type Migrations } from '../../src/platform/database.ts';
+import { openDatabase, type Migrations } from '../../src/platform/database/database.ts';
 import { features } from '../../src/server/features.ts';
 import { startServer, type RunningServer } from '../../src/server/server.ts';
 import { temporaryHome } from '../../src/server/test-world.ts';

@@ -1,5 +1,5 @@
 import { sql, type Generated } from 'kysely';
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { RouteTarget } from '../serving/serving-api.ts';
 import type { RouteRevision } from './endpoint-api.ts';
 import { endpointNotFound } from './endpoint-errors.ts';
@@ -34,7 +34,7 @@ interface ServingReportTable {
   report: string;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     endpoint: EndpointTable;
     endpoint_route: EndpointRouteTable;

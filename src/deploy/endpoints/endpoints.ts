@@ -1,5 +1,5 @@
 import type { Actor } from '../../platform/actor.ts';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { linkLineage } from '../../develop/lineage/lineage-store.ts';

@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { getVersionRow, type VersionRow } from '../registry/registry-store.ts';
 import {

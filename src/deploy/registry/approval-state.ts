@@ -1,5 +1,5 @@
 import { systemActor } from '../../platform/actor.ts';
-import type { Transaction } from '../../platform/database.ts';
+import type { Transaction } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { recordEvent } from '../../team/command.ts';
 import { changesOf, type Bundle } from './registry.ts';

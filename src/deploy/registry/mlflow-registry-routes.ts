@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { notFound } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
 import type { Api } from '../../platform/http.ts';

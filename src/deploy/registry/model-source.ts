@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { artifactKeyOf, checkArtifactLocation, isOurs } from '../../develop/tracking/artifact-keys.ts';
 import { getLoggedModel } from '../../develop/tracking/logged-model-store.ts';
 import { getRun, getRuns } from '../../develop/tracking/run-store.ts';

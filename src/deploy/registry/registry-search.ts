@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import {
   afterPosition,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Instant } from '../../platform/clock.ts';
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type {
   AliasStay,
@@ -100,7 +100,7 @@ interface ApprovalTable {
   is_single_eye: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     model: ModelTable;
     model_version: ModelVersionTable;

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { systemActor } from '../../platform/actor.ts';
-import type { BlobStore } from '../../platform/blobs.ts';
+import type { BlobStore } from '../../platform/blobs/blobs.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { JobContext } from '../../platform/jobs.ts';
 import type { World } from '../../platform/world.ts';

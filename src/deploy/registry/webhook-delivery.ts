@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { vouchedHosts } from '../../platform/address-guard.ts';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { Stop } from '../../platform/feature.ts';
 import { guardedPost, type PostAnswer } from '../../platform/guarded-post.ts';

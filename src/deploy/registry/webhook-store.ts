@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Actor } from '../../platform/actor.ts';
 import { checkHost, vouchedHosts } from '../../platform/address-guard.ts';
-import type { Migrations, Reader } from '../../platform/database.ts';
+import type { Migrations, Reader } from '../../platform/database/database.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { portOf } from '../../platform/guarded-post.ts';
 import { homeKey } from '../../platform/home-keys.ts';
@@ -46,7 +46,7 @@ interface WebhookCursorTable {
   seq: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     webhook: WebhookTable;
     webhook_delivery: WebhookDeliveryTable;

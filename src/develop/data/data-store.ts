@@ -1,5 +1,5 @@
 import type { Actor } from '../../platform/actor.ts';
-import type { Migrations, Reader } from '../../platform/database.ts';
+import type { Migrations, Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { claim } from '../../team/ownership.ts';
@@ -41,7 +41,7 @@ interface DatasetVersionTable {
   commit: string | null;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     dataset: DatasetTable;
     dataset_version: DatasetVersionTable;

@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { LineageEdge, LineageGraph, LineageKind, LineageNode } from './lineage-api.ts';
 
 interface LineageTable {
@@ -11,7 +11,7 @@ interface LineageTable {
   at: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     lineage: LineageTable;
   }

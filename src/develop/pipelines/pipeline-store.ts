@@ -1,5 +1,5 @@
 import type { Actor } from '../../platform/actor.ts';
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { datasetVersionId, linkLineage } from '../lineage/lineage-store.ts';
@@ -27,7 +27,7 @@ interface PipelineOutputTable {
   md5: string;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     pipeline_execution: PipelineExecutionTable;
     pipeline_output: PipelineOutputTable;

@@ -1,5 +1,5 @@
 import type { Actor } from '../../platform/actor.ts';
-import type { Transaction } from '../../platform/database.ts';
+import type { Transaction } from '../../platform/database/database.ts';
 import { TilthError } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
 import { linkRunTags } from '../lineage/lineage-store.ts';

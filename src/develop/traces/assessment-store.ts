@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
 import { assessmentNotFound, traceNotFound } from './traces-errors.ts';

@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
-import { hasKeySql, itemsSql, jsonTextSql, listSql } from '../../platform/sql-words.ts';
+import { hasKeySql, itemsSql, jsonTextSql, listSql } from '../../platform/database/sql-words.ts';
 import { experimentNumbers } from '../tracking/experiment-store.ts';
 import { afterPosition, orderSql, positionOf, sortSelection, type Position, type SortColumn } from '../tracking/keyset.ts';
 import type { Comparison } from '../tracking/search-filter.ts';

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
-import { createTables } from '../../platform/schema.ts';
-import { listSql, rowsSql } from '../../platform/sql-words.ts';
+import { createTables } from '../../platform/database/schema.ts';
+import { listSql, rowsSql } from '../../platform/database/sql-words.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { artifactKeyOf, isOurs } from '../tracking/artifact-keys.ts';
@@ -81,7 +81,7 @@ interface TracePromptTable {
   prompt: string;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     trace: TraceTable;
     trace_tag: TraceKeyValueTable;

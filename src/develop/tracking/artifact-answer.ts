@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { BlobFacts } from '../../platform/blobs.ts';
+import type { BlobFacts } from '../../platform/blobs/blobs.ts';
 import { sendFreeing } from '../../platform/chunk-memory.ts';
 import { messageOf } from '../../platform/errors.ts';
 import type { RequestContext } from '../../platform/http.ts';

@@ -1,5 +1,5 @@
 import { TilthError } from '../../platform/errors.ts';
-import { segmentsOf } from '../../platform/blobs.ts';
+import { segmentsOf } from '../../platform/blobs/blobs.ts';
 
 const scheme = 'mlflow-artifacts:';
 

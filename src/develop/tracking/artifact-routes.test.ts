@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { homeKey } from '../../platform/home-keys.ts';
-import { useTestBucket, type TestBucket } from '../../platform/test-bucket.ts';
+import { useTestBucket, type TestBucket } from '../../platform/blobs/test-bucket.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { temporaryHome } from '../../server/test-world.ts';
 import { addPerson, issueToken } from '../../team/people-store.ts';

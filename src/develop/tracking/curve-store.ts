@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { CurveThinner, StepRanks } from './curve.ts';
 import { lengthOf, pointAt, type MetricColumns } from './metric-columns.ts';
 import { countPoints, historyStretches } from './metric-point-store.ts';

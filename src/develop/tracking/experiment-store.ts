@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
-import { listSql } from '../../platform/sql-words.ts';
+import { listSql } from '../../platform/database/sql-words.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
 import { perform, recordEvent } from '../../team/command.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { sql, type RawBuilder } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { newHexId } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { decodeBlock, encodeBlock } from './metric-block.ts';
 import {
   columnsOf,
@@ -14,7 +14,7 @@ import {
   type HistoryPosition,
   type MetricColumns,
 } from './metric-columns.ts';
-import { RowsStatement } from '../../platform/statements.ts';
+import { RowsStatement } from '../../platform/database/statements.ts';
 import type { MetricPoint } from './tracking.ts';
 import type { MetricPointTable } from './tracking-store.ts';
 

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { lengthOf, pointAt, positionAt, stored, type HistoryPosition } from './metric-columns.ts';
 import { takeIn, unpacked, type Packing } from './metric-packing.ts';
 import { countPoints, historyStretches, pointOf, putBlocks, putRows, type PlacedBlock } from './metric-point-store.ts';
-import { RowsStatement, Statement } from '../../platform/statements.ts';
+import { RowsStatement, Statement } from '../../platform/database/statements.ts';
 import { groupedByIds, type LatestMetricTable, type MetricSeriesTable } from './tracking-store.ts';
 import { isLater, type Metric, type MetricPoint } from './tracking.ts';
 

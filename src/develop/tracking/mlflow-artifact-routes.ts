@@ -1,4 +1,4 @@
-import { blobNotFound } from '../../platform/blobs.ts';
+import { blobNotFound } from '../../platform/blobs/blobs.ts';
 import { homeKey } from '../../platform/home-keys.ts';
 import { z, type Api, type RequestContext } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';

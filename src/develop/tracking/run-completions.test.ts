@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Database } from '../../platform/database.ts';
-import { openTestDatabase } from '../../platform/test-database.ts';
+import type { Database } from '../../platform/database/database.ts';
+import { openTestDatabase } from '../../platform/database/test-database.ts';
 import { completeFilter } from './run-completions.ts';
 import { insertRuns, type PlainRun } from './test-runs.ts';
 import { trackingMigrations } from './tracking-store.ts';

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { attributeSql, tableOf } from './run-filter.ts';

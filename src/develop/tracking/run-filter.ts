@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import { isNumberText, numberOfText } from '../../platform/sql-words.ts';
+import { isNumberText, numberOfText } from '../../platform/database/sql-words.ts';
 import { fieldsOf, type Comparison, type Filter, type Name, type NumberOperator, type Term } from './search-filter.ts';
 import { comparisonSql, filterSql, numbersSql, outcomeSql, termSql, type Condition, type Leaf } from './search-sql.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Database } from '../../platform/database.ts';
+import type { Database } from '../../platform/database/database.ts';
 import { TilthError } from '../../platform/errors.ts';
-import { openTestDatabase } from '../../platform/test-database.ts';
+import { openTestDatabase } from '../../platform/database/test-database.ts';
 import { groupRuns, parseAggregate, type Group } from './run-groups.ts';
 import { insertRuns, type PlainRun } from './test-runs.ts';
 import { trackingMigrations } from './tracking-store.ts';

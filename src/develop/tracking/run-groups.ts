@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { orderSql, type SortColumn } from './keyset.ts';
 import { attributeSql, runFilterSql, runTermsSql, tableOf } from './run-filter.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openDatabase, type Migrations } from '../../platform/database.ts';
+import { openDatabase, type Migrations } from '../../platform/database/database.ts';
 import { features } from '../../server/features.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { temporaryHome } from '../../server/test-world.ts';

@@ -1,8 +1,8 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
-import { longRead } from '../../platform/long-reads.ts';
-import { joinInOrder, orderKept } from '../../platform/sql-words.ts';
+import { longRead } from '../../platform/database/long-reads.ts';
+import { joinInOrder, orderKept } from '../../platform/database/sql-words.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { afterPosition, orderOfSelection, orderSql, positionOf, sortSelection, type Position, type SortColumn } from './keyset.ts';
 import { attributeSql, matchingSql, runFilterSql, tableOf, type Asking } from './run-filter.ts';

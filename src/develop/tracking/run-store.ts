@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
 import type { Instant } from '../../platform/clock.ts';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { newHexId } from '../../platform/ids.ts';
-import { RowsStatement, Statement } from '../../platform/statements.ts';
+import { RowsStatement, Statement } from '../../platform/database/statements.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { linkRunTags } from '../lineage/lineage-store.ts';

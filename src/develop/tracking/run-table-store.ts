@@ -1,6 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
-import { joinInOrder, listSql, rowsSql } from '../../platform/sql-words.ts';
+import type { Reader } from '../../platform/database/database.ts';
+import { joinInOrder, listSql, rowsSql } from '../../platform/database/sql-words.ts';
 import { experimentNumbers } from './experiment-store.ts';
 import { tableOf } from './run-filter.ts';
 import type { RunColumns, RunKeys, RunRow } from './tracking-api.ts';

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import { calculatedSql, ilikeSql, likeSql, listSql } from '../../platform/sql-words.ts';
+import { calculatedSql, ilikeSql, likeSql, listSql } from '../../platform/database/sql-words.ts';
 import type { Comparison, Filter, NumberOperator, Term } from './search-filter.ts';
 
 export type Condition = RawBuilder<boolean>;

@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/database.ts';
+import type { Database } from '../../platform/database/database.ts';
 import { stored } from './metric-columns.ts';
 import type { RunStatus } from './tracking.ts';
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { answers, createApi, createRoute, z, type Api } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';

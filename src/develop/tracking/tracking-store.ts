@@ -1,6 +1,6 @@
 import type { Generated } from 'kysely';
-import type { Migrations } from '../../platform/database.ts';
-import { createTables } from '../../platform/schema.ts';
+import type { Migrations } from '../../platform/database/database.ts';
+import { createTables } from '../../platform/database/schema.ts';
 import type { LifecycleStage, ModelStatus, RunStatus } from './tracking.ts';
 
 interface ExperimentTable {
@@ -143,7 +143,7 @@ interface LoggedModelMetricTable {
   dataset_digest: string;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     experiment: ExperimentTable;
     experiment_number: ExperimentNumberTable;

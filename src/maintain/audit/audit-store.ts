@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { ChainWalk, type Verdict } from './audit.ts';
 
 const pageSize = 5000;

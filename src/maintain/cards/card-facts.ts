@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { listEndpointRows, type EndpointRow } from '../../deploy/endpoints/endpoint-store.ts';
 import { dataVersionOf } from '../../deploy/registry/gate-evidence.ts';

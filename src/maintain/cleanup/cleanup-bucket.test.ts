@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import { skipBucket } from '../../platform/test-bucket.ts';
+import { skipBucket } from '../../platform/blobs/test-bucket.ts';
 
 // the same tests once more, with the artifacts in a bucket
 process.env['TILTH_TEST_BLOBS'] = 's3';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { programEntry } from '../../platform/package-root.ts';
-import { useTestBucket, type TestBucket } from '../../platform/test-bucket.ts';
+import { useTestBucket, type TestBucket } from '../../platform/blobs/test-bucket.ts';
 import { startServer, type RunningServer } from '../../server/server.ts';
 import { temporaryHome } from '../../server/test-world.ts';
 import type { CleanupDone, CleanupPlan } from './cleanup-api.ts';

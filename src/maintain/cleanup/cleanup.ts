@@ -1,6 +1,6 @@
 import type { Actor } from '../../platform/actor.ts';
-import type { BlobStore } from '../../platform/blobs.ts';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { BlobStore } from '../../platform/blobs/blobs.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import type { JobContext } from '../../platform/jobs.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';

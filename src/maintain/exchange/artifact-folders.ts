@@ -5,7 +5,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import type { BlobStore } from '../../platform/blobs.ts';
+import type { BlobStore } from '../../platform/blobs/blobs.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { artifactKeyBelow } from '../../develop/tracking/artifacts.ts';
 

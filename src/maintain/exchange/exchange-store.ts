@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 
 /** What was imported, so that the next import of the same source knows what is new, there and here. */
 interface ImportedTable {
@@ -17,7 +17,7 @@ interface ImportedTable {
 
 export type ImportedKind = 'experiment' | 'run' | 'logged-model' | 'trace' | 'model' | 'model-version';
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     imported: ImportedTable;
   }

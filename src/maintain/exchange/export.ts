@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { artifactKeyOf, isOurs } from '../../develop/tracking/artifact-keys.ts';
 import { searchExperiments } from '../../develop/tracking/experiment-store.ts';
 import type { Actor } from '../../platform/actor.ts';
-import type { BlobStore } from '../../platform/blobs.ts';
+import type { BlobStore } from '../../platform/blobs/blobs.ts';
 import { badRequest } from '../../platform/errors.ts';
 import type { JobContext } from '../../platform/jobs.ts';
 import type { World } from '../../platform/world.ts';

@@ -1,4 +1,4 @@
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { placeOf } from './artifact-folders.ts';
 import { findMark, putMark, type Mark } from './exchange-store.ts';
 import type { Import } from './import.ts';

@@ -4,7 +4,7 @@ import { isOurs } from '../../develop/tracking/artifact-keys.ts';
 import { isProtected, moveAliasIn, requireApproval } from '../../deploy/registry/aliases.ts';
 import { challenger, champion, checkAlias, checkModelName } from '../../deploy/registry/registry.ts';
 import { findAlias, putTag, tagsOf, type VersionRow } from '../../deploy/registry/registry-store.ts';
-import type { Reader, Transaction } from '../../platform/database.ts';
+import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { claim } from '../../team/ownership.ts';
 import { copyFiles, filesBelow, listingDigest, normalUri, placeOf } from './artifact-folders.ts';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import pg from 'pg';
-import { isTestedOnPostgres, temporaryDatabase } from '../../platform/test-database.ts';
+import { isTestedOnPostgres, temporaryDatabase } from '../../platform/database/test-database.ts';
 import { copyMlflowDatabase, isPostgresSource } from './mlflow-postgres.ts';
 
 test('a PostgreSQL database is known by its address, as SQLAlchemy writes it too', () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
-import { translated } from '../../platform/postgres-errors.ts';
+import { translated } from '../../platform/database/postgres-errors.ts';
 
 /** A PostgreSQL database of MLflow as a SQLite file that can be imported. */
 export interface CopiedDatabase {

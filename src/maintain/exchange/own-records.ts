@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { getExperiment } from '../../develop/tracking/experiment-store.ts';
 import { metricHistory } from '../../develop/tracking/metric-store.ts';
 import { getRuns } from '../../develop/tracking/run-store.ts';

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Transaction } from '../../platform/database.ts';
+import type { Transaction } from '../../platform/database/database.ts';
 import { linkRunTags } from '../../develop/lineage/lineage-store.ts';
 import { stored } from '../../develop/tracking/metric-columns.ts';
 import { appendMetrics } from '../../develop/tracking/metric-store.ts';

@@ -1,5 +1,5 @@
 import type { Actor } from '../../platform/actor.ts';
-import type { Migrations, Reader } from '../../platform/database.ts';
+import type { Migrations, Reader } from '../../platform/database/database.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';
@@ -21,7 +21,7 @@ interface HandoverTable {
   document: string;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     handover: HandoverTable;
   }

@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { activeStates, type RetrainingState } from './retraining.ts';
 import type { RetrainingView } from './retraining-api.ts';
@@ -25,7 +25,7 @@ interface RetrainingTable {
   gate: string | null;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     retraining: RetrainingTable;
   }

@@ -1,6 +1,6 @@
 import { systemActor, type Actor } from '../../platform/actor.ts';
 import type { Instant } from '../../platform/clock.ts';
-import type { Transaction } from '../../platform/database.ts';
+import type { Transaction } from '../../platform/database/database.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { JobContext } from '../../platform/jobs.ts';

@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { Alert, AlertState } from './alert-api.ts';
 import { alertNotFound } from './alert-errors.ts';
 
@@ -31,7 +31,7 @@ interface AlertTable {
   comment: string | null;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     alert: AlertTable;
   }

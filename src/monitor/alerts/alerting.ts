@@ -1,5 +1,5 @@
 import { systemActor, type Actor } from '../../platform/actor.ts';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { World } from '../../platform/world.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';

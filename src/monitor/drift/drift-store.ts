@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { Window } from '../windows/window.ts';
 import type { FeatureDrift, WindowDrift } from './drift-api.ts';
 import type { ColumnDrift } from './drift.ts';
@@ -28,7 +28,7 @@ interface DriftRecordTable {
   computed_at: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     drift_record: DriftRecordTable;
   }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { mkdir, open, readFile, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { Cache } from '../../develop/dvc-files/cache.ts';
 import { openRepository } from '../../develop/dvc-files/repository.ts';

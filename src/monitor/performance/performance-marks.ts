@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { listEvents, type AuditEvent } from '../../platform/events.ts';
 import type { PerformanceMark } from './performance-api.ts';
 

@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { Window } from '../windows/window.ts';
 import type { CalibrationBin, WindowPerformance } from './performance-api.ts';
 import type { Measure } from './performance.ts';
@@ -47,7 +47,7 @@ interface PerformanceRecordTable {
   code_version: string;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     performance_window: PerformanceWindowTable;
     performance_record: PerformanceRecordTable;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import type { Database } from '../../platform/database.ts';
+import type { Database } from '../../platform/database/database.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { Logger } from '../../platform/log.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Actor } from '../../platform/actor.ts';
-import type { Migrations, Reader } from '../../platform/database.ts';
-import { itemsSql, rowsSql } from '../../platform/sql-words.ts';
+import type { Migrations, Reader } from '../../platform/database/database.ts';
+import { itemsSql, rowsSql } from '../../platform/database/sql-words.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import type { LabelAnswer, NewLabel } from './prediction-api.ts';
@@ -16,7 +16,7 @@ interface LabelTable {
   batch: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     label: LabelTable;
   }

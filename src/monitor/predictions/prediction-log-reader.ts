@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { identifier, literal, parquetFiles, timestamp, type Analytics, type Cell } from '../windows/analytics.ts';
 import { labelsFor } from './label-store.ts';
 import type { PredictionPage, PredictionView } from './prediction-api.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
-import { itemsSql, listSql } from '../../platform/sql-words.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
+import { itemsSql, listSql } from '../../platform/database/sql-words.ts';
 import type { PredictionSummary } from './prediction-api.ts';
 import { emptyLayout, type Layout } from './prediction-layout.ts';
 
@@ -61,7 +61,7 @@ interface TouchedTable {
   first_at: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     prediction_part: PartTable;
     prediction_segment: SegmentTable;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Database } from '../../platform/database.ts';
+import type { Database } from '../../platform/database/database.ts';
 import { PredictionLog } from '../../deploy/serving/prediction-log.ts';
 import type { PredictionRecord } from '../../deploy/serving/prediction-record.ts';
 import { createTestWorld } from '../../server/test-world.ts';

@@ -1,4 +1,4 @@
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { monitoringDeclaration, type AlertRule } from '../../start/project/declaration.ts';
 import type { Granularity } from './window.ts';

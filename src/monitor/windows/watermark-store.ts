@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 
 interface WatermarkTable {
   model: string;
@@ -11,7 +11,7 @@ interface WatermarkTable {
   updated_at: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     watermark: WatermarkTable;
   }

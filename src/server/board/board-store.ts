@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'kysely';
-import type { Reader } from '../../platform/database.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { listEvents } from '../../platform/events.ts';
 import type { World } from '../../platform/world.ts';
 import { listEndpoints } from '../../deploy/endpoints/serving-state.ts';

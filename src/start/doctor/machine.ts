@@ -2,7 +2,7 @@ import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { serverAddress } from '../../platform/client.ts';
-import { isPostgresAddress } from '../../platform/database-address.ts';
+import { isPostgresAddress } from '../../platform/database/database-address.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import { resolveHome } from '../../platform/home.ts';
 import type { CommonFlags } from '../../platform/terminal.ts';
@@ -162,7 +162,7 @@ async function server(flags: CommonFlags): Promise<MachineFact> {
 function database(flags: CommonFlags): Promise<MachineFact>[] {
   const where = resolveHome(flags.home).database;
   if (!isPostgresAddress(where)) return [];
-  const version = import('../../platform/database.ts').then(({ askDatabase }) => askDatabase(where));
+  const version = import('../../platform/database/database.ts').then(({ askDatabase }) => askDatabase(where));
   const asked = version.then(
     (number): MachineFact => ({ name: 'database', state: 'good', says: `PostgreSQL ${number}` }),
     (thrown: unknown): MachineFact => ({

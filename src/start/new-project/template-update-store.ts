@@ -1,4 +1,4 @@
-import type { Migrations, Reader, Transaction } from '../../platform/database.ts';
+import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { UpdatePlan } from '../update/update-api.ts';
 import type { TemplateUpdate } from './template-update-api.ts';
 
@@ -14,7 +14,7 @@ interface TemplateUpdateTable {
   branch: string | null;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     template_update: TemplateUpdateTable;
   }

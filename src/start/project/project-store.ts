@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Actor } from '../../platform/actor.ts';
-import type { Migrations, Reader } from '../../platform/database.ts';
+import type { Migrations, Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { declarationFile } from './declaration-file.ts';
@@ -27,7 +27,7 @@ interface ProjectTable {
   synced_at: number;
 }
 
-declare module '../../platform/database.ts' {
+declare module '../../platform/database/database.ts' {
   interface Tables {
     project: ProjectTable;
   }

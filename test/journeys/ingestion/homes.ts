@@ -6,7 +6,7 @@ import { resolveHome, type Home } from '../../../src/platform/home.ts';
 import { messageOf } from '../../../src/platform/errors.ts';
 import { createLogger } from '../../../src/platform/log.ts';
 import { startServer } from '../../../src/server/server.ts';
-import { isTestedOnPostgres, temporaryDatabase } from '../../../src/platform/test-database.ts';
+import { isTestedOnPostgres, temporaryDatabase } from '../../../src/platform/database/test-database.ts';
 import { freePorts } from '../processes.ts';
 import { Connection } from './http.ts';
 import { Journal, type JournalRun } from './journal.ts';

@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../../../src/platform/home.ts';
-import { isTestedOnPostgres } from '../../../src/platform/test-database.ts';
+import { isTestedOnPostgres } from '../../../src/platform/database/test-database.ts';
 import { Connection } from './http.ts';
 
 /** A control plane as users run it, in a process of its own that can be killed, or stopped for a moment. */

@@ -5,9 +5,9 @@ import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import type { BlobStore } from './blobs.ts';
 import { openBlobs } from './open-blobs.ts';
-import { resolveHome } from './home.ts';
-import { createLogger } from './log.ts';
-import { patiently } from './patience.ts';
+import { resolveHome } from '../home.ts';
+import { createLogger } from '../log.ts';
+import { patiently } from '../patience.ts';
 import { s3Blobs } from './s3-blobs.ts';
 import { parseS3Place } from './s3-place.ts';
 

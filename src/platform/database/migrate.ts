@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Migrations, Tables } from './database.ts';
-import { TilthError, messageOf } from './errors.ts';
+import { TilthError, messageOf } from '../errors.ts';
 
 /**
  * Runs the migrations that the database has not had yet: all of them or none, in the order in which they stand, so

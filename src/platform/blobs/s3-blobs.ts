@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { blobNotFound, keyRefused, segmentsOf, type BlobEntry, type BlobFacts, type BlobStore } from './blobs.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 import { openBucket, type Bucket } from './s3-bucket.ts';
 import { s3Code } from './s3-errors.ts';
 import { s3Links } from './s3-links.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { blobNotFound, keyRefused, keyTaken, segmentsOf, type BlobFacts, type BlobStore } from './blobs.ts';
-import { makeFolder, syncFolder, writeCounted } from './durable-files.ts';
+import { makeFolder, syncFolder, writeCounted } from '../durable-files.ts';
 import { folderUploads } from './folder-uploads.ts';
 
 /** A folder as a blob store. */

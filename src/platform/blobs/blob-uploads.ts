@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 
 export interface UploadPart {
   /** from 1, in the order of the content */

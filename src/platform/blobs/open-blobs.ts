@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { BlobStore } from './blobs.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 import { folderBlobs } from './folder-blobs.ts';
-import type { Home } from './home.ts';
-import type { Logger } from './log.ts';
+import type { Home } from '../home.ts';
+import type { Logger } from '../log.ts';
 
 /**
  * The store that `TILTH_BLOBS_URL` names, else the folder of the home. A bucket is asked once, so that a wrong name or

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { checkPartNumber, checkParts, partsWrong, uploadNotFound, type BlobUploads, type UploadPart } from './blob-uploads.ts';
-import { writeCounted } from './durable-files.ts';
+import { writeCounted } from '../durable-files.ts';
 
 const keyFile = 'key';
 const completedFile = 'completed';

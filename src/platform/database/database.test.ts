@@ -88,7 +88,7 @@ describe('a write', () => {
         process.stdout.write(id + '\\n');
       }`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: join(import.meta.dirname, '..', '..'),
+      cwd: join(import.meta.dirname, '..', '..', '..'),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let said = '';

@@ -1,5 +1,5 @@
 import { blobNotFound, keyRefused, keyTaken } from './blobs.ts';
-import { TilthError, messageOf } from './errors.ts';
+import { TilthError, messageOf } from '../errors.ts';
 import { nameOfPlace, type S3Place } from './s3-place.ts';
 
 /** The name that S3 or the client gave an error: `NoSuchKey`, `SlowDown`, `ECONNREFUSED`. */

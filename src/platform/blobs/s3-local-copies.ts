@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blobNotFound, type BlobStore, type LocalFile } from './blobs.ts';
-import { writeCounted } from './durable-files.ts';
-import { TilthError } from './errors.ts';
+import { writeCounted } from '../durable-files.ts';
+import { TilthError } from '../errors.ts';
 
 /** What copies may take together; those that were used longest ago make room. */
 const mostBytes = 4 * 1024 ** 3;

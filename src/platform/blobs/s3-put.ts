@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { mostParts, uploadNotFound, type UploadPart } from './blob-uploads.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 import type { Bucket } from './s3-bucket.ts';
 import { s3Code } from './s3-errors.ts';
 

@@ -1,5 +1,5 @@
 import { segmentsOf } from './blobs.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 
 /** Where a bucket is and how it is spoken to; who we are there is not part of it. */
 export interface S3Place {

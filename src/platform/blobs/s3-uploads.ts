@@ -9,7 +9,7 @@ import {
   type BlobUploads,
   type UnfinishedUpload,
 } from './blob-uploads.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 import type { Bucket } from './s3-bucket.ts';
 import { s3Code } from './s3-errors.ts';
 import { beginParts, completedWith, completeParts } from './s3-put.ts';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { BlobUploads } from './blob-uploads.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 
 export interface BlobEntry {
   /** relative to the folder that was listed */

@@ -1,5 +1,5 @@
 import { shownAddress } from './database-address.ts';
-import { TilthError, messageOf } from './errors.ts';
+import { TilthError, messageOf } from '../errors.ts';
 
 /** What PostgreSQL and its driver say; the codes are in appendix A of PostgreSQL's documentation. */
 interface Said {

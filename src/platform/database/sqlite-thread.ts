@@ -8,7 +8,7 @@ import {
 } from 'kysely';
 import { Worker } from 'node:worker_threads';
 import { bindable } from './bindable.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 
 /** A statement on its way to the thread. */
 export interface AskedOfThread {

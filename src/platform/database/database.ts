@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { isPostgresAddress } from './database-address.ts';
-import { TilthError } from './errors.ts';
+import { TilthError } from '../errors.ts';
 import { openSqlite } from './sqlite.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { S3, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { keyRefused, longestKey, segmentsOf } from './blobs.ts';
-import { isPatient } from './patience.ts';
+import { isPatient } from '../patience.ts';
 import { translated } from './s3-errors.ts';
 import type { S3Place } from './s3-place.ts';
 
