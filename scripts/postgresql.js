@@ -68,7 +68,7 @@ function ownerOfServices() {
 
 if (process.argv[1] === import.meta.filename) {
   const [command, ...args] = process.argv.slice(2);
-  if (command === undefined) stop('Which command shall run beside PostgreSQL?', 'node scripts/postgresql.js node --test 'src/platform/**/*.test.ts'');
+  if (command === undefined) stop('Which command shall run beside PostgreSQL?', "node scripts/postgresql.js node --test 'src/platform/**/*.test.ts'");
   const postgres = startPostgres();
   const { status } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...environmentOf(postgres) } });
   postgres.stop();
