@@ -44,7 +44,7 @@ export class SqliteThread implements DatabaseConnection {
 
   /** Kysely's way to it. */
   get driver(): Driver {
-    return new ThreadDriver(this);
+    return new OneConnectionDriver(this);
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -114,7 +114,8 @@ export class SqliteThread implements DatabaseConnection {
   }
 }
 
-class ThreadDriver extends DummyDriver {
+/** Kysely's way to a connection that is always there. */
+export class OneConnectionDriver extends DummyDriver {
   readonly #connection: DatabaseConnection;
 
   constructor(connection: DatabaseConnection) {

@@ -15,7 +15,7 @@ import type { Database, Migrations, Reader, Tables, Transaction } from './databa
 import { answerLongReads } from './long-reads.ts';
 import { migrate } from './migrate.ts';
 import { offerShortcut } from './statements.ts';
-import { SqliteThread } from './sqlite-thread.ts';
+import { OneConnectionDriver, SqliteThread } from './sqlite-thread.ts';
 import { WriteQueue, type Writer } from './write-queue.ts';
 
 /** Opens, and where needed creates and migrates, a SQLite file; `:memory:` has none. */
@@ -84,36 +84,22 @@ function dialectOf(driver: Driver): Dialect {
   };
 }
 
-class SqliteDriver implements Driver {
-  readonly #connection: SqliteConnection;
+class SqliteDriver extends OneConnectionDriver {
+  readonly #raw: DatabaseSync;
 
   constructor(connection: SqliteConnection) {
-    this.#connection = connection;
+    super(connection);
+    this.#raw = connection.raw;
   }
 
-  init(): Promise<void> {
-    return Promise.resolve();
+  override async beginTransaction(): Promise<void> {
+    this.#raw.exec('BEGIN IMMEDIATE');
   }
-  acquireConnection(): Promise<DatabaseConnection> {
-    return Promise.resolve(this.#connection);
+  override async commitTransaction(): Promise<void> {
+    this.#raw.exec('COMMIT');
   }
-  beginTransaction(): Promise<void> {
-    this.#connection.raw.exec('BEGIN IMMEDIATE');
-    return Promise.resolve();
-  }
-  commitTransaction(): Promise<void> {
-    this.#connection.raw.exec('COMMIT');
-    return Promise.resolve();
-  }
-  rollbackTransaction(): Promise<void> {
-    this.#connection.raw.exec('ROLLBACK');
-    return Promise.resolve();
-  }
-  releaseConnection(): Promise<void> {
-    return Promise.resolve();
-  }
-  destroy(): Promise<void> {
-    return Promise.resolve();
+  override async rollbackTransaction(): Promise<void> {
+    this.#raw.exec('ROLLBACK');
   }
 }
 
