@@ -25,6 +25,8 @@ const python = installPython('test', 'test/requirements.txt');
 const mlflowPythons = ['3.7', '2.9'].map((version) =>
   installPython(`mlflow-${version}`, `test/requirements-mlflow-${version}.txt`),
 );
+const dvcPython = installPython('data', 'test/requirements-data.txt');
+const contractsPython = installPython('contracts', 'test/requirements-contracts.txt');
 const chromium = installChromium();
 
 if (only.length === 0) {
@@ -83,6 +85,8 @@ function test(patterns, environment) {
       ORT_DISABLE_TELEMETRY: '1',
       TILTH_TEST_PYTHON: python,
       TILTH_TEST_MLFLOW_PYTHONS: mlflowPythons.join(delimiter),
+      TILTH_TEST_DVC_PYTHON: dvcPython,
+      TILTH_TEST_CONTRACTS_PYTHON: contractsPython,
       TILTH_CHROMIUM: chromium,
       TILTH_TEST_TALLY: join(counted, 'counts.json'),
     },
