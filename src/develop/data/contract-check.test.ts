@@ -7,9 +7,9 @@ import { after, beforeEach, describe, test } from 'node:test';
 import { TilthError } from '../../platform/errors.ts';
 import { needsPython, runPython } from '../dvc-files/test-python.ts';
 import { initRepository } from '../dvc-files/repository.ts';
-import { readContract } from './contract.ts';
+import { readContract } from '../contracts/contract.ts';
 import { addPaths, checkDatasets, checkOut, dataStatus } from './data.ts';
-import type { ContractReport } from './data-api.ts';
+import type { ContractReport } from '../contracts/contract-api.ts';
 
 const contract = (properties: string, tail = ''): string => `version: 1.0.0
 apiVersion: v3.1.0

@@ -4,9 +4,10 @@ import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platf
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import { exitCodes, note, print, table } from '../../platform/terminal.ts';
 import { initRepository } from '../dvc-files/repository.ts';
-import type { ContractReport, Dataset } from './data-api.ts';
+import type { ContractReport } from '../contracts/contract-api.ts';
+import { contractBroken } from '../contracts/contract-errors.ts';
+import type { Dataset } from './data-api.ts';
 import type { AddOutcome, Added } from './data.ts';
-import { contractBroken } from './data-errors.ts';
 
 export const addDataCommands: AddCommands = (program) => {
   const data = program.command('data').description('version data and hold it to its contract (DVC files)');
@@ -107,7 +108,7 @@ function describeReport(report: ContractReport): string {
 }
 
 async function list(flags: CommonFlags): Promise<void> {
-  const { declaredDatasets } = await import('./data.ts');
+  const { declaredDatasets } = await import('../contracts/declared-datasets.ts');
   const declared = await declaredDatasets(process.cwd());
   const known = await call<Dataset[]>(flags, 'GET', '/api/v1/datasets').catch((reason: unknown) => {
     if (reason instanceof TilthError && reason.code === 'SERVER_NOT_REACHABLE' && declared.length > 0) {

@@ -3,10 +3,8 @@ import type { Migrations, Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { claim } from '../../team/ownership.ts';
+import type { ColumnType, ContractReport, ContractState } from '../contracts/contract-api.ts';
 import type {
-  ColumnType,
-  ContractReport,
-  ContractState,
   Dataset,
   DatasetVersion,
   DatasetWithVersions,

@@ -1,39 +1,15 @@
-import { existsSync } from 'node:fs';
-import { join, resolve, sep } from 'node:path';
-import { findUp } from '../../platform/home.ts';
-import { declarationFile } from '../../start/project/declaration-file.ts';
-import type { DatasetDeclaration } from '../../start/project/declaration.ts';
+import { resolve, sep } from 'node:path';
+import type { ContractReport, ContractState } from '../contracts/contract-api.ts';
+import { contractBroken, noContract } from '../contracts/contract-errors.ts';
+import { declaredDatasets, type DeclaredDataset } from '../contracts/declared-datasets.ts';
 import { pathMissing } from '../dvc-files/dvc-errors.ts';
 import { writeDvcFile } from '../dvc-files/dvc-file.ts';
 import { withRepositoryLock } from '../dvc-files/repository-lock.ts';
 import { headCommit, ignoreInGit, openRepository, repositoryPath, trackedByGit, type Repository } from '../dvc-files/repository.ts';
 import { changeOf, listRecorded, type Change, type Recorded } from '../dvc-files/stored.ts';
 import { Workspace, type Content } from '../dvc-files/workspace.ts';
-import type { ContractReport, ContractState, NewDatasetVersionBody } from './data-api.ts';
-import { changedWhileAdded, contractBroken, datasetUnknown, keptByGit, madeByStage, noContract } from './data-errors.ts';
-
-/** A dataset that `tilth.yaml` declares, with absolute paths. */
-export interface DeclaredDataset extends DatasetDeclaration {
-  readonly name: string;
-  readonly project: string;
-  readonly root: string;
-  /** absolute; undefined when there is no contract */
-  readonly contractFile: string | undefined;
-}
-
-/** Datasets of the project that holds `folder`; none outside a project. */
-export async function declaredDatasets(folder: string): Promise<DeclaredDataset[]> {
-  const root = findUp(declarationFile, folder);
-  if (root === undefined) return [];
-  const { readDeclaration } = await import('../../start/project/declaration.ts');
-  const declaration = readDeclaration(root);
-  return Object.entries(declaration.datasets).map(([name, dataset]) => {
-    const beside = join(root, `${dataset.path}.odcs.yaml`);
-    const contractFile =
-      dataset.contract === undefined ? (existsSync(beside) ? beside : undefined) : join(root, dataset.contract);
-    return { ...dataset, name, project: declaration.project, root, contractFile };
-  });
-}
+import type { NewDatasetVersionBody } from './data-api.ts';
+import { changedWhileAdded, datasetUnknown, keptByGit, madeByStage } from './data-errors.ts';
 
 const pathOf = (dataset: DeclaredDataset): string => resolve(dataset.root, dataset.path);
 const contains = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep);
@@ -136,7 +112,7 @@ async function reportOf(
   const content = workspace.measure(pathOf(dataset));
   if (content === undefined) throw pathMissing(dataset.path);
   const checked = { name: dataset.name, path: pathOf(dataset), contract: dataset.contractFile };
-  const { checkContract } = await import('./contract-check.ts');
+  const { checkContract } = await import('../contracts/contract-check.ts');
   return checkContract(workspace.repository, checked, content.md5);
 }
 

@@ -1,11 +1,6 @@
 import { Link, useParams } from '@tanstack/react-router';
-import type {
-  ContractReport,
-  ContractState,
-  Dataset,
-  DatasetVersion,
-  DatasetWithVersions,
-} from '../../../src/develop/data/data-api.ts';
+import type { ContractReport, ContractState } from '../../../src/develop/contracts/contract-api.ts';
+import type { Dataset, DatasetVersion, DatasetWithVersions } from '../../../src/develop/data/data-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { bytes, count, shellWord } from '../platform/format.ts';
 import { useUrlState } from '../platform/url.ts';

@@ -1,6 +1,6 @@
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { contractInvalid } from './data-errors.ts';
+import { contractInvalid } from './contract-errors.ts';
 
 /** One thing that must hold; contract-sql.ts turns it into SQL. */
 export interface Rule {

@@ -8,8 +8,8 @@ import type { Repository } from '../dvc-files/repository.ts';
 import { listFiles } from '../dvc-files/tree.ts';
 import { meets, readContract, type Contract, type ContractTable, type LogicalType, type Rule } from './contract.ts';
 import { examplesQuery, measuringQuery, text, unknownColumns, type FileGroup } from './contract-sql.ts';
-import type { ColumnType, ContractReport, Example, RuleResult, Violation } from './data-api.ts';
-import { contractInvalid } from './data-errors.ts';
+import type { ColumnType, ContractReport, Example, RuleResult, Violation } from './contract-api.ts';
+import { contractInvalid } from './contract-errors.ts';
 
 const exampleLimit = 20;
 /** part of the memory's key: another version of the rules' SQL must check again */
