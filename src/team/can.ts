@@ -48,6 +48,8 @@ export const verbs = {
   'logged-model.delete': ['contributor', 'maintainer'],
   'artifact.delete': ['contributor', 'maintainer'],
   'dataset.add': ['contributor', 'maintainer', 'system'],
+  // values of columns that a contract classifies as confidential, pii or special-category
+  'data.read-classified': ['pii', 'system'],
   'pipeline.record': ['contributor', 'maintainer', 'system'],
   'model.register': ['contributor', 'maintainer', 'system'],
   'model.request': ['contributor', 'maintainer', 'system'],
@@ -107,5 +109,5 @@ export const localActor: Actor = {
   id: 'local',
   kind: 'local',
   name: 'the local user',
-  roles: ['contributor', 'maintainer', 'operator', 'admin'],
+  roles: ['contributor', 'maintainer', 'operator', 'admin', 'pii'],
 };

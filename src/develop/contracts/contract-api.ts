@@ -30,7 +30,12 @@ export type Violation = z.infer<typeof violation>;
 export const contractState = z.enum(['passed', 'broken', 'none']);
 export type ContractState = z.infer<typeof contractState>;
 
-export const columnType = z.object({ name: z.string(), type: z.string() });
+export const columnType = z.object({
+  name: z.string(),
+  type: z.string(),
+  /** what its contract says of it: public, internal, confidential, pii, special-category */
+  classification: z.string().optional(),
+});
 export type ColumnType = z.infer<typeof columnType>;
 
 /** What a check of one dataset version against one contract found. */

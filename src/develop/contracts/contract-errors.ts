@@ -7,10 +7,12 @@ const shownExamples = 3;
 export function contractBroken(report: ContractReport): TilthError {
   const lines = report.violations.flatMap((violation) => [
     `  ${violation.description}: ${violation.outcome}`,
-    ...violation.examples.slice(0, shownExamples).map(
-      ({ file, row, column, value }) =>
-        `    ${file}${row === null ? '' : `, row ${row}`}${column === null ? '' : `, column ${column}`}: ${value === null ? 'no value' : JSON.stringify(value)}`,
-    ),
+    ...violation.examples
+      .slice(0, shownExamples)
+      .map(
+        ({ file, row, column, value }) =>
+          `    ${file}${row === null ? '' : `, row ${row}`}${column === null ? '' : `, column ${column}`}: ${value === null ? 'no value' : JSON.stringify(value)}`,
+      ),
   ]);
   return new TilthError(
     'DATA_CONTRACT_BROKEN',
@@ -22,9 +24,15 @@ export function contractBroken(report: ContractReport): TilthError {
 }
 
 export const contractInvalid = (file: string, problems: readonly string[]): TilthError =>
-  new TilthError('DATA_CONTRACT_INVALID', 400, `${file} is not a contract we can check: ${problems.join('; ')}.`, 'Its form is ODCS 3.1.', {
-    details: problems,
-  });
+  new TilthError(
+    'DATA_CONTRACT_INVALID',
+    400,
+    `${file} is not a contract we can check: ${problems.join('; ')}.`,
+    'Its form is ODCS 3.1.',
+    {
+      details: problems,
+    },
+  );
 
 export const noContract = (name: string): TilthError =>
   new TilthError(

@@ -1,6 +1,7 @@
 import { answers, createApi, createRoute, takes, z, type Api } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
+import { hiddenColumns, maskReport } from '../contracts/masking.ts';
 import { dataset, datasetVersion, datasetWithVersions, newDatasetVersion } from './data-api.ts';
 import { addDatasetVersion, getDataset, listDatasets } from './data-store.ts';
 
@@ -25,7 +26,12 @@ export function dataRoutes(world: World): Api {
     }),
     async (context) => {
       requireRight(context.var.actor, 'read');
-      return context.json(await getDataset(world.database.read, context.req.valid('param').name), 200);
+      const found = await getDataset(world.database.read, context.req.valid('param').name);
+      const versions = found.versions.map((version) => {
+        const hidden = hiddenColumns(context.var.actor, version.columns, found.classification);
+        return { ...version, report: version.report === null ? null : maskReport(version.report, hidden) };
+      });
+      return context.json({ ...found, versions }, 200);
     },
   );
   api.openapi(
