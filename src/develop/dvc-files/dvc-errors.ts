@@ -35,3 +35,6 @@ export const unsavedData = (path: string): TilthError =>
     `${path} has changes that are stored nowhere else.`,
     `Keep them with: tilth data add, or give them up with: --force`,
   );
+
+export const revisionUnknown = (revision: string): TilthError =>
+  new TilthError('GIT_REVISION_UNKNOWN', 404, `Git knows no revision ${revision}.`, 'See what there is with: git log --oneline --all');

@@ -9,13 +9,24 @@ interface Level {
   readonly rules: Ignore;
 }
 
+interface IgnoreSource {
+  /** `.dvcignore` unless told otherwise */
+  readonly fileName?: string;
+  /** text of a file by its absolute path; the disk unless told otherwise */
+  readonly readText?: (file: string) => string | undefined;
+}
+
 /** `.dvcignore` of every folder from the repository's root down to the one that is walked. */
 export class IgnoreRules {
   readonly #root: string;
+  readonly #fileName: string;
+  readonly #readText: (file: string) => string | undefined;
   readonly #levels = new Map<string, readonly Level[]>();
 
-  constructor(root: string) {
+  constructor(root: string, { fileName = '.dvcignore', readText = textOnDisk }: IgnoreSource = {}) {
     this.#root = root;
+    this.#fileName = fileName;
+    this.#readText = readText;
   }
 
   /** @param folder absolute @param name of an entry in it */
@@ -39,11 +50,11 @@ export class IgnoreRules {
     if (known !== undefined) return known;
     const isInside = folder !== this.#root && folder.startsWith(this.#root + sep);
     const above = isInside ? this.#levelsOf(dirname(folder)) : [];
-    const file = join(folder, '.dvcignore');
-    const levels = existsSync(file)
-      ? [...above, { folder, rules: ignore({ allowRelativePaths: true }).add(readFileSync(file, 'utf8')) }]
-      : above;
+    const text = this.#readText(join(folder, this.#fileName));
+    const levels = text === undefined ? above : [...above, { folder, rules: ignore({ allowRelativePaths: true }).add(text) }];
     this.#levels.set(folder, levels);
     return levels;
   }
 }
+
+const textOnDisk = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
