@@ -27,12 +27,11 @@ export async function installedTilth(): Promise<(...args: string[]) => string[]>
     if (existsSync(join(root, part))) cpSync(join(root, part), join(folder, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const launcher = join(folder, 'bin', 'tilth.js');
-  // as its first line has it started
+  // as its line for the shell has it started
   const flags =
     readFileSync(launcher, 'utf8')
-      .split('\n', 1)[0]
-      ?.split(' ')
-      .filter((word) => word.startsWith('--')) ?? [];
+      .split('\n', 2)[1]
+      ?.match(/--[\w-]+=\d+/g) ?? [];
   return (...args) => [process.execPath, ...flags, launcher, ...args];
 }
 

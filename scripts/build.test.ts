@@ -47,6 +47,14 @@ describe('the built package, installed without its sources', () => {
     assert.match(tilth(folder, '--help'), /^ {2}start .*^ {2}monitor/ms);
   });
 
+  test('starts by its name through a link, on the Node that came with it, where the machine has none', () => {
+    const bin = makeFolder('bin without node');
+    symlinkSync(program, join(bin, 'tilth'));
+    symlinkSync(execFileSync('/bin/sh', ['-c', 'command -v readlink'], { encoding: 'utf8' }).trim(), join(bin, 'readlink'));
+    const said = execFileSync(join(bin, 'tilth'), ['--version'], { encoding: 'utf8', env: { PATH: bin } });
+    assert.equal(said.trim(), version);
+  });
+
   test('begins a project from the template it carries', () => {
     const started = JSON.parse(
       tilth(folder, 'start', '--no-input', '--no-git', '--no-install', '--default-config', '-o', makeFolder('projects'), '--server', 'http://127.0.0.1:9', '--json'),
