@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { findUp } from '../../platform/home.ts';
+import { readConfig, type DvcConfig } from './config.ts';
 import { notARepository } from './dvc-errors.ts';
 
 /** A folder with `.dvc`, usually a git repository too. */
@@ -9,20 +10,27 @@ export interface Repository {
   readonly root: string;
   /** `.dvc` */
   readonly folder: string;
-  /** `.dvc/cache/files/md5` */
+  /** `.dvc/cache/files/md5`, or where `cache.dir` puts it */
   readonly cache: string;
+  /** dvc's settings, as they were when the repository was opened */
+  readonly config: DvcConfig;
   /** `.dvc/tmp/tilth`: what we remember between commands; safe to delete */
   readonly state: string;
   readonly lock: string;
 }
 
-const repositoryAt = (root: string): Repository => ({
-  root,
-  folder: join(root, '.dvc'),
-  cache: join(root, '.dvc', 'cache', 'files', 'md5'),
-  state: join(root, '.dvc', 'tmp', 'tilth'),
-  lock: join(root, '.dvc', 'tmp', 'lock'),
-});
+function repositoryAt(root: string): Repository {
+  const folder = join(root, '.dvc');
+  const config = readConfig(folder);
+  return {
+    root,
+    folder,
+    config,
+    cache: join(config.cacheFolder, 'files', 'md5'),
+    state: join(folder, 'tmp', 'tilth'),
+    lock: join(folder, 'tmp', 'lock'),
+  };
+}
 
 /**
  * The repository that holds `folder`.
