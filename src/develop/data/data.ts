@@ -173,7 +173,7 @@ export async function dataStatus(folder: string): Promise<PathStatus[]> {
   return inWorkspace(folder, false, async (workspace, repository) =>
     Promise.resolve(
       listRecorded(repository).map((recorded): PathStatus => {
-        const isOld = recorded.source.kind === 'dvc-file' && !recorded.isCached;
+        const isOld = recorded.hashName === 'md5-dos2unix';
         return {
           path: repositoryPath(repository, recorded.path),
           state: isOld ? 'old format' : (changeOf(workspace, recorded) ?? 'unchanged'),

@@ -38,3 +38,14 @@ export const unsavedData = (path: string): TilthError =>
 
 export const revisionUnknown = (revision: string): TilthError =>
   new TilthError('GIT_REVISION_UNKNOWN', 404, `Git knows no revision ${revision}.`, 'See what there is with: git log --oneline --all');
+
+/** @param file where a stage of that name was looked for */
+export const targetUnknown = (target: string, file: string): TilthError =>
+  new TilthError(
+    'DATA_TARGET_UNKNOWN',
+    404,
+    target.endsWith('.dvc') || target.endsWith('dvc.yaml')
+      ? `${target} does not exist.`
+      : `${target} is neither something that is versioned nor a stage of ${file}.`,
+    'See what is versioned with: tilth data status',
+  );

@@ -1,48 +1,186 @@
-import { join } from 'node:path';
-import { listDvcFiles, readDvcFile } from './dvc-file.ts';
-import { readLockFile } from './lock-file.ts';
-import { readPipelineFile } from './pipeline-file.ts';
+import { basename, dirname, join, sep } from 'node:path';
+import { isUrl, parseDvcFile, type DvcDep, type DvcFile, type HashName } from './dvc-file.ts';
+import { fileUnreadable } from './dvc-errors.ts';
+import { workingTree, type FileTree } from './file-tree.ts';
+import { readLockFile, type LockedStage } from './lock-file.ts';
+import { readPipelineFile, type Stage } from './pipeline-file.ts';
 import { repositoryPath, type Repository } from './repository.ts';
 import type { Workspace } from './workspace.ts';
+import { textOf, type YamlMap } from './yaml-value.ts';
 
 /** A path whose content the repository's files record: by a `.dvc` file, or as an output of a stage. */
 export interface Recorded {
-  /** absolute */
+  /** absolute; a URL for data outside of the machine */
   readonly path: string;
   /** undefined before the first run or add */
   readonly md5: string | undefined;
   readonly size: number | undefined;
   readonly nfiles: number | undefined;
-  /** false: git keeps it, or it can't be brought back from the cache */
+  readonly hashName: HashName;
+  readonly kind: 'out' | 'metric' | 'plot';
+  /** false: git keeps it (`cache: false`) */
   readonly isCached: boolean;
-  readonly source: { readonly kind: 'dvc-file'; readonly file: string } | { readonly kind: 'stage'; readonly stage: string };
+  /** false: it lies outside of the repository, where nothing is ever written */
+  readonly isInside: boolean;
+  /** true: a stage does not delete it before it runs */
+  readonly isKept: boolean;
+  /** false: it stays on this machine (`push: false`, and whatever is imported) */
+  readonly isPushed: boolean;
+  /** the remote that it belongs to, when that is not the default one */
+  readonly remote: string | undefined;
+  /** all keys of the out in a `.dvc` file, the flags of an out in `dvc.yaml` */
+  readonly fields: YamlMap;
+  readonly source:
+    | { readonly kind: 'dvc-file'; readonly file: string }
+    | { readonly kind: 'stage'; readonly stage: string; readonly file: string };
+}
+
+/** One `.dvc` file, or one stage of a `dvc.yaml`. */
+export interface RecordedStage {
+  /** the `.dvc` or `dvc.yaml`, absolute */
+  readonly file: string;
+  /** undefined of a `.dvc` file */
+  readonly name: string | undefined;
+  /** as dvc prints it, relative to the repository: `data.dvc`, `train`, `sub/dvc.yaml:train` */
+  readonly address: string;
+  /** absolute; the paths it names are relative to it */
+  readonly folder: string;
+  readonly outs: readonly Recorded[];
+  readonly isFrozen: boolean;
+  readonly isAlwaysChanged: boolean;
+  readonly record:
+    | { readonly kind: 'dvc-file'; readonly dvcFile: DvcFile }
+    | { readonly kind: 'stage'; readonly stage: Stage; readonly locked: LockedStage | undefined };
+}
+
+/** Everything a repository records, now or in a commit. */
+export interface Index {
+  readonly repository: Repository;
+  readonly tree: FileTree;
+  /** in the order of their files, those of one `dvc.yaml` in its order */
+  readonly stages: readonly RecordedStage[];
+  readonly outs: readonly Recorded[];
+}
+
+/** @throws DVC_FILE_UNREADABLE, PIPELINE_INVALID */
+export function readIndex(repository: Repository, tree: FileTree = workingTree(repository)): Index {
+  const stages: RecordedStage[] = [];
+  const outs = new Set<string>();
+  for (const path of tree.list((folder) => outs.has(join(repository.root, folder)))) {
+    if (basename(path) === 'dvc.lock') continue;
+    for (const stage of readStages(repository, tree, path)) {
+      stages.push(stage);
+      for (const out of stage.outs) outs.add(out.path);
+    }
+  }
+  return { repository, tree, stages, outs: stages.flatMap((stage) => stage.outs) };
+}
+
+/**
+ * The stages of one `.dvc` or `dvc.yaml`.
+ *
+ * @param path relative to the repository
+ * @throws DVC_FILE_UNREADABLE, PIPELINE_INVALID
+ */
+export function readStages(repository: Repository, tree: FileTree, path: string): RecordedStage[] {
+  if (basename(path) === 'dvc.yaml') return pipelineStages(repository, tree, path);
+  const text = tree.readText(path);
+  if (text === undefined) throw fileUnreadable(path, 'it is not there');
+  return [dvcFileStage(repository, parseDvcFile(text, join(repository.root, path)))];
+}
+
+function dvcFileStage(repository: Repository, dvcFile: DvcFile): RecordedStage {
+  const { file, folder, isFrozen, isAlwaysChanged } = dvcFile;
+  const outs = dvcFile.outs.map(({ path, md5, size, nfiles, hashName, fields }): Recorded => {
+    const flags = flagsOf(fields);
+    return {
+      ...flags,
+      path,
+      md5,
+      size,
+      nfiles,
+      hashName,
+      kind: isSet(fields, 'metric') ? 'metric' : isSet(fields, 'plot') ? 'plot' : 'out',
+      isInside: isInside(repository, path),
+      // what came from another repository belongs to that one's remote
+      isPushed: flags.isPushed && !isRepoImport(dvcFile.deps),
+      fields,
+      source: { kind: 'dvc-file', file },
+    };
+  });
+  const address = repositoryPath(repository, file);
+  return {
+    file,
+    name: undefined,
+    address,
+    folder,
+    outs,
+    isFrozen,
+    isAlwaysChanged,
+    record: { kind: 'dvc-file', dvcFile },
+  };
+}
+
+const isSet = (fields: YamlMap, key: string): boolean => fields.has(key) && fields.get(key) !== false;
+const isRepoImport = (deps: readonly DvcDep[]): boolean => deps.length === 1 && deps[0]?.repo !== undefined;
+
+export const isInside = (repository: Repository, path: string): boolean =>
+  !isUrl(path) && path.startsWith(repository.root + sep);
+
+/** The flags that an out has in a `.dvc` file and in `dvc.yaml` alike. */
+const flagsOf = (fields: YamlMap): Pick<Recorded, 'isCached' | 'isKept' | 'isPushed' | 'remote'> => ({
+  isCached: fields.get('cache') !== false,
+  isKept: fields.get('persist') === true,
+  isPushed: fields.get('push') !== false,
+  remote: textOf(fields.get('remote')),
+});
+
+function pipelineStages(repository: Repository, _tree: FileTree, path: string): RecordedStage[] {
+  const file = join(repository.root, path);
+  const locked = readLockFile(join(dirname(file), 'dvc.lock'));
+  return readPipelineFile(file).map((stage) => {
+    const known = locked.get(stage.name);
+    const outs = stage.outs.map((out): Recorded => {
+      const content = known?.outs.find((one) => one.path === out.path);
+      return {
+        path: join(stage.folder, out.path),
+        md5: content?.md5,
+        size: content?.size,
+        nfiles: content?.nfiles,
+        hashName: 'md5',
+        kind: out.kind,
+        isCached: out.isCached,
+        isKept: out.isKept,
+        isPushed: true,
+        remote: undefined,
+        isInside: isInside(repository, join(stage.folder, out.path)),
+        fields: new Map(),
+        source: { kind: 'stage', stage: stage.name, file },
+      };
+    });
+    return {
+      file,
+      name: stage.name,
+      address: path === 'dvc.yaml' ? stage.name : `${path}:${stage.name}`,
+      folder: stage.folder,
+      outs,
+      isFrozen: stage.isFrozen,
+      isAlwaysChanged: stage.isAlwaysChanged,
+      record: { kind: 'stage', stage, locked: known },
+    };
+  });
 }
 
 /** Everything `.dvc` files and `dvc.lock` record, in the order of the files. */
-export function listRecorded(repository: Repository): Recorded[] {
-  const locked = readLockFile(join(repository.root, 'dvc.lock'));
-  const outs = readPipelineFile(join(repository.root, 'dvc.yaml')).flatMap((stage) =>
-    stage.outs.map((out): Recorded => {
-      const known = locked.get(stage.name)?.outs.find(({ path }) => path === out.path);
-      return {
-        path: join(stage.folder, out.path),
-        md5: known?.md5,
-        size: known?.size,
-        nfiles: known?.nfiles,
-        isCached: out.isCached,
-        source: { kind: 'stage', stage: stage.name },
-      };
-    }),
-  );
-  return [...listRecordedFiles(repository), ...outs];
-}
+export const listRecorded = (repository: Repository): readonly Recorded[] => readIndex(repository).outs;
 
 /** What `.dvc` files record. */
-export const listRecordedFiles = (repository: Repository): (Recorded & { readonly source: { readonly kind: 'dvc-file' } })[] =>
-  listDvcFiles(repository).map((file) => {
-    const { path, md5, size, nfiles, isCurrentFormat } = readDvcFile(file);
-    return { path, md5, size, nfiles, isCached: isCurrentFormat, source: { kind: 'dvc-file', file } };
-  });
+export const listRecordedFiles = (
+  repository: Repository,
+): (Recorded & { readonly source: { readonly kind: 'dvc-file' } })[] =>
+  readIndex(repository).outs.flatMap((out) =>
+    out.source.kind === 'dvc-file' ? [{ ...out, source: out.source }] : [],
+  );
 
 /** `dvc status` of `.dvc` files: `{"data.dvc": [{"changed outs": {"data": "modified"}}]}`, empty when all is as recorded. */
 export function fileStatus(workspace: Workspace): Record<string, unknown[]> {
@@ -52,7 +190,9 @@ export function fileStatus(workspace: Workspace): Record<string, unknown[]> {
     const change = changeOf(workspace, recorded);
     if (change === undefined) continue;
     const path = repositoryPath(workspace.repository, recorded.path);
-    status[repositoryPath(workspace.repository, recorded.source.file)] = [{ 'changed outs': { [path]: change } }];
+    status[repositoryPath(workspace.repository, recorded.source.file)] = [
+      { 'changed outs': { [path]: change } },
+    ];
   }
   return status;
 }

@@ -104,7 +104,7 @@ function environmentOf(world: World, order: TrainingOrder, folder: string): Node
 }
 
 function dataVersionIn(file: string): string | undefined {
-  return existsSync(file) ? readDvcFile(file).md5 : undefined;
+  return existsSync(file) ? readDvcFile(file).outs[0]?.md5 : undefined;
 }
 
 /** A folder with a `tilth` that starts this very program, for steps that call it. */

@@ -1,0 +1,87 @@
+import {
+  isMap as isMapNode,
+  isSeq as isListNode,
+  parseDocument,
+  type Document,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
+import { readYamlMap } from './yaml-read.ts';
+import { equalValues, isList, isMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
+import { writeYaml } from './yaml-write.ts';
+
+/**
+ * The text of a YAML file once it holds `state`: what did not change keeps its place and its comments, new keys come
+ * last, as dvc writes a file that people edit too.
+ *
+ * @param name of the file, for messages
+ * @throws DVC_FILE_UNREADABLE
+ */
+export function editYaml(before: string, name: string, state: YamlMap): string {
+  const map = readYamlMap(before, name);
+  if (equalValues(map, state)) return before;
+  if (writeYaml(map) === before) return writeYaml(merged(map, state));
+  const document = parseDocument(before, { intAsBigInt: true });
+  if (!isMapNode(document.contents)) return writeYaml(state);
+  mergeNode(document, document.contents, map, state);
+  return document.toString({ indentSeq: false, lineWidth: 80, singleQuote: true, nullStr: '' });
+}
+
+function merged(before: YamlMap, after: YamlMap): YamlMap {
+  const result = new Map<YamlScalar, YamlValue>();
+  for (const [key, value] of before) {
+    const now = after.get(key);
+    if (now !== undefined) result.set(key, mergedValue(value, now));
+  }
+  for (const [key, value] of after) if (!result.has(key)) result.set(key, value);
+  return result;
+}
+
+function mergedValue(before: YamlValue, after: YamlValue): YamlValue {
+  if (isMap(before) && isMap(after)) return merged(before, after);
+  if (isList(before) && isList(after) && before.length === after.length) {
+    return after.map((value, at) => mergedValue(before[at] ?? null, value));
+  }
+  return equalValues(before, after) ? before : after;
+}
+
+function mergeNode(document: Document, node: YAMLMap, before: YamlMap, after: YamlMap): void {
+  for (const key of before.keys()) if (!after.has(key)) node.delete(key);
+  for (const [key, value] of after) {
+    const held = node.get(key, true);
+    const known = before.get(key);
+    if (known === undefined || !mergeHeld(document, held, known, value))
+      node.set(key, document.createNode(plainOf(value)));
+  }
+}
+
+function mergeList(
+  document: Document,
+  node: YAMLSeq,
+  before: readonly YamlValue[],
+  after: readonly YamlValue[],
+): void {
+  for (const [at, value] of after.entries()) {
+    if (!mergeHeld(document, node.items[at], before[at] ?? null, value))
+      node.items[at] = document.createNode(plainOf(value));
+  }
+}
+
+/** @returns false when the value has to be replaced as a whole */
+function mergeHeld(document: Document, held: unknown, before: YamlValue, after: YamlValue): boolean {
+  if (equalValues(before, after)) return true;
+  if (isMapNode(held) && isMap(before) && isMap(after)) {
+    mergeNode(document, held, before, after);
+    return true;
+  }
+  if (isListNode(held) && isList(before) && isList(after) && before.length === after.length) {
+    mergeList(document, held, before, after);
+    return true;
+  }
+  return false;
+}
+
+function plainOf(value: YamlValue): unknown {
+  if (isMap(value)) return new Map([...value].map(([key, item]) => [key, plainOf(item)]));
+  return isList(value) ? value.map(plainOf) : value;
+}
