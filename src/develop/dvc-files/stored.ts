@@ -1,10 +1,12 @@
-import { basename, dirname, join, sep } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import { isUrl, parseDvcFile, type DvcDep, type DvcFile, type HashName } from './dvc-file.ts';
 import { fileUnreadable } from './dvc-errors.ts';
 import { workingTree, type FileTree } from './file-tree.ts';
-import { readLockFile, type LockedStage } from './lock-file.ts';
-import { readPipelineFile, type Stage } from './pipeline-file.ts';
+import { lockFileOf, readLockFile, type LockedStage } from './lock-file.ts';
+import { paramsReader, type ReadParams, type ReadText } from './params-file.ts';
+import { readPipelineFile } from './pipeline-file.ts';
 import { repositoryPath, type Repository } from './repository.ts';
+import { stagePath, type Stage } from './stage.ts';
 import type { Workspace } from './workspace.ts';
 import { textOf, type YamlMap } from './yaml-value.ts';
 
@@ -135,26 +137,37 @@ const flagsOf = (fields: YamlMap): Pick<Recorded, 'isCached' | 'isKept' | 'isPus
   remote: textOf(fields.get('remote')),
 });
 
-function pipelineStages(repository: Repository, _tree: FileTree, path: string): RecordedStage[] {
+/** Text of the files of a tree by their absolute paths. */
+export const textIn = (repository: Repository, tree: FileTree): ReadText =>
+  (file) => tree.readText(repositoryPath(repository, file));
+
+const paramsOf = new WeakMap<FileTree, ReadParams>();
+
+/** Files of parameters of a commit, each read once; those of the working tree may change while we look. */
+function paramsIn(repository: Repository, tree: FileTree): ReadParams {
+  const known = paramsOf.get(tree) ?? paramsReader(textIn(repository, tree));
+  if (tree.commit !== undefined) paramsOf.set(tree, known);
+  return known;
+}
+
+function pipelineStages(repository: Repository, tree: FileTree, path: string): RecordedStage[] {
   const file = join(repository.root, path);
-  const locked = readLockFile(join(dirname(file), 'dvc.lock'));
-  return readPipelineFile(file).map((stage) => {
+  const readText = textIn(repository, tree);
+  const locked = readLockFile(lockFileOf(file), readText);
+  return readPipelineFile(file, { readText, readParams: paramsIn(repository, tree) }).map((stage) => {
     const known = locked.get(stage.name);
     const outs = stage.outs.map((out): Recorded => {
       const content = known?.outs.find((one) => one.path === out.path);
       return {
-        path: join(stage.folder, out.path),
+        ...flagsOf(out.flags),
+        path: stagePath(stage, out.path),
         md5: content?.md5,
         size: content?.size,
         nfiles: content?.nfiles,
-        hashName: 'md5',
+        hashName: content?.hashName ?? 'md5',
         kind: out.kind,
-        isCached: out.isCached,
-        isKept: out.isKept,
-        isPushed: true,
-        remote: undefined,
-        isInside: isInside(repository, join(stage.folder, out.path)),
-        fields: new Map(),
+        isInside: isInside(repository, stagePath(stage, out.path)),
+        fields: out.flags,
         source: { kind: 'stage', stage: stage.name, file },
       };
     });

@@ -5,7 +5,9 @@ import { findUp } from '../../platform/home.ts';
 import { newUlid } from '../../platform/ids.ts';
 import { declarationFile } from '../../start/project/declaration-file.ts';
 import { readLockFile, writeLockedStage, type LockedPath, type LockedStage } from '../dvc-files/lock-file.ts';
-import { currentParams, readPipelineFile, rememberingReader, type ParamsReader, type Stage } from '../dvc-files/pipeline-file.ts';
+import { paramsReader, type ReadParams } from '../dvc-files/params-file.ts';
+import { readPipelineFile } from '../dvc-files/pipeline-file.ts';
+import { currentParams, type Stage } from '../dvc-files/stage.ts';
 import { withRepositoryLock } from '../dvc-files/repository-lock.ts';
 import { headCommit, ignoreInGit, openRepository, repositoryPath, type Repository } from '../dvc-files/repository.ts';
 import { changeOf, fileStatus, listRecordedFiles, type Recorded } from '../dvc-files/stored.ts';
@@ -100,7 +102,7 @@ function decide(
   options: RunOptions,
 ): { decisions: StageOutcome[]; due: { stage: Stage; inputs: StagePath[] } | undefined } {
   const lock = readLockFile(pipeline.lockFile);
-  const read = rememberingReader();
+  const read = paramsReader();
   const decisions: StageOutcome[] = [];
   for (const stage of stages) {
     const outcome = bringUpToDate(pipeline, workspace, stage, lock.get(stage.name), read, options.isForced);
@@ -116,7 +118,7 @@ function bringUpToDate(
   workspace: Workspace,
   stage: Stage,
   locked: LockedStage | undefined,
-  read: ParamsReader,
+  read: ReadParams,
   isForced: boolean,
 ): StageOutcome['outcome'] {
   requireInputs(pipeline, workspace, stage, read);
@@ -152,7 +154,7 @@ async function inWorkspace<T>(repository: Repository, work: (workspace: Workspac
 }
 
 /** Dependencies are there, versioned ones as recorded, and all parameters have values. */
-function requireInputs(pipeline: Pipeline, workspace: Workspace, stage: Stage, read: ParamsReader): void {
+function requireInputs(pipeline: Pipeline, workspace: Workspace, stage: Stage, read: ReadParams): void {
   if (stage.isFrozen) return;
   for (const data of dataReadBy(pipeline, stage)) {
     const change = changeOf(workspace, data);
@@ -238,7 +240,7 @@ function settle(pipeline: Pipeline, workspace: Workspace, stage: Stage): LockedP
     if (content === undefined) throw dependencyMissing(stage.name, dep);
     return { path: dep, ...content };
   });
-  writeLockedStage(pipeline.lockFile, stage.name, { cmd: stage.cmd, deps, params: currentParams(stage), outs });
+  writeLockedStage(pipeline.lockFile, stage.name, { cmd: stage.cmd, deps, params: currentParams(stage, paramsReader()), outs });
   return outs.map((out) => ({ ...out, path: repositoryPath(pipeline.repository, join(stage.folder, out.path)) }));
 }
 
@@ -311,7 +313,7 @@ export function pipelineStatus(repository: Repository): Record<string, unknown[]
   const workspace = new Workspace(repository);
   try {
     const locked = readLockFile(join(repository.root, 'dvc.lock'));
-    const read = rememberingReader();
+    const read = paramsReader();
     const status = fileStatus(workspace);
     for (const stage of readPipelineFile(join(repository.root, 'dvc.yaml'))) {
       const changes: StageChange[] = changesOf(workspace, stage, locked.get(stage.name), read);

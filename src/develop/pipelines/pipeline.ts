@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import type { Stage } from '../dvc-files/pipeline-file.ts';
+import { stagePath, type Stage } from '../dvc-files/stage.ts';
 
 /** Stages and who needs whom. */
 export interface Graph {
@@ -35,10 +34,10 @@ export function graphOf(stages: readonly Stage[]): Graph | { readonly circle: re
 }
 
 function makersOf(stage: Stage, stages: readonly Stage[]): string[] {
-  const deps = stage.deps.map((dep) => join(stage.folder, dep));
+  const deps = stage.deps.map((dep) => stagePath(stage, dep));
   return stages
     .filter((other) => other.name !== stage.name)
-    .filter((other) => other.outs.some((out) => deps.some((dep) => overlap(join(other.folder, out.path), dep))))
+    .filter((other) => other.outs.some((out) => deps.some((dep) => overlap(stagePath(other, out.path), dep))))
     .map((other) => other.name);
 }
 

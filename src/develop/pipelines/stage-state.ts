@@ -1,5 +1,5 @@
-import { join } from 'node:path';
-import { currentParams, type ParamsReader, type Stage, type StageOut } from '../dvc-files/pipeline-file.ts';
+import type { ReadParams } from '../dvc-files/params-file.ts';
+import { currentParams, stagePath, type Stage, type StageOut } from '../dvc-files/stage.ts';
 import type { LockedPath, LockedStage } from '../dvc-files/lock-file.ts';
 import type { Workspace } from '../dvc-files/workspace.ts';
 import { equalValues } from '../dvc-files/yaml-value.ts';
@@ -12,7 +12,7 @@ export type StageChange =
   | 'always changed';
 
 /** Compares a stage with what `dvc.lock` says of its last run; empty when nothing changed. */
-export function changesOf(workspace: Workspace, stage: Stage, locked: LockedStage | undefined, read: ParamsReader): StageChange[] {
+export function changesOf(workspace: Workspace, stage: Stage, locked: LockedStage | undefined, read: ReadParams): StageChange[] {
   const changes: StageChange[] = [];
   const deps = stage.isFrozen ? {} : { ...changedPaths(workspace, stage, locked), ...changedParams(stage, locked, read) };
   if (Object.keys(deps).length > 0) changes.push({ 'changed deps': deps });
@@ -30,7 +30,7 @@ function sameCommand(left: string | readonly string[], right: string | readonly 
 function changedPaths(workspace: Workspace, stage: Stage, locked: LockedStage | undefined): Record<string, string> {
   const changed: Record<string, string> = {};
   for (const path of stage.deps) {
-    const now = workspace.measure(join(stage.folder, path));
+    const now = workspace.measure(stagePath(stage, path));
     const before = find(locked?.deps, path);
     if (now === undefined) changed[path] = 'deleted';
     else if (before === undefined) changed[path] = 'new';
@@ -39,7 +39,7 @@ function changedPaths(workspace: Workspace, stage: Stage, locked: LockedStage | 
   return changed;
 }
 
-function changedParams(stage: Stage, locked: LockedStage | undefined, read: ParamsReader): Record<string, Record<string, string>> {
+function changedParams(stage: Stage, locked: LockedStage | undefined, read: ReadParams): Record<string, Record<string, string>> {
   const changed: Record<string, Record<string, string>> = {};
   const current = currentParams(stage, read);
   for (const { file, keys } of stage.params) {
@@ -67,7 +67,7 @@ function changedOuts(workspace: Workspace, stage: Stage, locked: LockedStage | u
 }
 
 function outChange(workspace: Workspace, stage: Stage, out: StageOut, before: LockedPath | undefined): string | undefined {
-  const now = workspace.measure(join(stage.folder, out.path));
+  const now = workspace.measure(stagePath(stage, out.path));
   if (now === undefined) return before === undefined || !out.isCached || workspace.isCached(before.md5) ? 'deleted' : 'not in cache';
   if (before === undefined) return 'new';
   if (before.md5 !== now.md5) return 'modified';
