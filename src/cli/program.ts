@@ -28,7 +28,8 @@ export async function runProgram(version: string, argv: readonly string[]): Prom
     await program.parseAsync(argv as string[]);
     return Number(process.exitCode ?? exitCodes.yes);
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.yes : exitCodes.usage;
+    // scripts that call dvc know its own code for a command line it does not understand
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.yes : called === 'dvc' ? 254 : exitCodes.usage;
     // the quickstart's --json names a file
     return reportFailure(thrown, { json: words.includes('--json') && called !== 'quickstart' });
   }
