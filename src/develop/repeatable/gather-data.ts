@@ -30,7 +30,8 @@ export async function gatherData(folder: string): Promise<Gathered['tags']> {
       tags[name === undefined ? `tilth.data.${keyOf(repositoryPath(repository, path))}` : `tilth.dataset.${name}`] = md5;
     }
     const changed = changedOf(repository, present);
-    if (changed.length > 0) tags['tilth.changed_data'] = fitting(changed);
+    if (changed.length > 0) tags['tilth.changed_data'] = fitting(changed.map(({ path }) => path));
+    for (const { path, md5 } of changed.slice(0, mostTags)) if (md5 !== undefined) tags[`tilth.found_data.${keyOf(path)}`] = md5;
     return tags;
   } catch {
     // a broken file of dvc's is told by `tilth data status`; the command does not wait for it to be mended
@@ -54,12 +55,16 @@ async function namesOfDatasets(folder: string): Promise<ReadonlyMap<string, stri
 /** A path as the key of a tag, which has fewer letters. */
 const keyOf = (path: string): string => path.replaceAll(/[^\p{L}\p{N}_/.\- :]/gu, '_').slice(0, 230);
 
-function changedOf(repository: Repository, present: readonly Recorded[]): string[] {
+/** What is not as it was recorded, with the hash that it has instead. */
+function changedOf(repository: Repository, present: readonly Recorded[]): { path: string; md5: string | undefined }[] {
   const isSmall = present.reduce((sum, { size }) => sum + (size ?? 0), 0) <= mostHashedBytes;
   if (!isSmall) return [];
   const workspace = new Workspace(repository);
   try {
-    return present.filter(({ path, md5 }) => workspace.measure(path)?.md5 !== md5).map(({ path }) => repositoryPath(repository, path));
+    return present.flatMap(({ path, md5 }) => {
+      const found = workspace.measure(path)?.md5;
+      return found === md5 ? [] : [{ path: repositoryPath(repository, path), md5: found }];
+    });
   } finally {
     workspace.close();
   }

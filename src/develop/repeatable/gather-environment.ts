@@ -10,7 +10,7 @@ import { fitting, type Gathered } from './gather-source.ts';
 import { commandFiles, isSeed, isSeedName } from './repeatable.ts';
 
 /** Variables that change what the same code computes. */
-const telling = [
+export const tellingVariables = [
   'OMP_NUM_THREADS',
   'MKL_NUM_THREADS',
   'OPENBLAS_NUM_THREADS',
@@ -29,16 +29,28 @@ const telling = [
 /** Processor, memory, graphics, system, and the variables that matter. */
 export function gatherMachine(environment: NodeJS.ProcessEnv): Gathered['tags'] {
   const gpu = spawnSync('nvidia-smi', ['--query-gpu=name,memory.total,driver_version', '--format=csv,noheader'], { encoding: 'utf8', timeout: 3_000 });
-  const variables = telling.flatMap((name) => (environment[name] === undefined ? [] : [`${name}=${environment[name]}`]));
+  const variables = tellingVariables.flatMap((name) => (environment[name] === undefined ? [] : [`${name}=${environment[name]}`]));
   return {
     'tilth.version': version,
     'tilth.os': `${type()} ${release()} ${arch()}`,
     'tilth.cpu': cpus()[0]?.model.trim() ?? arch(),
+    ...cpuFeatures(),
     'tilth.cores': `${availableParallelism()} cores`,
     'tilth.memory': `${Math.round(totalmem() / 2 ** 30)} GB`,
     ...(gpu.status === 0 && gpu.stdout.trim() !== '' ? { 'tilth.gpu': gpu.stdout.trim().split('\n').join('; ') } : {}),
     ...(variables.length === 0 ? {} : { 'tilth.environment': variables.join('\n').slice(0, 4_000) }),
   };
+}
+
+/** What kernels of numeric libraries choose by: the same program adds up in another order with AVX-512. Linux tells them. */
+function cpuFeatures(): Gathered['tags'] {
+  try {
+    const flags = /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? [];
+    const found = flags.filter((flag) => /^(?:sse4_2|avx|avx2|fma|f16c|avx512\w*|avx_vnni|amx_\w+)$/.test(flag));
+    return found.length === 0 ? {} : { 'tilth.cpu.features': found.sort().join(' ') };
+  } catch {
+    return {};
+  }
 }
 
 /** `--seed 1`, `--seed=1`, `train.random_state=1`. */
@@ -142,7 +154,7 @@ function shebangOf(file: string): readonly string[] | undefined {
 }
 
 const askPython = `
-import json, platform, sys
+import json, platform, re, sys
 from importlib import metadata
 found = {}
 for one in metadata.distributions():
@@ -159,7 +171,14 @@ for one in metadata.distributions():
         elif told.get("dir_info", {}).get("editable"):
             line = "# editable: " + name + "==" + one.version
     found[name.lower()] = (name, one.version, line)
-print(json.dumps({"version": platform.python_version(), "implementation": platform.python_implementation(), "path": sys.executable,
+libraries = set()
+for one in ("numpy", "scipy", "scikit-learn", "torch"):
+    try:
+        files = metadata.files(one) or []
+    except metadata.PackageNotFoundError:
+        continue
+    libraries.update(file.name for file in files if re.search(r"(openblas|mkl_rt|blis|accelerate|gomp|iomp|libomp).*[.](so|dylib|dll)", file.name))
+print(json.dumps({"version": platform.python_version(), "libc": " ".join(platform.libc_ver()).strip(), "libraries": sorted(libraries), "implementation": platform.python_implementation(), "path": sys.executable,
     "packages": [found[key] for key in sorted(found)]}))
 `;
 
@@ -167,6 +186,10 @@ interface PythonAnswer {
   readonly version: string;
   readonly implementation: string;
   readonly path: string;
+  /** name and version of the C library */
+  readonly libc: string;
+  /** files of the libraries that add up: BLAS and threads */
+  readonly libraries: readonly string[];
   readonly packages: readonly (readonly [name: string, version: string, line: string])[];
 }
 
@@ -190,6 +213,8 @@ export async function gatherPython(
     tags: {
       'tilth.python': `${answer.version}${implementation === 'CPython' ? '' : ` (${implementation})`}`,
       'tilth.python.path': answer.path,
+      ...(answer.libc === '' ? {} : { 'tilth.libc': answer.libc }),
+      ...(answer.libraries.length === 0 ? {} : { 'tilth.blas': fitting(answer.libraries) }),
       'tilth.packages': createHash('sha256').update(text).digest('hex'),
       'tilth.packages.count': String(packages.length),
       ...(differs.length === 0 ? {} : { 'tilth.lock.differs': fitting(differs) }),

@@ -25,17 +25,22 @@ const mostUntracked = 200;
 export function gatherSource(folder: string): Gathered {
   const top = git(folder, ['rev-parse', '--show-toplevel'])?.trim();
   if (top === undefined) return { tags: {}, files: [] };
-  const commit = git(top, ['rev-parse', '--verify', '--quiet', 'HEAD'])?.trim();
+  // fails as a whole where there is no commit yet
+  const [commit, tree] = git(top, ['rev-parse', '--quiet', 'HEAD^{commit}', 'HEAD^{tree}'])?.trim().split('\n') ?? [];
   const branch = git(top, ['symbolic-ref', '--short', '--quiet', 'HEAD'])?.trim();
   const remote = git(top, ['config', '--get', 'remote.origin.url'])?.trim();
   const inside = git(folder, ['rev-parse', '--show-prefix'])?.trim().replace(/\/$/, '');
   const tags: Record<string, string> = {
     'tilth.folder': inside === undefined || inside === '' ? '.' : inside,
+    // so that a path in the command is known again in another folder
+    'tilth.top': top,
     ...(branch === undefined || branch === '' ? {} : { 'mlflow.source.git.branch': branch }),
     ...(remote === undefined || remote === '' ? {} : { 'mlflow.source.git.repoURL': withoutPassword(remote) }),
   };
   if (commit === undefined) return { tags, files: [] };
   tags['mlflow.source.git.commit'] = commit;
+  // the same files have the same tree, whatever a rewritten history calls its commits
+  if (tree !== undefined) tags['tilth.code.tree'] = tree;
   const changed = namesOf(git(top, ['diff', '--name-only', '-z', '--no-renames', 'HEAD']));
   const untracked = namesOf(git(top, ['ls-files', '-z', '--others', '--exclude-standard']));
   const isDirty = changed.length + untracked.length > 0;
