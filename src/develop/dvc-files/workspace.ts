@@ -41,6 +41,14 @@ export class Workspace {
     return this.#content(path, (file) => this.#hash(file));
   }
 
+  /** Each file of a folder with its hash, in no order; undefined where there is no folder. */
+  entries(path: string): readonly TreeEntry[] | undefined {
+    if (statOf(path)?.isDirectory() !== true) return undefined;
+    return this.#memory.together(() =>
+      listFiles(path, this.#rules).map((file) => ({ md5: this.#hash(file), relpath: file.relpath })),
+    );
+  }
+
   /**
    * Puts a file or folder into the cache; of a folder the `.dir` object goes last, because its presence promises all files.
    *
