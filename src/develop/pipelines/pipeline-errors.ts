@@ -38,3 +38,6 @@ export const stageFailed = (stage: string, command: string, code: number | null)
 
 export const outputMissing = (stage: string, path: string): TilthError =>
   new TilthError('STAGE_OUTPUT_MISSING', 409, `The stage ${stage} ended well but did not make ${path}.`, 'Correct its outs in dvc.yaml, or its command.');
+
+export const executionMissing = (id: string): TilthError =>
+  new TilthError('EXECUTION_NOT_FOUND', 404, `No execution of a stage has the id ${id}.`, 'They are listed by: GET /api/v1/pipelines/executions');

@@ -283,7 +283,7 @@ export function runTags(pipeline: Pipeline, stage: Stage, execution: NewExecutio
     'tilth.stage': stage.name,
     'tilth.execution': execution.id,
   };
-  if (execution.commit !== null) tags['tilth.commit'] = execution.commit;
+  if (typeof execution.commit === 'string') tags['tilth.commit'] = execution.commit;
   for (const each of withNeeds(pipeline.graph, [stage.name])) {
     for (const { dataset, md5 } of dataReadBy(pipeline, each)) {
       if (dataset !== undefined && md5 !== undefined) tags[`tilth.dataset.${dataset}`] = md5;

@@ -1,9 +1,21 @@
 import type { Actor } from '../../platform/actor.ts';
 import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
+import { requireRight } from '../../team/can.ts';
 import { perform } from '../../team/command.ts';
 import { datasetVersionId, linkLineage } from '../lineage/lineage-store.ts';
-import type { Execution, ExecutionList, ExecutionState, NewExecution, StagePath } from './pipeline-api.ts';
+import {
+  newExecution,
+  newPipeline,
+  type Execution,
+  type ExecutionList,
+  type ExecutionState,
+  type NewExecution,
+  type NewPipeline,
+  type PipelineView,
+  type StagePath,
+} from './pipeline-api.ts';
+import { executionMissing } from './pipeline-errors.ts';
 
 interface PipelineExecutionTable {
   id: string;
@@ -19,6 +31,8 @@ interface PipelineExecutionTable {
   needs: string;
   commit: string | null;
   created_by: string;
+  run_id: string | null;
+  error: string | null;
 }
 
 /** What an execution made, so that a later one that reads the same content is linked with it. */
@@ -27,10 +41,20 @@ interface PipelineOutputTable {
   md5: string;
 }
 
+/** A project's pipeline as it was last sent. */
+interface PipelineTable {
+  project: string;
+  /** JSON of what was sent */
+  graph: string;
+  updated_at: number;
+  updated_by: string;
+}
+
 declare module '../../platform/database/database.ts' {
   interface Tables {
     pipeline_execution: PipelineExecutionTable;
     pipeline_output: PipelineOutputTable;
+    pipeline: PipelineTable;
   }
 }
 
@@ -52,12 +76,29 @@ export const pipelineMigrations: Migrations = {
         .addColumn('commit', 'text')
         .addColumn('created_by', 'text', (column) => column.notNull())
         .execute();
-      await db.schema.createIndex('pipeline_execution_stage').on('pipeline_execution').columns(['project', 'stage', 'id']).execute();
+      await db.schema
+        .createIndex('pipeline_execution_stage')
+        .on('pipeline_execution')
+        .columns(['project', 'stage', 'id'])
+        .execute();
       await db.schema
         .createTable('pipeline_output')
         .addColumn('execution', 'text', (column) => column.notNull().references('pipeline_execution.id'))
         .addColumn('md5', 'text', (column) => column.notNull())
         .addPrimaryKeyConstraint('pipeline_output_key', ['md5', 'execution'])
+        .execute();
+    },
+  },
+  'pipelines-002-graphs-and-runs': {
+    async up(db) {
+      await db.schema.alterTable('pipeline_execution').addColumn('run_id', 'text').execute();
+      await db.schema.alterTable('pipeline_execution').addColumn('error', 'text').execute();
+      await db.schema
+        .createTable('pipeline')
+        .addColumn('project', 'text', (column) => column.primaryKey())
+        .addColumn('graph', 'text', (column) => column.notNull())
+        .addColumn('updated_at', 'integer', (column) => column.notNull())
+        .addColumn('updated_by', 'text', (column) => column.notNull())
         .execute();
     },
   },
@@ -68,15 +109,24 @@ export const pipelineMigrations: Migrations = {
  *
  * @throws NOT_ALLOWED
  */
-export async function recordExecution(world: World, actor: Actor, execution: NewExecution): Promise<Execution> {
+export async function recordExecution(world: World, actor: Actor, sent: NewExecution): Promise<Execution> {
+  const execution = newExecution.parse(sent);
   const { id, project, stage, state } = execution;
-  const change = { actor, verb: 'pipeline.record', kind: 'pipeline-execution', thing: id, data: { project, stage, state } } as const;
+  const change = {
+    actor,
+    verb: 'pipeline.record',
+    kind: 'pipeline-execution',
+    thing: id,
+    data: { project, stage, state },
+  } as const;
   await perform(world, change, async (tx) => {
     const changing = {
       state,
       finished_at: execution.finishedAt,
       inputs: JSON.stringify(execution.inputs),
       outputs: JSON.stringify(execution.outputs),
+      run_id: execution.runId,
+      error: execution.error,
     };
     await tx
       .insertInto('pipeline_execution')
@@ -95,14 +145,22 @@ export async function recordExecution(world: World, actor: Actor, execution: New
       .execute();
     await linkInputs(tx, execution, world.clock.now());
     for (const { md5 } of execution.outputs) {
-      await tx.insertInto('pipeline_output').values({ execution: id, md5 }).onConflict((conflict) => conflict.doNothing()).execute();
+      await tx
+        .insertInto('pipeline_output')
+        .values({ execution: id, md5 })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
     }
   });
   return { ...execution, createdBy: actor.id };
 }
 
 /** Edges from the dataset versions it read, and from the executions that made what it read. */
-async function linkInputs(tx: Transaction, execution: NewExecution, now: number): Promise<void> {
+async function linkInputs(
+  tx: Transaction,
+  execution: Omit<Execution, 'createdBy'>,
+  now: number,
+): Promise<void> {
   const to = { kind: 'pipeline-execution', id: execution.id } as const;
   for (const { dataset, md5 } of execution.inputs) {
     if (dataset !== null) {
@@ -118,7 +176,8 @@ async function linkInputs(tx: Transaction, execution: NewExecution, now: number)
       .orderBy('execution', 'desc')
       .limit(1)
       .executeTakeFirst();
-    if (maker !== undefined) await linkLineage(tx, { kind: 'pipeline-execution', id: maker.execution }, to, 'made for', now);
+    if (maker !== undefined)
+      await linkLineage(tx, { kind: 'pipeline-execution', id: maker.execution }, to, 'made for', now);
   }
 }
 
@@ -130,7 +189,11 @@ export interface ExecutionFilter {
 
 /** Executions, newest first, and the graph that the latest execution of each stage knew. */
 export async function listExecutions(read: Reader, filter: ExecutionFilter): Promise<ExecutionList> {
-  let query = read.selectFrom('pipeline_execution').selectAll().orderBy('id', 'desc').limit(filter.limit ?? 100);
+  let query = read
+    .selectFrom('pipeline_execution')
+    .selectAll()
+    .orderBy('id', 'desc')
+    .limit(filter.limit ?? 100);
   if (filter.project !== undefined) query = query.where('project', '=', filter.project);
   if (filter.stage !== undefined) query = query.where('stage', '=', filter.stage);
   let newest = read
@@ -172,5 +235,62 @@ const executionOf = (row: PipelineExecutionTable): Execution => ({
   outputs: JSON.parse(row.outputs) as StagePath[],
   needs: JSON.parse(row.needs) as string[],
   commit: row.commit,
+  runId: row.run_id,
+  error: row.error,
   createdBy: row.created_by,
 });
+
+/** @throws EXECUTION_NOT_FOUND */
+export async function getExecution(read: Reader, id: string): Promise<Execution> {
+  const row = await read.selectFrom('pipeline_execution').selectAll().where('id', '=', id).executeTakeFirst();
+  if (row === undefined) throw executionMissing(id);
+  return executionOf(row);
+}
+
+/**
+ * Keeps a project's pipeline as it is now. It may be sent many times in a run, so the audit log has executions only.
+ *
+ * @throws NOT_ALLOWED
+ */
+export async function recordPipeline(
+  world: World,
+  actor: Actor,
+  project: string,
+  sent: NewPipeline,
+): Promise<void> {
+  requireRight(actor, 'pipeline.record');
+  const row = {
+    graph: JSON.stringify(newPipeline.parse(sent)),
+    updated_at: world.clock.now(),
+    updated_by: actor.id,
+  };
+  await world.database.write((tx) =>
+    tx
+      .insertInto('pipeline')
+      .values({ project, ...row })
+      .onConflict((conflict) => conflict.column('project').doUpdateSet(row))
+      .execute(),
+  );
+}
+
+/** Pipelines with the newest execution of each stage, the one that changed last first. */
+export async function listPipelines(read: Reader, project?: string): Promise<PipelineView[]> {
+  let query = read.selectFrom('pipeline').selectAll().orderBy('updated_at', 'desc').limit(200);
+  if (project !== undefined) query = query.where('project', '=', project);
+  const rows = await query.execute();
+  const { dag } = await listExecutions(read, { project, limit: 1 });
+  const latest = new Map(dag.stages.map((one) => [`${one.project}\n${one.name}`, one.latest]));
+  return rows.map((row) => {
+    const { stages, ...graph } = newPipeline.parse(JSON.parse(row.graph));
+    return {
+      ...graph,
+      project: row.project,
+      stages: stages.map((stage) => ({
+        ...stage,
+        latest: latest.get(`${row.project}\n${stage.name}`) ?? null,
+      })),
+      updatedAt: row.updated_at,
+      updatedBy: row.updated_by,
+    };
+  });
+}
