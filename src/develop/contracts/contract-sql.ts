@@ -1,19 +1,30 @@
-import type { ContractTable, LogicalType, Property, Rule, RuleTest } from './contract.ts';
+import type { ContractTable, Property } from './contract.ts';
+import type { Scalar } from './contract-text.ts';
+import type { LogicalType, Rule, RuleTest } from './rule.ts';
 
 /** Files of one format with the same columns. */
 export interface FileGroup {
-  readonly format: 'parquet' | 'csv';
+  readonly format: 'parquet' | 'csv' | 'json-lines';
   /** absolute */
   readonly files: readonly string[];
-  /** name → DuckDB type; of CSV all are text */
+  /** name → DuckDB type; of CSV and JSON lines all are text */
   readonly columns: ReadonlyMap<string, string>;
   readonly delimiter: string;
 }
 
-/** One row of numbers for all rules of a table: `n` rows, then `r0`, `r1`, … */
-export function measuringQuery(table: ContractTable, groups: readonly FileGroup[]): string {
-  const counts = table.rules.map((rule, at) => `${countOf(rule.test, table, rule.column)} AS r${at}`);
-  return `WITH data AS (${rows(table, groups, false)}) SELECT ${['count(*) AS n', ...counts].join(', ')} FROM data`;
+/** One row of numbers for all rules of a table: `n` rows, then `r0`, `r1`, … of rules and `a0`, … of ages (ms). */
+export function measuringQuery(
+  table: ContractTable,
+  groups: readonly FileGroup[],
+  rules: readonly number[],
+): string {
+  const counts = rules.map((at) => `${countOf(table.rules[at] as Rule, table)} AS r${at}`);
+  const ages = table.ages.flatMap(({ column, of }, at) =>
+    column === null
+      ? []
+      : [`epoch_ms(${of === 'newest' ? 'max' : 'min'}(v${indexOf(table, column)})) AS a${at}`],
+  );
+  return `WITH __data AS NOT MATERIALIZED (${rows(table, groups, false)}) SELECT ${['count(*) AS n', ...counts, ...ages].join(', ')} FROM __data`;
 }
 
 /** Up to `limit` violating rows of each failing rule: `rule` (its number), `file`, `row`, `value`. */
@@ -25,27 +36,49 @@ export function examplesQuery(
 ): string {
   const selects = failing.flatMap((at) => {
     const rule = table.rules[at];
-    if (rule === undefined || rule.test.kind === 'row-count') return [];
+    if (rule === undefined || !hasRows(rule.test)) return [];
     const shown = rule.test.kind === 'duplicate' ? rule.test.columns : [rule.column ?? ''];
-    const value = shown.map((name) => `raw${indexOf(table, name)}`).join(` || ', ' || `);
+    const value = shown.map((one) => `raw${indexOf(table, one)}`).join(` || ', ' || `);
     return [
-      `(SELECT ${at} AS rule, file, "row", ${value} AS value FROM data WHERE ${violates(rule.test, table, rule.column)} ORDER BY file, "row" LIMIT ${limit})`,
+      `(SELECT ${at} AS rule, file, "row", ${value} AS value FROM __data WHERE ${violates(rule.test, table, rule.column)} ORDER BY file, "row" LIMIT ${limit})`,
     ];
   });
-  return `WITH data AS (${rows(table, groups, true)}) SELECT * FROM (${selects.join(' UNION ALL ')}) ORDER BY rule, file, "row"`;
+  return `WITH __data AS NOT MATERIALIZED (${rows(table, groups, true)}) SELECT * FROM (${selects.join(' UNION ALL ')}) ORDER BY rule, file, "row"`;
 }
 
-const indexOf = (table: ContractTable, column: string): number => table.properties.findIndex((one) => one.name === column);
+/** Whether single rows can break a rule of this kind. */
+export const hasRows = (test: RuleTest): boolean => test.kind !== 'row-count' && test.kind !== 'sql';
+
+/** A view of the table by the names and types of its contract, for the queries of `sql` rules. */
+export function tableView(table: ContractTable, groups: readonly FileGroup[]): string {
+  const columns =
+    table.properties.map((one, at) => `v${at} AS ${quotedName(one.name)}`).join(', ') || '1 AS nothing';
+  const source = groups.length === 0 ? emptyRows(table) : rows(table, groups, false);
+  return `CREATE VIEW ${quotedName(table.name)} AS SELECT ${columns} FROM (${source})`;
+}
+
+const emptyRows = (table: ContractTable): string =>
+  `SELECT ${table.properties.map((one, at) => `CAST(NULL AS ${sqlTypes[one.type]}) AS v${at}`).join(', ') || '1 AS nothing'} WHERE false`;
+
+/** The query of a `sql` rule with its table and column in the places that the standard gives them. */
+export const filledQuery = (query: string, table: string, column: string | null): string =>
+  query
+    .replace(/\$?\{(object|table|model|schema)\}/g, () => quotedName(table))
+    .replace(/\$?\{(property|column|field)\}/g, () => quotedName(column ?? ''));
+
+const indexOf = (table: ContractTable, column: string): number =>
+  table.properties.findIndex((one) => one.name === column);
 
 /**
  * All rows of all files with, for each property: `v` its value as the contract's type, null when it can't be one,
- * and `raw` its text as it stands in the file.
+ * `has` whether there is one, and `raw` its text as it stands in the file.
  */
 function rows(table: ContractTable, groups: readonly FileGroup[], isLocated: boolean): string {
   return groups
     .flatMap((group) => {
       const columns = table.properties.flatMap((one, at) => [
         `${typedValue(one, group)} AS v${at}`,
+        `${presence(one, group)} AS has${at}`,
         `${rawText(one, group)} AS raw${at}`,
       ]);
       const place = isLocated ? ['filename AS file', '__row AS "row"'] : [];
@@ -62,37 +95,81 @@ function sources(group: FileGroup, isLocated: boolean): string[] {
     const source = `read_parquet(${list(group.files)}, ${options})`;
     return [isLocated ? `(SELECT *, file_row_number + 1 AS __row FROM ${source})` : source];
   }
-  const columns = [...group.columns.keys()].map((name) => `${text(name)}: 'VARCHAR'`).join(', ');
-  const options = `auto_detect = false, header = true, delim = ${text(group.delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}, hive_partitioning = false`;
-  if (!isLocated) return [`read_csv(${list(group.files)}, ${options})`];
+  const read = readerOf(group);
+  if (!isLocated) return [read(list(group.files), '')];
   // one thread per file keeps the rows in their order, so that they can be numbered
+  const serial = group.format === 'csv' ? ', parallel = false' : '';
   return group.files.map(
     (file) =>
-      `(SELECT *, ${text(file)} AS filename, row_number() OVER () AS __row FROM read_csv(${text(file)}, ${options}, parallel = false))`,
+      `(SELECT *, ${text(file)} AS filename, row_number() OVER () AS __row FROM ${read(text(file), serial)})`,
   );
 }
 
-function typedValue(one: Property, group: FileGroup): string {
-  const type = group.columns.get(one.name);
-  if (type === undefined) return `CAST(NULL AS ${sqlTypes[one.type]})`;
-  const column = name(one.name);
-  if (one.type === 'string' || one.type === 'other') return `CAST(${column} AS VARCHAR)`;
-  if (one.type === 'integer') {
-    if (/INT(EGER)?$/.test(type)) return `CAST(${column} AS HUGEINT)`;
-    // a whole number with a fraction of zero is an integer: pandas stores integers with gaps as floats
-    const number = `TRY_CAST(${column} AS DOUBLE)`;
-    return `CASE WHEN ${number} = floor(${number}) AND isfinite(${number}) THEN TRY_CAST(${number} AS HUGEINT) END`;
-  }
-  const value = `TRY_CAST(${column} AS ${sqlTypes[one.type]})`;
-  return one.type === 'number' ? `CASE WHEN NOT isnan(${value}) THEN ${value} END` : value;
+function readerOf(group: FileGroup): (files: string, more: string) => string {
+  const columns = [...group.columns.keys()].map((name) => `${text(name)}: 'VARCHAR'`).join(', ');
+  const options =
+    group.format === 'csv'
+      ? `auto_detect = false, header = true, delim = ${text(group.delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}, hive_partitioning = false`
+      : `format = 'newline_delimited', columns = {${columns}}, hive_partitioning = false`;
+  return (files, more) => `${group.format === 'csv' ? 'read_csv' : 'read_json'}(${files}, ${options}${more})`;
 }
 
-/** Text as it stands in the file; not-a-number, pandas' sign for no value, is none. */
+const isInteger = (stored: string): boolean => /INT(EGER)?$/.test(stored);
+const isFloat = (stored: string): boolean => stored === 'DOUBLE' || stored === 'FLOAT';
+
+function typedValue(one: Property, group: FileGroup): string {
+  const stored = group.columns.get(one.column);
+  if (stored === undefined) return `CAST(NULL AS ${sqlTypes[one.type]})`;
+  const column = quotedName(one.column);
+  switch (one.type) {
+    case 'string':
+    case 'other':
+      return stored === 'VARCHAR' ? column : `CAST(${column} AS VARCHAR)`;
+    case 'integer':
+      return integerValue(column, stored);
+    case 'number': {
+      if (isInteger(stored) || stored.startsWith('DECIMAL')) return `CAST(${column} AS DOUBLE)`;
+      const value = isFloat(stored) ? column : `TRY_CAST(${column} AS DOUBLE)`;
+      return `CASE WHEN NOT isnan(${value}) THEN ${value} END`;
+    }
+    case 'date':
+    case 'timestamp':
+      return one.format !== undefined && stored === 'VARCHAR'
+        ? `try_strptime(${column}, ${text(one.format)})`
+        : `TRY_CAST(${column} AS TIMESTAMP)`;
+    case 'time':
+      return one.format !== undefined && stored === 'VARCHAR'
+        ? `CAST(try_strptime(${column}, ${text(one.format)}) AS TIME)`
+        : `TRY_CAST(${column} AS TIME)`;
+    case 'boolean':
+      return `TRY_CAST(${column} AS BOOLEAN)`;
+  }
+}
+
+/** A whole number with a fraction of zero is an integer: pandas stores integers with gaps as floats. */
+function integerValue(column: string, stored: string): string {
+  if (isInteger(stored))
+    return /^U?(HUGE|BIG)INT$/.test(stored) ? `CAST(${column} AS HUGEINT)` : `CAST(${column} AS BIGINT)`;
+  const number = isFloat(stored) ? column : `TRY_CAST(${column} AS DOUBLE)`;
+  // beyond 2^53 a double has no room for every integer, the text has
+  return `CASE WHEN ${number} = floor(${number}) AND isfinite(${number}) THEN CASE WHEN abs(${number}) < 9007199254740992 THEN CAST(CAST(${number} AS BIGINT) AS HUGEINT) ELSE TRY_CAST(${column} AS HUGEINT) END END`;
+}
+
+/** Not-a-number, pandas' sign for no value, is none. */
+function presence(one: Property, group: FileGroup): string {
+  const stored = group.columns.get(one.column);
+  if (stored === undefined) return 'false';
+  const column = quotedName(one.column);
+  return isFloat(stored) ? `(${column} IS NOT NULL AND NOT isnan(${column}))` : `(${column} IS NOT NULL)`;
+}
+
 function rawText(one: Property, group: FileGroup): string {
-  const type = group.columns.get(one.name);
-  if (type === undefined) return 'CAST(NULL AS VARCHAR)';
-  const value = `CAST(${name(one.name)} AS VARCHAR)`;
-  return type === 'DOUBLE' || type === 'FLOAT' ? `nullif(${value}, 'nan')` : value;
+  const stored = group.columns.get(one.column);
+  if (stored === undefined) return 'CAST(NULL AS VARCHAR)';
+  const column = quotedName(one.column);
+  if (stored === 'VARCHAR') return column;
+  const value = `CAST(${column} AS VARCHAR)`;
+  return isFloat(stored) ? `nullif(${value}, 'nan')` : value;
 }
 
 const sqlTypes: Readonly<Record<LogicalType, string>> = {
@@ -103,10 +180,12 @@ const sqlTypes: Readonly<Record<LogicalType, string>> = {
   boolean: 'BOOLEAN',
   date: 'TIMESTAMP',
   timestamp: 'TIMESTAMP',
+  time: 'TIME',
 };
 
-function countOf(test: RuleTest, table: ContractTable, column: string | null): string {
+function countOf({ test, column }: Rule, table: ContractTable): string {
   if (test.kind === 'row-count') return 'count(*)';
+  if (test.kind === 'sql') return `CAST((\n${filledQuery(test.query, table.name, column)}\n) AS DOUBLE)`;
   if (test.kind !== 'duplicate') return `count(*) FILTER (WHERE ${violates(test, table, column)})`;
   const values = test.columns.map((one) => `v${indexOf(table, one)}`);
   const isComplete = values.map((value) => `${value} IS NOT NULL`).join(' AND ');
@@ -121,9 +200,9 @@ function violates(test: RuleTest, table: ContractTable, column: string | null): 
   const type = table.properties[at]?.type ?? 'other';
   switch (test.kind) {
     case 'wrong-type':
-      return `${raw} IS NOT NULL AND ${value} IS NULL`;
+      return `has${at} AND ${value} IS NULL`;
     case 'null':
-      return `${raw} IS NULL`;
+      return `NOT has${at}`;
     case 'below':
       return `${value} < ${literal(test.bound, type)}`;
     case 'above':
@@ -141,38 +220,45 @@ function violates(test: RuleTest, table: ContractTable, column: string | null): 
     case 'pattern':
       return `NOT regexp_matches(${raw}, ${text(test.pattern)})`;
     case 'not-one-of':
-      return `${raw} IS NOT NULL AND NOT (${oneOf(test.values, value, raw, type)})`;
+      return `has${at} AND NOT (${oneOf(test.values, at, type)})`;
     case 'one-of':
-      return oneOf(test.values, value, raw, type);
+      return oneOf(test.values, at, type);
     case 'duplicate': {
       const values = test.columns.map((one) => `v${indexOf(table, one)}`).join(', ');
-      return `(${values}) IN (SELECT (${values}) FROM data GROUP BY ${values} HAVING count(*) > 1)`;
+      return `(${values}) IN (SELECT (${values}) FROM __data GROUP BY ${values} HAVING count(*) > 1)`;
     }
     case 'row-count':
+    case 'sql':
       return 'false';
   }
 }
 
-function oneOf(values: readonly (string | number | boolean | null)[], value: string, raw: string, type: LogicalType): string {
-  const tests = values.map((one) => {
-    if (one === null || one === '') return `${raw} IS NULL OR ${raw} = ''`;
-    return typeof one === 'string' ? `${raw} = ${text(one)}` : `${value} = ${literal(one, type)}`;
-  });
+/** Texts are compared as they stand in the file, numbers and truths by value. */
+function oneOf(values: readonly Scalar[], at: number, type: LogicalType): string {
+  const texts = values.filter((one) => typeof one === 'string' && one !== '');
+  const others = values.filter((one) => typeof one === 'number' || typeof one === 'boolean');
+  const tests = [
+    ...(values.some((one) => one === null || one === '') ? [`NOT has${at}`, `raw${at} = ''`] : []),
+    ...(texts.length === 0 ? [] : [`raw${at} IN (${texts.map((one) => text(String(one))).join(', ')})`]),
+    ...(others.length === 0 ? [] : [comparison(others, at, type)]),
+  ];
   return tests.map((test) => `coalesce(${test}, false)`).join(' OR ') || 'false';
+}
+
+function comparison(values: readonly Scalar[], at: number, type: LogicalType): string {
+  if (type === 'string' || type === 'other')
+    return `raw${at} IN (${values.map((one) => text(String(one))).join(', ')})`;
+  return `v${at} IN (${values.map((one) => literal(one as number | boolean, type)).join(', ')})`;
 }
 
 const literal = (bound: number | string | boolean, type: LogicalType): string => {
   if (type === 'date' || type === 'timestamp') return `TRY_CAST(${text(String(bound))} AS TIMESTAMP)`;
+  if (type === 'time') return `TRY_CAST(${text(String(bound))} AS TIME)`;
+  if (type === 'integer' && typeof bound === 'string') return `TRY_CAST(${text(bound)} AS HUGEINT)`;
   return typeof bound === 'string' ? text(bound) : String(bound);
 };
 
 /** A string as SQL text. */
 export const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-const name = (value: string): string => `"${value.replaceAll('"', '""')}"`;
-
-/** Columns that the rules name and the contract does not declare. */
-export const unknownColumns = (table: ContractTable): string[] => {
-  const declared = new Set(table.properties.map((one) => one.name));
-  const named = table.rules.flatMap((rule: Rule) => (rule.test.kind === 'duplicate' ? rule.test.columns : [rule.column ?? '']));
-  return [...new Set(named)].filter((one) => one !== '' && !declared.has(one));
-};
+/** A name as SQL name. */
+export const quotedName = (value: string): string => `"${value.replaceAll('"', '""')}"`;

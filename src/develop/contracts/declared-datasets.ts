@@ -22,7 +22,11 @@ export async function declaredDatasets(folder: string): Promise<DeclaredDataset[
   return Object.entries(declaration.datasets).map(([name, dataset]) => {
     const beside = join(root, `${dataset.path}.odcs.yaml`);
     const contractFile =
-      dataset.contract === undefined ? (existsSync(beside) ? beside : undefined) : join(root, dataset.contract);
+      dataset.contract === undefined
+        ? existsSync(beside)
+          ? beside
+          : undefined
+        : join(root, dataset.contract);
     return { ...dataset, name, project: declaration.project, root, contractFile };
   });
 }
