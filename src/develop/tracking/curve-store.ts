@@ -24,8 +24,8 @@ export async function metricCurve(
 ): Promise<{ pointCount: number; points: MetricPoint[] }> {
   const series = await seriesOf(read, runId, key);
   if (series === undefined) return { pointCount: 0, points: [] };
-  const points = new PointsOfSteps(read, series, steps);
-  const pointCount = steps === undefined ? await countPoints(read, [series]) : await points.each(() => undefined);
+  const points = new PointsOfSteps(read, runId, series, steps);
+  const pointCount = steps === undefined ? await countPoints(read, runId, [series]) : await points.each(() => undefined);
   if (pointCount <= wanted) {
     const all: MetricPoint[] = [];
     await points.each((columns, index) => all.push(pointAt(columns, index)));
@@ -59,11 +59,13 @@ const byStep = (a: MetricPoint, b: MetricPoint): number => a.step - b.step || a.
 /** The points of a series with steps of a range, in the order of histories. */
 class PointsOfSteps {
   readonly #read: Reader;
+  readonly #runId: string;
   readonly #series: number;
   readonly #range: StepRange | undefined;
 
-  constructor(read: Reader, series: number, range: StepRange | undefined) {
+  constructor(read: Reader, runId: string, series: number, range: StepRange | undefined) {
     this.#read = read;
+    this.#runId = runId;
     this.#series = series;
     this.#range = range;
   }
@@ -72,7 +74,7 @@ class PointsOfSteps {
   async each(use: (columns: MetricColumns, index: number) => void): Promise<number> {
     const [from, to] = this.#range ?? [-Infinity, Infinity];
     let count = 0;
-    for await (const stretches of historyStretches(this.#read, this.#series, undefined)) {
+    for await (const stretches of historyStretches(this.#read, this.#runId, this.#series, undefined)) {
       for (const columns of stretches) {
         const length = lengthOf(columns);
         for (let index = 0; index < length; index += 1) {

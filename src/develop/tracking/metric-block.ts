@@ -1,9 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { emptyColumns, lengthOf, type MetricColumns } from './metric-columns.ts';
+import type { MetricColumns } from './metric-columns.ts';
 import { metricBlockDamaged } from './tracking-errors.ts';
 
-// A stretch of a metric's history as bytes, all numbers little-endian:
-//   version u8 | CRC-32 of all that follows u32 | point count u32 | timestamps | steps | values
+// Points as bytes, all numbers little-endian:
+//   version u8 | CRC-32 of all that follows u32 | point count u32 | columns
+// A stretch of one metric's history has the columns timestamps, steps, values; a batch has the series before them.
 // Each column is one byte that says how it is written, and its numbers.
 
 const version = 1;
@@ -18,23 +19,45 @@ const largestChange = 2 ** 51;
 /** Bytes of the longest varint: 7 bits each of a number below 2^53. */
 const varintBytes = 8;
 
-/** @param columns at least one point */
-export function encodeBlock(columns: MetricColumns): Uint8Array {
-  const count = lengthOf(columns);
-  const writer = new BlockWriter(headBytes + 3 * (1 + (varintBytes + 1) * count));
-  for (const column of [columns.timestamps, columns.steps, columns.values]) writer.column(column);
-  return writer.finish(count);
+/** One point of each of many metrics of a run, in the order of their series. */
+export interface MetricBatch extends MetricColumns {
+  readonly series: Float64Array;
 }
+
+/** @param columns at least one point */
+export const encodeBlock = (columns: MetricColumns): Uint8Array => encode([columns.timestamps, columns.steps, columns.values]);
+
+/** @param batch at least one point */
+export const encodeBatch = (batch: MetricBatch): Uint8Array => encode([batch.series, batch.timestamps, batch.steps, batch.values]);
 
 /** @throws METRIC_BLOCK_DAMAGED */
 export function decodeBlock(bytes: Uint8Array): MetricColumns {
+  const [timestamps, steps, values] = decode(bytes, 3) as [Float64Array, Float64Array, Float64Array];
+  return { timestamps, steps, values };
+}
+
+/** @throws METRIC_BLOCK_DAMAGED */
+export function decodeBatch(bytes: Uint8Array): MetricBatch {
+  const [series, timestamps, steps, values] = decode(bytes, 4) as [Float64Array, Float64Array, Float64Array, Float64Array];
+  return { series, timestamps, steps, values };
+}
+
+function encode(columns: readonly Float64Array[]): Uint8Array {
+  const count = columns[0]?.length ?? 0;
+  const writer = new BlockWriter(headBytes + columns.length * (1 + (varintBytes + 1) * count));
+  for (const column of columns) writer.column(column);
+  return writer.finish(count);
+}
+
+function decode(bytes: Uint8Array, columnCount: number): Float64Array[] {
   if (bytes.length < headBytes) throw metricBlockDamaged(`it has ${bytes.length} bytes`);
   if (bytes[0] !== version) throw metricBlockDamaged(`its version is ${bytes[0]}, known is ${version}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   if (crc32(bytes.subarray(5)) !== view.getUint32(1, true)) throw metricBlockDamaged('its checksum is wrong');
-  const columns = emptyColumns(view.getUint32(5, true));
+  const count = view.getUint32(5, true);
+  const columns = Array.from({ length: columnCount }, () => new Float64Array(count));
   let at = headBytes;
-  for (const column of [columns.timestamps, columns.steps, columns.values]) at = readColumn(bytes, view, at, column);
+  for (const column of columns) at = readColumn(bytes, view, at, column);
   if (at !== bytes.length) throw metricBlockDamaged(`${bytes.length - at} bytes are left over`);
   return columns;
 }

@@ -68,7 +68,8 @@ export function takeIn(tx: Transaction, series: number | undefined, before: Pack
   return isSimple ? asRows(before, points) : place(tx, series, before, columnsOf(points));
 }
 
-const isLaterThanBlocks = ({ timestamp, step }: MetricPoint, { packedTo }: Packing): boolean =>
+/** Also where nothing is in a block yet. */
+export const isLaterThanBlocks = ({ timestamp, step }: Pick<MetricPoint, 'timestamp' | 'step'>, { packedTo }: Packing): boolean =>
   packedTo === undefined || timestamp > packedTo[0] || (timestamp === packedTo[0] && step > packedTo[1]);
 
 const asRows = (before: Packing, rows: readonly MetricPoint[]): Intake => ({

@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Reader, Transaction } from '../../platform/database/database.ts';
-import { decodeBlock, encodeBlock } from './metric-block.ts';
+import { pointsInBatches, removeBatches } from './metric-batch-store.ts';
+import { decodeBatch, decodeBlock, encodeBlock } from './metric-block.ts';
 import {
   columnsOf,
   countUpTo,
@@ -100,6 +101,7 @@ export async function removeBlocks(tx: Transaction, series: number, from: Histor
 
 /** With all points of all metrics of a run; their latest values stay. */
 export async function removeHistories(tx: Transaction, runId: string): Promise<void> {
+  await removeBatches(tx, runId);
   const series = tx.selectFrom('latest_metric').select('series').where('run_id', '=', runId);
   await tx.deleteFrom('metric_point').where('series', 'in', series).execute();
   await tx.deleteFrom('metric_block').where('series', 'in', series).execute();
@@ -169,13 +171,18 @@ export async function looseRows(read: Reader, series: number, after?: readonly [
   return columnsOf(rows.map(pointOf));
 }
 
-export async function countPoints(read: Reader, series: readonly number[]): Promise<number> {
+export async function countPoints(read: Reader, runId: string, series: readonly number[]): Promise<number> {
   if (series.length === 0) return 0;
   const { rows } = await sql<{ count: number }>`
     SELECT (SELECT CAST(coalesce(sum(point_count), 0) AS bigint) FROM metric_block WHERE series IN (${sql.join(series)}))
-      + (SELECT count(*) FROM metric_point WHERE series IN (${sql.join(series)})) AS count`.execute(read);
+      + (SELECT count(*) FROM metric_point WHERE series IN (${sql.join(series)}))
+      + (SELECT CAST(coalesce(sum(batch_count), 0) AS bigint) FROM latest_metric
+        WHERE run_id = ${runId} AND series IN (${sql.join(series)})) AS count`.execute(read);
   return rows[0]?.count ?? 0;
 }
+
+/** In the place of `is_nan`: the row is a batch. */
+const isBatch = 2;
 
 /** Read and decoded between two turns of the event loop. */
 const mostAtOnce = { blocks: 16, rows: 16_384 };
@@ -184,17 +191,19 @@ const mostAtOnce = { blocks: 16, rows: 16_384 };
  * The points of a series after a position, in their order, stretch by stretch.
  * Each stretch is read by one statement, so that points which move into a block meanwhile are neither missed nor seen twice.
  *
+ * @param runId that the series belongs to
  * @param wanted about how many the caller will take
  */
 export async function* historyStretches(
   read: Reader,
+  runId: string,
   series: number,
   after: HistoryPosition | undefined,
   wanted = Infinity,
 ): AsyncGenerator<MetricColumns[], void, void> {
   let position = after;
   for (let left = wanted; left > 0; ) {
-    const { stretches, isLast } = await readStretches(read, series, position, left);
+    const { stretches, isLast } = await readStretches(read, runId, series, position, left);
     const last = stretches.at(-1);
     if (last === undefined) return;
     yield stretches;
@@ -206,6 +215,7 @@ export async function* historyStretches(
 
 async function readStretches(
   read: Reader,
+  runId: string,
   series: number,
   after: HistoryPosition | undefined,
   wanted: number,
@@ -223,9 +233,13 @@ async function readStretches(
     SELECT * FROM (SELECT ${order}, data FROM metric_block WHERE series = ${series} ${beyond(after)} ORDER BY ${order} LIMIT ${blockLimit}) AS packed
     UNION ALL
     SELECT * FROM (SELECT ${order}, (SELECT data FROM metric_block WHERE 1 = 0) AS data
-      FROM metric_point WHERE series = ${series} ${beyond(after)} ORDER BY ${order} LIMIT ${rowLimit}) AS loose`.execute(read);
+      FROM metric_point WHERE series = ${series} ${beyond(after)} ORDER BY ${order} LIMIT ${rowLimit}) AS loose
+    UNION ALL
+    SELECT 0, 0, 0, ${isBatch}, data FROM metric_batch WHERE run_id = ${runId}`.execute(read);
 
-  const blocks = rows.filter((row): row is PointRow & { data: Uint8Array } => row.data !== null);
+  const withData = rows.filter((row): row is PointRow & { data: Uint8Array } => row.data !== null);
+  const blocks = withData.filter((row) => row.is_nan !== isBatch);
+  const batched = pointsInBatches(withData.filter((row) => row.is_nan === isBatch).map(({ data }) => decodeBatch(data)), series);
   blocks.sort((a, b) => (isBeyond(rowPosition(a), rowPosition(b)) ? 1 : -1));
   const loose = columnsOf(rows.filter((row) => row.data === null).map(pointOf));
   const followingCount = blocks.filter((block) => after === undefined || isBeyond(rowPosition(block), after)).length;
@@ -237,7 +251,8 @@ async function readStretches(
   const blocksEnd = known.length === blocks.length && followingCount === blockLimit ? lastOf(packed) : undefined;
   const end = rowsEnd === undefined || blocksEnd === undefined ? (rowsEnd ?? blocksEnd) : isBeyond(rowsEnd, blocksEnd) ? blocksEnd : rowsEnd;
 
-  let stretches = lengthOf(loose) === 0 ? packed : [mergeColumns(joinColumns(packed), loose)];
+  const unpacked = mergeColumns(loose, batched);
+  let stretches = lengthOf(unpacked) === 0 ? packed : [mergeColumns(joinColumns(packed), unpacked)];
   if (after !== undefined) stretches = stretches.map((each) => sliceColumns(each, countUpTo(each, after, true)));
   if (end !== undefined) stretches = stretches.map((each) => sliceColumns(each, 0, countUpTo(each, end, true)));
   return { stretches: stretches.filter((each) => lengthOf(each) > 0), isLast: end === undefined };

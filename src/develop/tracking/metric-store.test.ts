@@ -47,14 +47,14 @@ function plainHistory(metrics: readonly Metric[], key: string): string[] {
 
 /** The shapes in which points come: one, some or very many; later, at the same time, long before, or again. */
 const append = fc.record({
-  key: fc.constantFrom('a', 'b', 'c'),
+  key: fc.constantFrom('a', 'b', 'w3'),
   count: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 1, max: 12 }) }, { weight: 2, arbitrary: fc.integer({ min: 13, max: 400 }) }, fc.integer({ min: 900, max: 5_000 })),
   start: fc.oneof({ weight: 4, arbitrary: fc.constant('later' as const) }, fc.constant('same' as const), fc.nat(20_000), fc.constant('again' as const)),
   pace: fc.constantFrom(0, 1, 3, 1_000),
   stride: fc.constantFrom(0, 1, -2),
   seed: fc.nat(1_000),
   isShuffled: fc.boolean(),
-  isMixed: fc.boolean(),
+  shape: fc.constantFrom('of one metric', 'mixed', 'wide', 'wide'),
 });
 type Append = typeof append extends fc.Arbitrary<infer T> ? T : never;
 
@@ -64,10 +64,12 @@ function metricsOf(wanted: Append, before: readonly Metric[], latestTime: number
   const again = before.slice(-wanted.count);
   if (wanted.start === 'again' && again.length > 0) return again;
   const from = typeof wanted.start === 'number' ? wanted.start : wanted.start === 'later' ? latestTime + 1 : latestTime;
-  const metrics = Array.from({ length: wanted.count }, (_, index) => ({
-    key: wanted.isMixed && index % 3 === 0 ? 'mixed' : wanted.key,
+  const isWide = wanted.shape === 'wide';
+  const metrics = Array.from({ length: isWide ? wanted.count % 50 : wanted.count }, (_, index) => ({
+    key: isWide ? `w${index % 40}` : wanted.shape === 'mixed' && index % 3 === 0 ? 'mixed' : wanted.key,
     timestamp: from + wanted.pace * index,
-    step: wanted.stride * (index + wanted.seed) + 0,
+    // one step of many metrics, at one of three paces of the clock
+    step: isWide ? Math.floor(from / 3) + (wanted.seed % 2) : wanted.stride * (index + wanted.seed) + 0,
     value: valueOf(wanted.seed + index),
   }));
   return wanted.isShuffled ? metrics.toSorted((a, b) => ((a.step * 7_919 + a.timestamp * 31) % 101) - ((b.step * 7_919 + b.timestamp * 31) % 101)) : metrics;
@@ -76,7 +78,7 @@ function metricsOf(wanted: Append, before: readonly Metric[], latestTime: number
 describe('metric histories', () => {
   it('hold each point once and in order, however points come, and across a restart', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(append, { minLength: 1, maxLength: 14 }), fc.integer({ min: 1, max: 3_000 }), async (appends, pageSize) => {
+      fc.asyncProperty(fc.array(append, { minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 3_000 }), async (appends, pageSize) => {
         await withRun(async ({ database, reopen }) => {
           const all: Metric[] = [];
           let latestTime = 0;
@@ -180,6 +182,35 @@ describe('metric histories', () => {
     } finally {
       home.remove();
     }
+  });
+
+  it('of many metrics that get a point each at every step lie in one row a step, until there are enough for blocks', async () => {
+    await withRun(async ({ database, reopen }) => {
+      const stepOf = (step: number): Metric[] =>
+        Array.from({ length: 40 }, (_, index) => ({ key: `w${index}`, timestamp: 1_000 * step, step, value: index + step / 7 }));
+      for (let step = 1; step <= 70; step += 1) await log(database(), stepOf(step));
+      const counts = async (): Promise<unknown> =>
+        (
+          await sql`SELECT (SELECT count(*) FROM metric_batch) AS batches, (SELECT count(*) FROM metric_block) AS blocks,
+            (SELECT count(*) FROM metric_point) AS points`.execute(database().read)
+        ).rows[0];
+      assert.deepEqual({ ...(await counts() as object) }, { batches: 6, blocks: 40, points: 0 });
+      await reopen();
+      const steps = async (key: string): Promise<number[]> => (await metricHistory(database().read, 'r', key)).points.map(({ step }) => step);
+      const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+      assert.deepEqual(await steps('w17'), upTo(70));
+      assert.deepEqual((await metricHistory(database().read, 'r', 'w17', { limit: 3, after: [66_000, 66, 17 + 66 / 7, 0] })).points.map(({ step }) => step), [67, 68, 69]);
+
+      // a client that did not hear the answer sends its batch again
+      await log(database(), stepOf(70));
+      await log(database(), [{ key: 'w17', timestamp: 71_000, step: 71, value: 0 }]);
+      assert.deepEqual(await steps('w17'), upTo(71));
+      assert.deepEqual(await steps('w18'), upTo(70));
+      assert.equal(await pointCountOfRun(database().read, 'r'), 40 * 70 + 1);
+      await log(database(), stepOf(80));
+      await database().write((tx) => removeHistories(tx, 'r'));
+      assert.deepEqual({ ...(await counts() as object) }, { batches: 0, blocks: 0, points: 0 });
+    });
   });
 
   it('are gone with their run', async () => {

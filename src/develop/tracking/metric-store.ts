@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { lengthOf, pointAt, positionAt, stored, type HistoryPosition } from './metric-columns.ts';
-import { takeIn, unpacked, type Packing } from './metric-packing.ts';
+import { putBatch, takeBatches } from './metric-batch-store.ts';
+import { isLaterThanBlocks, takeIn, unpacked, type Packing } from './metric-packing.ts';
 import { countPoints, historyStretches, pointOf, putBlocks, putRows, type PlacedBlock } from './metric-point-store.ts';
 import { RowsStatement, Statement } from '../../platform/database/statements.ts';
 import { groupedByIds, type LatestMetricTable, type MetricSeriesTable } from './tracking-store.ts';
@@ -28,7 +29,13 @@ export const metricOf = (row: MetricRow): Metric => ({ key: row.key, ...pointOf(
 export async function appendMetrics(tx: Transaction, runId: string, metrics: readonly Metric[]): Promise<void> {
   if (metrics.length === 0) return;
   const byKey = Map.groupBy(metrics, (metric) => metric.key);
-  const known = await knownLatest(tx, runId, [...byKey.keys()]);
+  let known = await knownLatest(tx, runId, [...byKey.keys()]);
+  const isKept = isKeptWhole(metrics, byKey.size, known);
+  if ([...known.values()].some((row) => (isKept ? batchesAreFull(row, metrics.length) : row.batch_count > 0))) {
+    await unpackBatches(tx, runId);
+    known = await knownLatest(tx, runId, [...byKey.keys()]);
+  }
+  if (isKept) return keepBatch(tx, runId, metrics, known);
   let next = await reserveSeries(tx, byKey.size - known.size);
 
   const blocks: PlacedBlock[] = [];
@@ -42,13 +49,74 @@ export async function appendMetrics(tx: Transaction, runId: string, metrics: rea
     if (intake.rows.length > 0) rows.push({ series, points: intake.rows });
     const newest = points.reduce((a, b) => (isLater(b, a) ? b : a));
     const shown = before === undefined || isLater(newest, pointOf(before)) ? newest : pointOf(before);
-    const { rowCount, smallCount, packedTo } = intake.packing;
-    latest.push([runId, key, series, ...stored(shown.value), shown.step, shown.timestamp, rowCount, smallCount, packedTo?.[0], packedTo?.[1]]);
+    latest.push(latestRow(runId, key, series, shown, intake.packing, 0));
   }
   await putLatest.run(tx, latest);
   await putBlocks(tx, blocks);
   await putRows(tx, rows);
 }
+
+// Many metrics that each get one point a step would write to a page of the database each. Such a batch stays as it came,
+// in one row, until enough of them are there to become blocks. A point is taken in this way only where it is
+// certainly new, and later than all blocks; whatever else comes for a metric has its batches unpacked first.
+
+/** A smaller batch costs less as rows. */
+const fewestInBatch = 16;
+/** So many points of a metric wait in batches … */
+const mostBatched = 64;
+/** … and about so many of a run. */
+const mostBatchedOfRun = 65_536;
+
+function isKeptWhole(metrics: readonly Metric[], keyCount: number, known: ReadonlyMap<string, LatestMetricTable>): boolean {
+  if (metrics.length < fewestInBatch || keyCount < metrics.length) return false;
+  return metrics.every((metric) => {
+    const before = known.get(metric.key);
+    // no point has a later step than the latest one, so a later step is a new point
+    return before === undefined || (metric.step > before.step && isLaterThanBlocks(metric, packingOf(before)));
+  });
+}
+
+const batchesAreFull = (row: LatestMetricTable, added: number): boolean =>
+  row.batch_count >= mostBatched || (row.batch_count + 1) * added > mostBatchedOfRun;
+
+async function keepBatch(tx: Transaction, runId: string, metrics: readonly Metric[], known: ReadonlyMap<string, LatestMetricTable>): Promise<void> {
+  let next = await reserveSeries(tx, metrics.length - known.size + 1);
+  const number = next++;
+  const points: (MetricPoint & { readonly series: number })[] = [];
+  const latest = metrics.map((metric) => {
+    const before = known.get(metric.key);
+    const series = before?.series ?? next++;
+    const { value, timestamp, step } = metric;
+    points.push({ series, value, timestamp, step });
+    return latestRow(runId, metric.key, series, metric, before === undefined ? unpacked : packingOf(before), (before?.batch_count ?? 0) + 1);
+  });
+  await putLatest.run(tx, latest);
+  await putBatch(tx, runId, number, points);
+}
+
+/** Puts the points of a run's batches where single points are: into blocks where there are enough of a metric. */
+async function unpackBatches(tx: Transaction, runId: string): Promise<void> {
+  const points = Map.groupBy(await takeBatches(tx, runId), ({ series }) => series);
+  const blocks: PlacedBlock[] = [];
+  const rows: { series: number; points: readonly MetricPoint[] }[] = [];
+  const latest: unknown[][] = [];
+  for (const row of await latestOfRun.run(tx, [runId])) {
+    const added = points.get(row.series);
+    if (added === undefined) continue;
+    const intake = await takeIn(tx, row.series, packingOf(row), added);
+    for (const columns of intake.blocks) blocks.push({ series: row.series, columns });
+    if (intake.rows.length > 0) rows.push({ series: row.series, points: intake.rows });
+    latest.push(latestRow(runId, row.key, row.series, pointOf(row), intake.packing, 0));
+  }
+  await putLatest.run(tx, latest);
+  await putBlocks(tx, blocks);
+  await putRows(tx, rows);
+}
+
+const latestRow = (runId: string, key: string, series: number, shown: MetricPoint, packing: Packing, batchCount: number): unknown[] => {
+  const { rowCount, smallCount, packedTo } = packing;
+  return [runId, key, series, ...stored(shown.value), shown.step, shown.timestamp, rowCount, smallCount, packedTo?.[0], packedTo?.[1], batchCount];
+};
 
 const packingOf = (row: LatestMetricTable): Packing => ({
   rowCount: row.row_count,
@@ -56,8 +124,8 @@ const packingOf = (row: LatestMetricTable): Packing => ({
   packedTo: row.packed_timestamp === null || row.packed_step === null ? undefined : [row.packed_timestamp, row.packed_step],
 });
 
-const latestColumns = 'run_id, key, series, value, is_nan, step, timestamp, row_count, small_count, packed_timestamp, packed_step';
-const movedColumns = ['value', 'is_nan', 'step', 'timestamp', 'row_count', 'small_count', 'packed_timestamp', 'packed_step'];
+const latestColumns = 'run_id, key, series, value, is_nan, step, timestamp, row_count, small_count, packed_timestamp, packed_step, batch_count';
+const movedColumns = ['value', 'is_nan', 'step', 'timestamp', 'row_count', 'small_count', 'packed_timestamp', 'packed_step', 'batch_count'];
 
 const putLatest = new RowsStatement(
   `INSERT INTO latest_metric (${latestColumns})`,
@@ -118,7 +186,7 @@ export async function seriesOf(read: Reader, runId: string, key: string): Promis
 /** How many points a run's histories have. */
 export async function pointCountOfRun(read: Reader, runId: string): Promise<number> {
   const rows = await read.selectFrom('latest_metric').select('series').where('run_id', '=', runId).execute();
-  return countPoints(read, rows.map((row) => row.series));
+  return countPoints(read, runId, rows.map((row) => row.series));
 }
 
 /** Points of one metric by timestamp, step and value: at most `limit` after a position. */
@@ -133,7 +201,7 @@ export async function metricHistory(
   const limit = page.limit ?? Infinity;
   const points: MetricPoint[] = [];
   let last: HistoryPosition | undefined;
-  for await (const stretches of historyStretches(read, series, page.after, limit + 1)) {
+  for await (const stretches of historyStretches(read, runId, series, page.after, limit + 1)) {
     for (const stretch of stretches) {
       const taken = Math.min(lengthOf(stretch), limit - points.length);
       for (let index = 0; index < taken; index += 1) points.push(pointAt(stretch, index));

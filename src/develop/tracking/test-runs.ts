@@ -49,7 +49,7 @@ export async function insertRuns(database: Database, runs: readonly PlainRun[]):
       Object.entries(run.metrics).map(([key, value]) => {
         const [real, isNan] = stored(value);
         series += 1;
-        return { run_id: run.id, key, series, value: real, is_nan: isNan, step: 0, timestamp: 0, row_count: 0, small_count: 0 };
+        return { run_id: run.id, key, series, value: real, is_nan: isNan, step: 0, timestamp: 0, row_count: 0, small_count: 0, batch_count: 0 };
       }),
     );
     await inserted(metrics, (some) => tx.insertInto('latest_metric').values(some).execute());

@@ -60,6 +60,17 @@ export interface LatestMetricTable {
   /** of the last point in a block; null while there is none */
   packed_timestamp: number | null;
   packed_step: number | null;
+  /** points that are still in batches */
+  batch_count: number;
+}
+
+/** A batch that brought one point to each of many metrics, kept whole until there are enough of them for blocks. */
+export interface MetricBatchTable {
+  run_id: string;
+  /** in the order they came, of the numbers that series have */
+  number: number;
+  /** by `encodeBatch` */
+  data: Uint8Array;
 }
 
 /** One row: the highest number that a series ever had. */
@@ -155,6 +166,7 @@ declare module '../../platform/database/database.ts' {
     metric_series: MetricSeriesTable;
     metric_point: MetricPointTable;
     metric_block: MetricBlockTable;
+    metric_batch: MetricBatchTable;
     logged_dataset: LoggedDatasetTable;
     run_dataset: RunDatasetTable;
     run_model: RunModelTable;
@@ -249,6 +261,15 @@ export const trackingMigrations: Migrations = {
         `DROP TABLE latest_metric`,
         `ALTER TABLE packed_metric RENAME TO latest_metric`,
         `CREATE INDEX latest_metric_value ON latest_metric (key, is_nan, value, run_id)`,
+      ]);
+    },
+  },
+  'tracking-004-metric-batches': {
+    async up(db) {
+      await createTables(db, [
+        `ALTER TABLE latest_metric ADD COLUMN batch_count integer NOT NULL DEFAULT 0`,
+        `CREATE TABLE metric_batch (
+          run_id text NOT NULL REFERENCES run(id), number integer NOT NULL, data blob NOT NULL, PRIMARY KEY (run_id, number))`,
       ]);
     },
   },
