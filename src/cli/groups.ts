@@ -16,7 +16,18 @@ const doctor: Group = {
 };
 const project: Group = { load: async () => (await import('../start/project/project-commands.ts')).addProjectCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
-const data: Group = { load: async () => (await import('../develop/data/data-commands.ts')).addDataCommands };
+const data: Group = {
+  load: async () => {
+    const [{ addDataCommands }, { addProfileCommands }] = await Promise.all([
+      import('../develop/data/data-commands.ts'),
+      import('../develop/data/profile-commands.ts'),
+    ]);
+    return (program) => {
+      addDataCommands(program);
+      addProfileCommands(program);
+    };
+  },
+};
 const pipeline: Group = { load: async () => (await import('../develop/pipelines/pipeline-commands.ts')).addPipelineCommands };
 const dvc: Group = {
   load: async () => {

@@ -2,6 +2,7 @@ import type { Feature } from '../platform/feature.ts';
 import { createApi } from '../platform/http.ts';
 import { alertRoutes } from './alerts/alert-routes.ts';
 import { alertMigrations } from './alerts/alert-store.ts';
+import { datasetDriftRoutes } from './drift/dataset-drift-routes.ts';
 import { driftRoutes } from './drift/drift-routes.ts';
 import { driftMigrations } from './drift/drift-store.ts';
 import { startEvaluation } from './evaluation/evaluation.ts';
@@ -26,7 +27,7 @@ export const monitorFeature: Feature = {
   },
   routes: (world) => {
     const api = createApi();
-    for (const routes of [predictionRoutes, performanceRoutes, driftRoutes, evaluationRoutes, alertRoutes]) api.route('/', routes(world));
+    for (const routes of [predictionRoutes, performanceRoutes, driftRoutes, datasetDriftRoutes, evaluationRoutes, alertRoutes]) api.route('/', routes(world));
     return api;
   },
   start: (world) => {

@@ -3,11 +3,15 @@ import { endpointFeature } from '../deploy/endpoints/endpoint-feature.ts';
 import { mlflowRegistryFeature, registryFeature } from '../deploy/registry/registry-feature.ts';
 import { dataRoutes } from '../develop/data/data-routes.ts';
 import { dataMigrations } from '../develop/data/data-store.ts';
+import { profileRoutes } from '../develop/data/profile-routes.ts';
+import { profileMigrations } from '../develop/data/profile-store.ts';
 import { lineageRoutes } from '../develop/lineage/lineage-routes.ts';
 import { lineageMigrations } from '../develop/lineage/lineage-store.ts';
 import { pipelineRoutes } from '../develop/pipelines/pipeline-routes.ts';
 import { pipelineMigrations } from '../develop/pipelines/pipeline-store.ts';
 import { repeatableRoutes } from '../develop/repeatable/repeatable-routes.ts';
+import { reproduceRoutes } from '../develop/reproduce/reproduce-routes.ts';
+import { reproductionMigrations } from '../develop/reproduce/reproduction-store.ts';
 import { mlflowArtifactRoutes } from '../develop/tracking/mlflow-artifact-routes.ts';
 import { mlflowTrackingDirectRoutes, mlflowTrackingRoutes } from '../develop/tracking/mlflow-routes.ts';
 import { mlflowFallback } from '../develop/tracking/mlflow-wire.ts';
@@ -46,9 +50,11 @@ export const features: readonly Feature[] = [
   newProjectFeature,
   { name: 'lineage', migrations: lineageMigrations, routes: lineageRoutes },
   { name: 'data', migrations: dataMigrations, routes: dataRoutes },
+  { name: 'data profiles', migrations: profileMigrations, routes: profileRoutes },
   { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
   { name: 'repeatable runs', routes: repeatableRoutes },
+  { name: 'reproductions', migrations: reproductionMigrations, routes: reproduceRoutes },
   { name: 'mlflow tracking', routes: mlflowTrackingRoutes, directRoutes: mlflowTrackingDirectRoutes },
   { name: 'mlflow artifacts', routes: mlflowArtifactRoutes },
   tracesFeature,

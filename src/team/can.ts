@@ -38,6 +38,7 @@ export const verbs = {
   'run.log': ['contributor', 'maintainer', 'system'],
   'run.create': ['contributor', 'maintainer', 'system'],
   'run.finish': ['contributor', 'maintainer', 'system'],
+  'run.reproduce': ['contributor', 'maintainer', 'system'],
   'run.delete': ['contributor', 'maintainer'],
   'run.restore': ['contributor', 'maintainer'],
   'trace.delete': ['contributor', 'maintainer'],
@@ -48,6 +49,7 @@ export const verbs = {
   'logged-model.delete': ['contributor', 'maintainer'],
   'artifact.delete': ['contributor', 'maintainer'],
   'dataset.add': ['contributor', 'maintainer', 'system'],
+  'dataset.profile': ['contributor', 'maintainer', 'system'],
   // values of columns that a contract classifies as confidential, pii or special-category
   'data.read-classified': ['pii', 'system'],
   'pipeline.record': ['contributor', 'maintainer', 'system'],

@@ -57,6 +57,8 @@ async function record(flags: CommonFlags, outcome: AddOutcome): Promise<string[]
     try {
       await call(flags, 'POST', `/api/v1/datasets/${encodeURIComponent(dataset)}/versions`, version);
       recorded.push(dataset);
+      const { sendProfile } = await import('./profile-send.ts');
+      await sendProfile(flags, process.cwd(), dataset, version.md5);
     } catch (reason) {
       const isAway = reason instanceof TilthError && reason.code === 'SERVER_NOT_REACHABLE';
       note(
