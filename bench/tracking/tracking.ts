@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
@@ -5,6 +6,9 @@ import { coldStart, versionsIn } from '../processes.ts';
 import { both, Pair, type Both, type Who } from './pair.ts';
 import { newPlaces, type Place } from './places.ts';
 import { batchSize, historyPageSize, searchFilter, type Most } from './session.ts';
+
+/** After that long without a request a server should have given back what it no longer needs. */
+const quietMs = 20_000;
 
 interface Sizes {
   readonly fewRuns: number;
@@ -51,7 +55,9 @@ export async function measureTracking(effort: Effort): Promise<Practice> {
     await bench.artifacts(pair);
     const processCounts = [pair.servers.ours.processCount(), pair.servers.peer.processCount()];
     bench.add(`memory at rest (${processCounts.join(' and ')} processes)`, 'MiB', 'less', idle);
-    bench.add('memory after all of this load', 'MiB', 'less', pair.memory());
+    bench.add('memory right after all of this load', 'MiB', 'less', pair.memory());
+    await setTimeout(quietMs);
+    bench.add(`memory ${quietMs / 1000} s after all of this load`, 'MiB', 'less', pair.memory());
   });
   await bench.fillMany();
   await bench.laterStarts();
