@@ -18,12 +18,14 @@ const project: Group = { load: async () => (await import('../start/project/proje
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
 const data: Group = {
   load: async () => {
-    const [{ addDataCommands }, { addProfileCommands }] = await Promise.all([
+    const [{ addDataCommands }, { addContractCommands }, { addProfileCommands }] = await Promise.all([
       import('../develop/data/data-commands.ts'),
+      import('../develop/contracts/contract-commands.ts'),
       import('../develop/data/profile-commands.ts'),
     ]);
     return (program) => {
       addDataCommands(program);
+      addContractCommands(program);
       addProfileCommands(program);
     };
   },

@@ -2,8 +2,9 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, matchesGlob, relative, sep } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { messageOf } from '../../platform/errors.ts';
+import { listFiles } from '../dvc-files/data-walk.ts';
 import { IgnoreRules } from '../dvc-files/ignore-rules.ts';
-import { listFiles } from '../dvc-files/tree.ts';
+
 import type { Example, Violation } from './contract-api.ts';
 import type { ContractTable } from './contract.ts';
 import { text, type FileGroup } from './contract-sql.ts';

@@ -7,8 +7,9 @@ import { after, beforeEach, describe, test } from 'node:test';
 import { TilthError } from '../../platform/errors.ts';
 import { needsPython, runPython } from '../dvc-files/test-python.ts';
 import { initRepository } from '../dvc-files/repository.ts';
+import { checkDatasets } from '../contracts/check-datasets.ts';
 import { readContract } from '../contracts/contract.ts';
-import { addPaths, checkDatasets, checkOut, dataStatus } from './data.ts';
+import { addPaths, checkOut, dataStatus } from './data.ts';
 import type { ContractReport } from '../contracts/contract-api.ts';
 
 const contract = (properties: string, tail = ''): string => `version: 1.0.0
@@ -121,7 +122,7 @@ describe('a contract', () => {
     quality:
     - {metric: invalidValues, arguments: {validValues: [AA, UA]}, mustBeLessOrEqualTo: 1}
     - {metric: missingValues, arguments: {missingValues: ['n/a']}, mustBe: 0}
-    - {type: sql, name: by hand, query: SELECT 1, mustBe: 1}
+    - {type: text, name: by hand}
 `,
         '  quality:\n  - {metric: rowCount, mustBeBetween: [3, 4]}\n  - {metric: duplicateValues, arguments: {properties: [id, carrier]}, mustBe: 0}\n',
       ),
@@ -130,7 +131,7 @@ describe('a contract', () => {
     const found = await report();
     assert.deepEqual([found.state, cells(found)], ['passed', []]);
     assert.deepEqual(found.warnings.map(({ outcome }) => outcome), ['1 of 3 rows']);
-    assert.deepEqual(found.notChecked, ['carrier: by hand (type sql)']);
+    assert.deepEqual(found.notChecked, ['carrier: by hand (type text)']);
   });
 
   test('that asks for something we do not know is refused, not passed over', () => {

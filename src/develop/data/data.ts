@@ -1,6 +1,6 @@
 import { resolve, sep } from 'node:path';
 import type { ContractReport, ContractState } from '../contracts/contract-api.ts';
-import { contractBroken, noContract } from '../contracts/contract-errors.ts';
+import { contractBroken } from '../contracts/contract-errors.ts';
 import { declaredDatasets, type DeclaredDataset } from '../contracts/declared-datasets.ts';
 import { pathMissing } from '../dvc-files/dvc-errors.ts';
 import { writeDvcFile } from '../dvc-files/dvc-file.ts';
@@ -9,7 +9,7 @@ import { headCommit, ignoreInGit, openRepository, repositoryPath, trackedByGit, 
 import { changeOf, listRecorded, type Change, type Recorded } from '../dvc-files/stored.ts';
 import { Workspace, type Content } from '../dvc-files/workspace.ts';
 import type { NewDatasetVersionBody } from './data-api.ts';
-import { changedWhileAdded, datasetUnknown, keptByGit, madeByStage } from './data-errors.ts';
+import { changedWhileAdded, keptByGit, madeByStage } from './data-errors.ts';
 
 const pathOf = (dataset: DeclaredDataset): string => resolve(dataset.root, dataset.path);
 const contains = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep);
@@ -65,7 +65,9 @@ export async function addPaths(folder: string, paths: readonly string[]): Promis
       for (const dataset of datasets) {
         const isTouched = contains(pathOf(dataset), target) || contains(target, pathOf(dataset));
         if (!isTouched || checks.has(dataset.name)) continue;
-        const report = await reportOf(workspace, dataset);
+        // only here: most commands check nothing and need not load what checks
+        const { checkDeclared } = await import('../contracts/check-datasets.ts');
+        const report = await checkDeclared(workspace, dataset);
         if (report?.state === 'broken') throw contractBroken(report);
         if (report !== undefined) checks.set(dataset.name, report);
       }
@@ -104,18 +106,6 @@ function refuseForeign(repository: Repository, target: string): void {
   if (stage?.source.kind === 'stage') throw madeByStage(path, stage.source.stage);
 }
 
-async function reportOf(
-  workspace: Workspace,
-  dataset: DeclaredDataset,
-): Promise<(ContractReport & { isRemembered: boolean }) | undefined> {
-  if (dataset.contractFile === undefined) return undefined;
-  const content = workspace.measure(pathOf(dataset));
-  if (content === undefined) throw pathMissing(dataset.path);
-  const checked = { name: dataset.name, path: pathOf(dataset), contract: dataset.contractFile };
-  const { checkContract } = await import('../contracts/contract-check.ts');
-  return checkContract(workspace.repository, checked, content.md5);
-}
-
 function versionOf(
   dataset: DeclaredDataset,
   content: Content,
@@ -138,23 +128,6 @@ function versionOf(
     classification: dataset.classification,
     licence: dataset.licence ?? null,
   };
-}
-
-/** Checks the contract of one dataset, or of all that have one. Does not refuse: the reports tell. */
-export async function checkDatasets(folder: string, name: string | undefined): Promise<ContractReport[]> {
-  const datasets = await declaredDatasets(folder);
-  const chosen = name === undefined ? datasets.filter((one) => one.contractFile !== undefined) : datasets.filter((one) => one.name === name);
-  if (name !== undefined && chosen.length === 0) throw datasetUnknown(name, datasets.map((one) => one.name));
-  return inWorkspace(folder, false, async (workspace) => {
-    const reports: ContractReport[] = [];
-    for (const dataset of chosen) {
-      const report = await reportOf(workspace, dataset);
-      if (report === undefined) throw noContract(dataset.name);
-      const { isRemembered: _isRemembered, ...rest } = report;
-      reports.push(rest);
-    }
-    return reports;
-  });
 }
 
 export interface PathStatus {
