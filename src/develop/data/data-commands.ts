@@ -2,10 +2,8 @@ import type { Command } from 'commander';
 import { call } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
-import { exitCodes, note, print, table } from '../../platform/terminal.ts';
+import { note, print, table } from '../../platform/terminal.ts';
 import { initRepository } from '../dvc-files/repository.ts';
-import type { ContractReport } from '../contracts/contract-api.ts';
-import { contractBroken } from '../contracts/contract-errors.ts';
 import type { Dataset } from './data-api.ts';
 import type { AddOutcome, Added } from './data.ts';
 
@@ -19,8 +17,6 @@ export const addDataCommands: AddCommands = (program) => {
     .option('-f, --force', 'give up changes that are stored nowhere else')
     .action(checkout);
   withCommonFlags(data.command('list').description('datasets: declared here, and versions on the server')).action(list);
-  const contract = data.command('contract').description('what must hold of every version (ODCS 3.1)');
-  withCommonFlags(contract.command('check [dataset]').description('check the working tree against its contracts')).action(check);
 };
 
 /** The verbs of dvc that touch data; pipelines add theirs to the same group. */
@@ -90,23 +86,6 @@ async function checkout(paths: string[], flags: CommonFlags & { force?: boolean 
   print(flags, changed, (all) =>
     all.length === 0 ? 'Everything is as recorded.' : all.map((one) => `${one.change === 'added' ? 'A' : 'M'}  ${one.path}`),
   );
-}
-
-async function check(name: string | undefined, flags: CommonFlags): Promise<void> {
-  const { checkDatasets } = await import('./data.ts');
-  const reports = await checkDatasets(process.cwd(), name);
-  print(flags, reports, (all) => (all.length === 0 ? 'No dataset here has a contract.' : all.map(describeReport)));
-  if (reports.some(({ state }) => state === 'broken')) process.exitCode = exitCodes.no;
-}
-
-function describeReport(report: ContractReport): string {
-  const warnings = report.warnings.map((one) => `  warning: ${one.description}: ${one.outcome}`);
-  const unchecked = report.notChecked.map((one) => `  not checked: ${one}`);
-  const first =
-    report.state === 'broken'
-      ? contractBroken(report).message
-      : `${report.dataset} keeps its contract: ${report.rules.length} rules over ${report.rowCount} rows in ${report.fileCount} files`;
-  return [first, ...warnings, ...unchecked].join('\n');
 }
 
 async function list(flags: CommonFlags): Promise<void> {
