@@ -7,7 +7,7 @@ import { declaredDatasets, type DeclaredDataset } from '../contracts/declared-da
 import { pathMissing } from '../dvc-files/dvc-errors.ts';
 import { IgnoreRules } from '../dvc-files/ignore-rules.ts';
 import { openRepository, repositoryPath, type Repository } from '../dvc-files/repository.ts';
-import { listFiles } from '../dvc-files/tree.ts';
+import { listFiles } from '../dvc-files/data-walk.ts';
 import { Workspace } from '../dvc-files/workspace.ts';
 import type { DataProfile, FileEntry, NewDataProfileBody } from './profile-api.ts';
 import { classifyProfile } from './profile.ts';

@@ -1,128 +1,238 @@
-import { createHash, hash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
+  linkSync,
   mkdirSync,
-  openSync,
   readFileSync,
-  readSync,
+  readdirSync,
   renameSync,
   rmSync,
-  writeFileSync,
-  writeSync,
+  statSync,
+  type Stats,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { notInCache } from './dvc-errors.ts';
+import { cacheDamaged, changedDuring, fileFailure, notInCache } from './dvc-errors.ts';
+import { Drafts } from './drafts.ts';
+import { hashFile, md5Of, readBlocks, readSmall, writeNew } from './file-bytes.ts';
 import { encodePath } from './python-text.ts';
 import type { Repository } from './repository.ts';
 import { treeEntries, type TreeEntry } from './tree.ts';
 
-const blockBytes = 4 * 1024 * 1024;
+/** dvc takes an object with this mode for whole, and reads any other once more. */
+const objectMode = 0o444;
 
-/** md5 of a file's bytes, 32 hex characters. */
-export function hashFile(path: string, size: number): string {
-  if (size <= blockBytes) return hash('md5', readFileSync(encodePath(path)));
-  const digest = createHash('md5');
-  readBlocks(path, (block) => digest.update(block));
-  return digest.digest('hex');
-}
+/** From this many questions on a folder of the cache is listed instead. */
+const listingPays = 500;
 
-function readBlocks(path: string, take: (block: Buffer) => void): void {
-  const handle = openSync(encodePath(path), 'r');
-  const block = Buffer.allocUnsafe(blockBytes);
-  try {
-    for (;;) {
-      const length = readSync(handle, block, 0, blockBytes, null);
-      if (length === 0) return;
-      take(block.subarray(0, length));
-    }
-  } finally {
-    closeSync(handle);
-  }
-}
+const prefixes = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'));
 
-/** The content store of DVC 3: `.dvc/cache/files/md5/ab/cdef…`, read-only, never changed once there. */
+/** The content store of DVC: `files/md5/ab/cdef…`, read-only, never changed once there. */
 export class Cache {
   readonly #folder: string;
+  readonly #drafts: Drafts;
+  readonly #isShared: boolean;
+  readonly #isLegacy: boolean;
 
-  constructor(repository: Repository) {
-    this.#folder = repository.cache;
+  /** @param isLegacy the cache of DVC 1 and 2, `.dvc/cache/ab/cdef…`; it is only read */
+  constructor(repository: Repository, isLegacy = false) {
+    const { cacheFolder, sections } = repository.config;
+    this.#folder = isLegacy ? cacheFolder : repository.cache;
+    this.#drafts = new Drafts(join(cacheFolder, 'tilth-drafts'));
+    this.#isLegacy = isLegacy;
+    this.#isShared = sections.get('cache')?.get('shared') === 'group';
+  }
+
+  close(): void {
+    this.#drafts.close();
   }
 
   pathOf(md5: string): string {
-    return join(this.#folder, md5.slice(0, 2), md5.slice(2));
+    return `${this.#folder}/${md5.slice(0, 2)}/${md5.slice(2)}`;
   }
 
   has(md5: string): boolean {
-    return existsSync(this.pathOf(md5));
+    return this.stat(md5) !== undefined;
   }
 
-  /** Copies a file in and returns the md5 of exactly the bytes that were copied. */
-  addFile(path: string, size: number): string {
-    if (size <= blockBytes) return this.addBytes(readFileSync(encodePath(path)));
-    const draft = this.#draft();
+  stat(md5: string): Stats | undefined {
+    return md5.length > 2 ? statSync(this.pathOf(md5), { throwIfNoEntry: false }) : undefined;
+  }
+
+  /** Answers many questions about what is there: past some number by listing the cache's folders, each once. */
+  holder(questionCount: number): (md5: string) => boolean {
+    if (questionCount < listingPays) return (md5) => this.has(md5);
+    const listed = new Map<string, Set<string>>();
+    return (md5) => {
+      const prefix = md5.slice(0, 2);
+      let names = listed.get(prefix);
+      if (names === undefined) listed.set(prefix, (names = new Set(namesIn(join(this.#folder, prefix)))));
+      return names.has(md5.slice(2));
+    };
+  }
+
+  /**
+   * Changes whenever an object comes or goes.
+   *
+   * @returns undefined when one did so just now, in the same tick of the clock perhaps
+   */
+  stamp(): string | undefined {
+    const now = Date.now();
+    const times = prefixes.map(
+      (prefix) => statSync(join(this.#folder, prefix), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    );
+    return times.every((time) => now - time > 20)
+      ? md5Of(Buffer.from(`${this.#folder} ${times.join()}`))
+      : undefined;
+  }
+
+  /**
+   * Copies a file in, reading it once.
+   *
+   * @param size as it was last seen, bytes
+   * @returns the md5 of exactly the bytes that were copied
+   */
+  addFile(path: string, size: number, onBytes?: (count: number) => void): string {
+    const small = readSmall(path, size);
+    if (small !== undefined) return this.addBytes(small);
+    const draft = this.#drafts.next();
     const digest = createHash('md5');
-    const handle = openSync(draft, 'wx');
-    try {
+    writeNew(draft, objectMode, (write) =>
       readBlocks(path, (block) => {
         digest.update(block);
-        writeSync(handle, block);
-      });
-    } catch (reason) {
-      rmSync(draft, { force: true });
-      throw reason;
-    } finally {
-      closeSync(handle);
-    }
+        write(block);
+        onBytes?.(block.length);
+      }),
+    );
     const md5 = digest.digest('hex');
     this.#settle(draft, md5);
     return md5;
   }
 
-  addBytes(bytes: Buffer, suffix = ''): string {
-    const md5 = hash('md5', bytes) + suffix;
+  addBytes(bytes: Uint8Array, suffix = ''): string {
+    const md5 = md5Of(bytes) + suffix;
     if (this.has(md5)) return md5;
-    const draft = this.#draft();
-    writeFileSync(draft, bytes, { flag: 'wx' });
+    const draft = this.#drafts.next();
+    try {
+      writeNew(draft, objectMode, (write) => write(bytes));
+    } catch (reason) {
+      throw fileFailure(this.pathOf(md5), reason);
+    }
     this.#settle(draft, md5);
     return md5;
   }
 
+  /**
+   * Makes a file itself the object, by a second name for the same bytes; from then on both are read-only.
+   *
+   * @param seen what the file was when its md5 was taken
+   * @throws DATA_CHANGED_MEANWHILE
+   */
+  adoptFile(path: string, md5: string, seen: { readonly size: number; readonly mtimeMs: number }): void {
+    const draft = this.#drafts.next();
+    linkSync(encodePath(path), draft);
+    chmodSync(draft, objectMode);
+    const now = statSync(draft);
+    if (now.size !== seen.size || now.mtimeMs !== seen.mtimeMs) {
+      rmSync(draft);
+      throw changedDuring(path);
+    }
+    this.#settle(draft, md5);
+  }
+
+  /** A path for a new file that comes from elsewhere; `keepDraft` makes it an object. */
+  draft(): string {
+    return this.#drafts.next();
+  }
+
+  /** Makes a whole draft the object of that name; who wrote it has seen to it that it is, and that it is read-only. */
+  keepDraft(draft: string, md5: string): void {
+    this.#settle(draft, md5);
+  }
+
+  /** @throws DATA_NOT_IN_CACHE, DVC_FILE_UNREADABLE */
   readTree(md5: string, path: string): readonly TreeEntry[] {
-    if (!this.has(md5)) throw notInCache(path, md5);
-    return treeEntries(readFileSync(this.pathOf(md5), 'utf8'), md5);
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(this.pathOf(md5));
+    } catch (reason) {
+      throw (reason as NodeJS.ErrnoException).code === 'ENOENT'
+        ? notInCache(path, md5)
+        : fileFailure(this.pathOf(md5), reason);
+    }
+    if (`${md5Of(bytes)}.dir` !== md5 && !this.#isLegacy) throw this.#damaged(md5, path);
+    return treeEntries(bytes.toString('utf8'), md5);
   }
 
   /**
-   * Puts a file of the cache into the workspace, writable, in one step.
+   * The object, as far as dvc looks at it: a read-only one is taken for whole, any other is read, and removed when it
+   * does not hold what its name says.
    *
-   * @throws DATA_NOT_IN_CACHE
+   * @param path that asks for it, for the message
+   * @throws DATA_NOT_IN_CACHE, DATA_CACHE_DAMAGED
    */
-  restoreFile(md5: string, path: string): void {
-    if (!this.has(md5)) throw notInCache(path, md5);
-    mkdirSync(encodePath(dirname(path)), { recursive: true });
-    const draft = `${path}.${randomBytes(4).toString('hex')}.tmp`;
-    copyFileSync(this.pathOf(md5), encodePath(draft), constants.COPYFILE_FICLONE);
-    chmodSync(encodePath(draft), 0o644);
-    renameSync(encodePath(draft), encodePath(path));
+  checked(md5: string, path: string): Stats {
+    const stat = this.stat(md5);
+    if (stat === undefined) throw notInCache(path, md5);
+    if ((stat.mode & 0o777) === objectMode) return stat;
+    const object = this.pathOf(md5);
+    if (hashFile(object, stat.size) !== md5.slice(0, 32) && !this.#isLegacy) throw this.#damaged(md5, path);
+    try {
+      chmodSync(object, objectMode);
+    } catch {
+      // the cache of somebody else
+    }
+    return stat;
+  }
+  /**
+   * The bytes of a small object, known to be what its name says.
+   *
+   * @param path that asks for it, for the message
+   * @throws DATA_NOT_IN_CACHE, DATA_CACHE_DAMAGED
+   * @returns good until the next file is read; undefined when it is large
+   */
+  readObject(md5: string, path: string): Buffer | undefined {
+    const object = this.pathOf(md5);
+    let bytes: Buffer | undefined;
+    try {
+      bytes = readSmall(object, 0);
+    } catch (reason) {
+      throw (reason as NodeJS.ErrnoException).code === 'ENOENT'
+        ? notInCache(path, md5)
+        : fileFailure(object, reason);
+    }
+    if (bytes !== undefined && !this.#isLegacy && md5Of(bytes) !== md5) throw this.#damaged(md5, path);
+    return bytes;
   }
 
-  #draft(): string {
-    mkdirSync(this.#folder, { recursive: true });
-    return join(this.#folder, `.${randomBytes(8).toString('hex')}.tmp`);
+  #damaged(md5: string, path: string): Error {
+    const object = this.pathOf(md5);
+    rmSync(object, { force: true });
+    return cacheDamaged(object, md5, path);
   }
 
+  /** The last step of an object's way in: from here on it is whole, and there. */
   #settle(draft: string, md5: string): void {
-    const path = this.pathOf(md5);
-    if (existsSync(path)) {
+    const object = this.pathOf(md5);
+    if (this.has(md5)) {
       rmSync(draft);
       return;
     }
-    chmodSync(draft, 0o444);
-    mkdirSync(dirname(path), { recursive: true });
-    renameSync(draft, path);
+    try {
+      renameSync(draft, object);
+    } catch (reason) {
+      if ((reason as NodeJS.ErrnoException).code !== 'ENOENT') throw fileFailure(object, reason);
+      const folder = dirname(object);
+      mkdirSync(folder, { recursive: true });
+      if (this.#isShared) chmodSync(folder, 0o2775);
+      renameSync(draft, object);
+    }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }

@@ -49,3 +49,63 @@ export const targetUnknown = (target: string, file: string): TilthError =>
       : `${target} is neither something that is versioned nor a stage of ${file}.`,
     'See what is versioned with: tilth data status',
   );
+
+export const ignoreFileInData = (path: string): TilthError =>
+  new TilthError(
+    'DVC_IGNORE_IN_DATA',
+    400,
+    `${path} lies inside data that is versioned.`,
+    'Move its patterns to the .dvcignore of a folder above the data.',
+  );
+
+/** @param object path of the file in the cache */
+export const cacheDamaged = (object: string, md5: string, path: string): TilthError =>
+  new TilthError(
+    'DATA_CACHE_DAMAGED',
+    409,
+    `${object} in the cache does not hold what its name says (md5 ${md5}), so ${path} was not taken from it; it was removed from the cache.`,
+    'Get it again from the remote with: tilth data pull',
+  );
+
+export const changedDuring = (path: string): TilthError =>
+  new TilthError(
+    'DATA_CHANGED_MEANWHILE',
+    409,
+    `${path} changed while it was being read.`,
+    'Wait until whatever writes it is done, and repeat the command.',
+  );
+
+export const linkTypeUnavailable = (types: readonly string[]): TilthError =>
+  new TilthError(
+    'DATA_LINK_UNAVAILABLE',
+    400,
+    `The file system can't link the workspace to the cache in any of these ways: ${types.join(', ')}.`,
+    'Allow copies too with: tilth data config cache.type hardlink,copy',
+  );
+
+const causes: Record<string, { code: string; reason: string; hint: string }> = {
+  ENOSPC: { code: 'DATA_DISK_FULL', reason: 'the disk is full', hint: 'Make room and repeat the command; what is done already is kept.' },
+  EDQUOT: { code: 'DATA_DISK_FULL', reason: 'the quota is used up', hint: 'Make room and repeat the command; what is done already is kept.' },
+  EACCES: { code: 'DATA_FILE_REFUSED', reason: 'permission denied', hint: 'See who may read and write it with: ls -l' },
+  EPERM: { code: 'DATA_FILE_REFUSED', reason: 'operation not permitted', hint: 'See who may read and write it with: ls -l' },
+  EROFS: { code: 'DATA_FILE_REFUSED', reason: 'the file system is read-only', hint: 'Mount it writable and repeat the command.' },
+  EIO: { code: 'DATA_FILE_UNREADABLE', reason: 'the disk failed to read or write it', hint: 'Look into the system log; the disk may be failing.' },
+  EMLINK: { code: 'DATA_FILE_REFUSED', reason: 'it has as many hard links as the file system allows', hint: 'Use copies with: tilth data config cache.type copy' },
+  ENOENT: { code: 'DATA_CHANGED_MEANWHILE', reason: 'it vanished while the command ran', hint: 'Wait until whatever changes it is done, and repeat the command.' },
+};
+
+/** Runs `work` on a file, so that a failure of the file system names it in the user's terms. */
+export function withPath<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (reason) {
+    throw fileFailure(path, reason);
+  }
+}
+
+export function fileFailure(path: string, reason: unknown): unknown {
+  const cause = causes[(reason as NodeJS.ErrnoException | undefined)?.code ?? ''];
+  if (cause === undefined) return reason;
+  const status = cause.code === 'DATA_DISK_FULL' ? 507 : 409;
+  return new TilthError(cause.code, status, `${path}: ${cause.reason}.`, cause.hint, { cause: reason });
+}

@@ -31,18 +31,22 @@ export class IgnoreRules {
 
   /** @param folder absolute @param name of an entry in it */
   ignores(folder: string, name: string, isFolder: boolean): boolean {
-    if (isFolder && neverHashed.has(name)) return true;
+    if (isFolder ? neverHashed.has(name) : name === '.git') return true;
     // a nested repository looks after its own data
     if (isFolder && existsSync(join(folder, name, '.dvc'))) return true;
-    const path = join(folder, name);
     let isIgnored = false;
     for (const level of this.#levelsOf(folder)) {
-      const inside = relative(level.folder, path).split(sep).join('/') + (isFolder ? '/' : '');
+      const inside = relative(level.folder, join(folder, name)).split(sep).join('/') + (isFolder ? '/' : '');
       const answer = level.rules.test(inside);
       if (answer.ignored) isIgnored = true;
       else if (answer.unignored) isIgnored = false;
     }
     return isIgnored;
+  }
+
+  /** False where no pattern can leave out a file of this folder, so that its files need not be asked about one by one. */
+  hasPatterns(folder: string): boolean {
+    return this.#levelsOf(folder).length > 0;
   }
 
   #levelsOf(folder: string): readonly Level[] {
@@ -51,10 +55,17 @@ export class IgnoreRules {
     const isInside = folder !== this.#root && folder.startsWith(this.#root + sep);
     const above = isInside ? this.#levelsOf(dirname(folder)) : [];
     const text = this.#readText(join(folder, this.#fileName));
-    const levels = text === undefined ? above : [...above, { folder, rules: ignore({ allowRelativePaths: true }).add(text) }];
+    const levels =
+      text === undefined || !hasPattern.test(text)
+        ? above
+        : [...above, { folder, rules: ignore({ allowRelativePaths: true }).add(text) }];
     this.#levels.set(folder, levels);
     return levels;
   }
 }
 
-const textOnDisk = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
+/** A line that is neither empty nor a comment. */
+const hasPattern = /^\s*[^#\s]/m;
+
+const textOnDisk = (file: string): string | undefined =>
+  existsSync(file) ? readFileSync(file, 'utf8') : undefined;

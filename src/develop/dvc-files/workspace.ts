@@ -1,12 +1,18 @@
-import { mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { Cache, hashFile } from './cache.ts';
-import { pathMissing, unsavedData } from './dvc-errors.ts';
+import { lstatSync, mkdirSync, readdirSync, rmSync, rmdirSync, type Stats } from 'node:fs';
+import { relative } from 'node:path';
+import { Cache } from './cache.ts';
+import type { LinkType } from './config.ts';
+import { stampOf, statOf, walkData, type DataFolder } from './data-walk.ts';
+import { notInCache, pathMissing, unsavedData, withPath } from './dvc-errors.ts';
+import { hashFile } from './file-bytes.ts';
 import { HashMemory } from './hash-memory.ts';
 import { IgnoreRules } from './ignore-rules.ts';
+import { Links } from './links.ts';
+import { Steps, type OnProgress } from './progress.ts';
 import { encodePath } from './python-text.ts';
 import type { Repository } from './repository.ts';
-import { isTreeHash, listFiles, statOf, treeHash, treeText, type FoundFile, type TreeEntry } from './tree.ts';
+import { survey, type SeenFile, type Surveyed, type Visit } from './survey.ts';
+import { isTreeHash, treeHash, type TreeEntry } from './tree.ts';
 
 /** Identity and extent of a file or folder, as `.dvc` files and `dvc.lock` keep it. */
 export interface Content {
@@ -18,136 +24,295 @@ export interface Content {
   readonly nfiles?: number;
 }
 
+export interface WorkspaceOptions {
+  /** instead of the repository's `cache.type`, in order of preference */
+  readonly linkTypes?: readonly LinkType[];
+  /** told now and then of work that takes long */
+  readonly onProgress?: OnProgress | undefined;
+}
+
 /** The working tree and the cache of one repository, for the length of one command. */
 export class Workspace {
   readonly repository: Repository;
   readonly cache: Cache;
   readonly #memory: HashMemory;
   readonly #rules: IgnoreRules;
+  readonly #links: Links;
+  readonly #onProgress: OnProgress | undefined;
 
-  constructor(repository: Repository) {
+  constructor(repository: Repository, { linkTypes, onProgress }: WorkspaceOptions = {}) {
     this.repository = repository;
     this.cache = new Cache(repository);
     this.#memory = new HashMemory(repository);
     this.#rules = new IgnoreRules(repository.root);
+    this.#links = new Links(repository, this.cache, linkTypes);
+    this.#onProgress = onProgress;
   }
 
   close(): void {
     this.#memory.close();
+    this.#links.close();
+    this.cache.close();
   }
 
-  /** What is there now, hashed only where it changed; undefined when nothing is there. */
+  /**
+   * What is there now, hashed only where it changed; undefined when nothing is there.
+   *
+   * @throws DATA_FILE_REFUSED, DATA_FILE_UNREADABLE, DVC_IGNORE_IN_DATA
+   */
   measure(path: string): Content | undefined {
-    return this.#content(path, (file) => this.#hash(file));
+    const stat = withPath(path, () => statOf(path));
+    if (stat === undefined) return undefined;
+    if (!stat.isDirectory()) return { md5: this.#hash(path, stat), size: stat.size };
+    return contentOf(this.#measureFolder(path));
   }
 
-  /** Each file of a folder with its hash, in no order; undefined where there is no folder. */
+  /** The files of a folder with their hashes, in no order; undefined when no folder is there. */
   entries(path: string): readonly TreeEntry[] | undefined {
     if (statOf(path)?.isDirectory() !== true) return undefined;
-    return this.#memory.together(() =>
-      listFiles(path, this.#rules).map((file) => ({ md5: this.#hash(file), relpath: file.relpath })),
-    );
+    return [...md5ByPath(this.#measureFolder(path))].map(([relpath, md5]) => ({ md5, relpath }));
   }
 
   /**
-   * Puts a file or folder into the cache; of a folder the `.dir` object goes last, because its presence promises all files.
+   * Puts a file or folder into the cache; of a folder the `.dir` object goes last, because its presence promises all
+   * files. With link types other than copies the workspace's files become links to the cache.
    *
-   * @throws DATA_PATH_MISSING
+   * @throws DATA_PATH_MISSING, DATA_CHANGED_MEANWHILE, DATA_DISK_FULL, DATA_FILE_REFUSED
    */
   add(path: string): Content {
-    const content = this.#content(path, (file) => this.#store(file), true);
-    if (content === undefined) throw pathMissing(path);
-    return content;
+    const stat = withPath(path, () => statOf(path));
+    if (stat === undefined) throw pathMissing(path);
+    return stat.isDirectory() ? this.#addFolder(path) : this.#addFile(path, stat);
   }
 
   /**
-   * Brings the workspace to `md5`.
+   * Brings the workspace to `md5`. What can't be brought back whole is not begun; when it is interrupted, the next time
+   * goes on where it ended.
    *
    * @param isForced also when that loses a file that is nowhere else
-   * @throws DATA_UNSAVED, DATA_NOT_IN_CACHE
+   * @throws DATA_UNSAVED, DATA_NOT_IN_CACHE, DATA_CACHE_DAMAGED, DATA_DISK_FULL
    */
   restore(path: string, md5: string, isForced = false): 'unchanged' | 'added' | 'modified' {
     const before = this.measure(path);
     if (before?.md5 === md5) return 'unchanged';
-    const unsaved = isForced ? undefined : this.#unsavedFile(path);
-    if (unsaved !== undefined) throw unsavedData(relative(this.repository.root, unsaved));
-    if (isTreeHash(md5)) this.#restoreTree(path, md5);
-    else {
-      if (statOf(path)?.isDirectory() === true) rmSync(path, { recursive: true });
-      this.cache.restoreFile(md5, path);
-    }
+    if (isTreeHash(md5)) this.#restoreFolder(path, md5, isForced);
+    else this.#restoreFile(path, md5, isForced);
     return before === undefined ? 'added' : 'modified';
-  }
-
-  #restoreTree(path: string, md5: string): void {
-    const entries = this.cache.readTree(md5, path);
-    const missing = entries.find((entry) => !this.cache.has(entry.md5));
-    // nothing is touched unless everything can be brought back
-    if (missing !== undefined) this.cache.restoreFile(missing.md5, join(path, missing.relpath));
-    const stat = statOf(path);
-    if (stat !== undefined && !stat.isDirectory()) rmSync(path);
-    mkdirSync(path, { recursive: true });
-    const there = new Map(listFiles(path, this.#rules).map((file) => [file.relpath, file]));
-    const wanted = new Set(entries.map((entry) => entry.relpath));
-    for (const [relpath, file] of there) if (!wanted.has(relpath)) rmSync(encodePath(file.path));
-    removeEmptyFolders(path);
-    for (const entry of entries) {
-      const file = there.get(entry.relpath);
-      if (file === undefined || this.#hash(file) !== entry.md5) {
-        this.cache.restoreFile(entry.md5, join(path, entry.relpath));
-      }
-    }
-  }
-
-  /** A file that the cache does not have, so that overwriting it would lose it. */
-  #unsavedFile(path: string): string | undefined {
-    const stat = statOf(path);
-    if (stat === undefined) return undefined;
-    const files = stat.isDirectory() ? listFiles(path, this.#rules) : [{ path, relpath: '', stat }];
-    return files.find((file) => !this.cache.has(this.#hash(file)))?.path;
   }
 
   /** True when the cache can bring back all of it. */
   isCached(md5: string): boolean {
+    if (!isTreeHash(md5)) return this.cache.has(md5);
+    const stamp = this.cache.stamp();
+    if (stamp !== undefined && this.#memory.isHeld(md5, stamp)) return true;
     if (!this.cache.has(md5)) return false;
-    return !isTreeHash(md5) || this.cache.readTree(md5, md5).every((entry) => this.cache.has(entry.md5));
+    const entries = this.cache.readTree(md5, md5);
+    const holds = this.cache.holder(entries.length);
+    if (!entries.every((entry) => holds(entry.md5))) return false;
+    if (stamp !== undefined) this.#memory.keepHeld(md5, stamp);
+    return true;
   }
 
-  #content(path: string, md5Of: (file: FoundFile) => string, keepsTree = false): Content | undefined {
+  /**
+   * Gives files that are links to the cache bytes of their own, writable.
+   *
+   * @returns how many there were
+   * @throws DATA_PATH_MISSING
+   */
+  unprotect(path: string): number {
     const stat = statOf(path);
-    if (stat === undefined) return undefined;
-    return this.#memory.together(() => {
-      if (!stat.isDirectory()) return { md5: md5Of({ path, relpath: '', stat }), size: Number(stat.size) };
-      const files = listFiles(path, this.#rules);
-      const entries: TreeEntry[] = files.map((file) => ({ md5: md5Of(file), relpath: file.relpath }));
-      const text = treeText(entries);
-      const size = files.reduce((sum, file) => sum + Number(file.stat.size), 0);
-      const md5 = keepsTree ? this.cache.addBytes(Buffer.from(text), '.dir') : treeHash(text);
-      return { md5, size, nfiles: entries.length };
+    if (stat === undefined) throw pathMissing(path);
+    const files = stat.isDirectory() ? linkedFiles(walkData(path, this.#rules)) : isLink(path) ? [path] : [];
+    for (const file of files) this.#links.unprotect(file);
+    return files.length;
+  }
+
+  #hash(path: string, stat: Stats): string {
+    const seenAt = Date.now();
+    const known = this.#memory.find(path, stampOf(stat));
+    if (known !== undefined) return known;
+    const steps = new Steps('hashing', 1, this.#onProgress);
+    const md5 = withPath(path, () => hashFile(path, stat.size, steps.bytes));
+    this.#memory.keepFile(path, stampOf(stat), md5, seenAt);
+    return md5;
+  }
+
+  #survey(path: string, visit: Visit): Surveyed {
+    return survey({ path, memory: this.#memory, rules: this.#rules, onProgress: this.#onProgress }, visit);
+  }
+
+  #measureFolder(path: string): Surveyed {
+    return this.#survey(path, {
+      work: 'hashing',
+      md5Of: (file, known, _, onBytes) =>
+        known ?? withPath(file.path, () => hashFile(file.path, file.size, onBytes)),
+      isDone: () => true,
+      seal: treeHash,
     });
   }
 
-  #hash(file: FoundFile): string {
-    const known = this.#memory.find(file.path, file.stat);
-    if (known !== undefined) return known;
-    const md5 = hashFile(file.path, Number(file.stat.size));
-    this.#memory.keep(file.path, file.stat, md5);
-    return md5;
+  #addFolder(path: string): Content {
+    let holds: ((md5: string) => boolean) | undefined;
+    let tiedCount = 0;
+    const added = this.#survey(path, {
+      work: 'adding',
+      md5Of: (file, known, fileCount, onBytes) => {
+        holds ??= this.cache.holder(fileCount);
+        const md5 = this.#store(file, known, holds, onBytes);
+        if (this.#tie(file, md5)) tiedCount += 1;
+        return md5;
+      },
+      isDone: (md5, folders) => !this.#mayNeedTies(folders) && this.isCached(md5),
+      seal: (text) => this.cache.addBytes(Buffer.from(text), '.dir'),
+    });
+    // files that became links have other inodes now
+    if (tiedCount > 0) this.#measureFolder(path);
+    return contentOf(added);
   }
 
-  #store(file: FoundFile): string {
-    const known = this.#memory.find(file.path, file.stat);
-    if (known !== undefined && this.cache.has(known)) return known;
-    const md5 = this.cache.addFile(file.path, Number(file.stat.size));
-    this.#memory.keep(file.path, file.stat, md5);
-    return md5;
+  #addFile(path: string, stat: Stats): Content {
+    const seenAt = Date.now();
+    const file = { path, size: stat.size, mtimeMs: stat.mtimeMs, isLinked: isLink(path) };
+    const steps = new Steps('adding', 1, this.#onProgress);
+    const known = this.#memory.find(path, stampOf(stat));
+    const md5 = this.#store(file, known, (one) => this.cache.has(one), steps.bytes);
+    const stamp = this.#tie(file, md5) ? stampOf(statOf(path) ?? stat) : stampOf(stat);
+    this.#memory.keepFile(path, stamp, md5, seenAt);
+    return { md5, size: stat.size };
+  }
+
+  /** Sees to it that the cache has a file's bytes. @param known its md5, when it need not be read to know */
+  #store(
+    file: SeenFile,
+    known: string | undefined,
+    holds: (md5: string) => boolean,
+    onBytes: (count: number) => void,
+  ): string {
+    if (known !== undefined && holds(known)) return known;
+    return withPath(file.path, () => {
+      // a link may lead to another file system, and an empty file is never one with another
+      const isCopied = isCopy(this.#links.type()) || file.isLinked || file.size === 0;
+      if (isCopied) return this.cache.addFile(file.path, file.size, onBytes);
+      const md5 = known ?? hashFile(file.path, file.size, onBytes);
+      if (!holds(md5)) this.cache.adoptFile(file.path, md5, file);
+      return md5;
+    });
+  }
+
+  #mayNeedTies(folders: readonly DataFolder[]): boolean {
+    return !isCopy(this.#links.type()) || folders.some(({ linked }) => linked.size > 0);
+  }
+
+  /**
+   * Makes a file of the workspace what the link type asks for, where it is something else.
+   *
+   * @returns true when another file is there now
+   */
+  #tie(file: SeenFile, md5: string): boolean {
+    const type = this.#links.type();
+    if (isCopy(type)) {
+      if (!file.isLinked) return false;
+      this.#links.unprotect(file.path);
+    } else {
+      if (type === 'hardlink' && file.size === 0 && !file.isLinked) return false;
+      const isAsAsked = lstatSync(encodePath(file.path)).isSymbolicLink() === (type === 'symlink');
+      if (isAsAsked && statOf(file.path)?.ino === this.cache.stat(md5)?.ino) return false;
+      this.#links.place(md5, file.path);
+    }
+    this.#learn(file.path, md5);
+    return true;
+  }
+
+  #learn(path: string, md5: string): void {
+    const stat = statOf(path);
+    if (stat !== undefined) this.#memory.learn(path, stampOf(stat), md5);
+  }
+
+  #restoreFile(path: string, md5: string, isForced: boolean): void {
+    this.cache.checked(md5, path);
+    if (!isForced) this.#refuseUnsaved(path);
+    if (statOf(path)?.isDirectory() === true)
+      withPath(path, () => rmSync(encodePath(path), { recursive: true }));
+    this.#links.place(md5, path);
+    const seenAt = Date.now();
+    const stat = statOf(path);
+    if (stat !== undefined) this.#memory.keepFile(path, stampOf(stat), md5, seenAt);
+  }
+
+  #restoreFolder(path: string, md5: string, isForced: boolean): void {
+    const entries = this.cache.readTree(md5, path);
+    const there =
+      statOf(path)?.isDirectory() === true ? md5ByPath(this.#measureFolder(path)) : new Map<string, string>();
+    const wanted = new Map(entries.map((entry) => [entry.relpath, entry.md5]));
+    const toPlace = entries.filter((entry) => there.get(entry.relpath) !== entry.md5);
+    // nothing is touched unless everything can be brought back
+    const holds = this.cache.holder(toPlace.length);
+    const missing = toPlace.find((entry) => !holds(entry.md5));
+    if (missing !== undefined) throw notInCache(this.#shown(`${path}/${missing.relpath}`), missing.md5);
+    if (!isForced) this.#refuseUnsaved(path, (relpath, one) => wanted.get(relpath) === one);
+
+    if (there.size === 0 && statOf(path)?.isDirectory() === false) rmSync(encodePath(path));
+    for (const relpath of there.keys())
+      if (!wanted.has(relpath))
+        withPath(`${path}/${relpath}`, () => rmSync(encodePath(`${path}/${relpath}`)));
+    mkdirSync(encodePath(path), { recursive: true });
+    if (there.size > 0) removeEmptyFolders(path);
+    const steps = new Steps('checking out', toPlace.length, this.#onProgress);
+    for (const entry of toPlace) {
+      this.#links.place(entry.md5, `${path}/${entry.relpath}`);
+      this.#learn(`${path}/${entry.relpath}`, entry.md5);
+      steps.file(0);
+    }
+    this.#measureFolder(path);
+  }
+
+  /** @throws DATA_UNSAVED for a file that the cache does not have, so that overwriting it would lose it */
+  #refuseUnsaved(path: string, isKept: (relpath: string, md5: string) => boolean = () => false): void {
+    const stat = statOf(path);
+    if (stat === undefined) return;
+    const files = stat.isDirectory()
+      ? md5ByPath(this.#measureFolder(path))
+      : new Map([['', this.#hash(path, stat)]]);
+    const holds = this.cache.holder(files.size);
+    for (const [relpath, md5] of files)
+      if (!isKept(relpath, md5) && !holds(md5))
+        throw unsavedData(this.#shown(relpath === '' ? path : `${path}/${relpath}`));
+  }
+
+  #shown(path: string): string {
+    return relative(this.repository.root, path);
   }
 }
 
-function removeEmptyFolders(folder: string): void {
-  for (const entry of readdirSync(encodePath(folder), { withFileTypes: true, encoding: 'buffer' })) {
-    if (!entry.isDirectory()) continue;
-    const path = Buffer.concat([Buffer.from(`${folder}/`), entry.name]);
-    if (readdirSync(path).length === 0) rmdirSync(path);
-  }
+const isCopy = (type: LinkType): boolean => type === 'copy' || type === 'reflink';
+
+const contentOf = ({ md5, size, nfiles }: Surveyed): Content => ({ md5, size, nfiles });
+
+const md5ByPath = ({ folders, md5s }: Surveyed): Map<string, string> =>
+  new Map(
+    folders.flatMap(({ prefix, names }, index) =>
+      names.map((name, at): [string, string] => [prefix + name, md5s[index]?.[at] ?? '']),
+    ),
+  );
+
+const linkedFiles = (folders: readonly DataFolder[]): string[] =>
+  folders.flatMap(({ path, names, linked }) => [...linked].map((at) => `${path}/${names[at] ?? ''}`));
+
+function isLink(path: string): boolean {
+  const stat = lstatSync(encodePath(path));
+  return stat.nlink > 1 || stat.isSymbolicLink();
 }
+
+/** @returns true when nothing is left in it */
+function removeEmptyFolders(folder: string | Buffer): boolean {
+  let isEmpty = true;
+  for (const entry of readdirSync(encodeName(folder), { withFileTypes: true, encoding: 'buffer' })) {
+    const path = Buffer.concat([Buffer.from(encodeName(folder)), Buffer.from('/'), entry.name]);
+    if (entry.isDirectory() && removeEmptyFolders(path)) rmdirSync(path);
+    else isEmpty = false;
+  }
+  return isEmpty;
+}
+
+const encodeName = (path: string | Buffer): string | Buffer =>
+  typeof path === 'string' ? encodePath(path) : path;
