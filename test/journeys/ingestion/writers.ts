@@ -123,7 +123,9 @@ export class Writers {
     return this.#random() < 0.2 ? points.toReversed() : points;
   }
 
+  /** One step of many metrics, as a training logs it, or some points of each of several. */
   #manyKeys(run: JournalRun): Point[] {
+    if (this.#random() < 0.5) return Array.from({ length: 16 + this.#upTo(8) }, (_, index) => this.#points(run, `wide_${index}`, 1)).flat();
     const first = this.#upTo(20);
     return Array.from({ length: 1 + this.#upTo(20) }, (_, index) => this.#points(run, `layer_${first + index}`, 1 + this.#upTo(5))).flat();
   }
