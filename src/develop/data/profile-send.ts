@@ -78,12 +78,7 @@ function measure(repository: Repository, path: string): string {
 function workingFiles(repository: Repository, path: string): ProfiledFile[] {
   if (!statSync(path).isDirectory())
     return [{ relpath: basename(path), path, md5: '', size: statSync(path).size }];
-  return listFiles(path, new IgnoreRules(repository.root)).map((file) => ({
-    relpath: file.relpath,
-    path: file.path,
-    md5: '',
-    size: statSync(file.path).size,
-  }));
+  return listFiles(path, new IgnoreRules(repository.root)).map((file) => ({ ...file, md5: '' }));
 }
 
 /** Column → its class in the contract; a contract that can't be read has been refused before. */

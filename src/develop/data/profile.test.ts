@@ -105,8 +105,8 @@ print(json.dumps({
       const { histogram } = columnOf(profile, 'x');
       assert.ok(histogram);
       for (const [bin, count] of histogram.counts.entries()) {
-        const low = (histogram.first + bin) * histogram.step;
-        const high = low + histogram.step;
+        const low: number = (histogram.first + bin) * histogram.step;
+        const high: number = low + histogram.step;
         assert.equal(
           count,
           expected.x.filter((value) => value >= low && value < high).length,
