@@ -5,6 +5,7 @@ import { dataRoutes } from '../develop/data/data-routes.ts';
 import { dataMigrations } from '../develop/data/data-store.ts';
 import { profileRoutes } from '../develop/data/profile-routes.ts';
 import { profileMigrations } from '../develop/data/profile-store.ts';
+import { datasetUsersRoutes } from '../develop/lineage/dataset-users-routes.ts';
 import { lineageRoutes } from '../develop/lineage/lineage-routes.ts';
 import { lineageMigrations } from '../develop/lineage/lineage-store.ts';
 import { pipelineRoutes } from '../develop/pipelines/pipeline-routes.ts';
@@ -49,6 +50,7 @@ export const features: readonly Feature[] = [
   { name: 'projects', migrations: projectMigrations, routes: projectRoutes },
   newProjectFeature,
   { name: 'lineage', migrations: lineageMigrations, routes: lineageRoutes },
+  { name: 'dataset users', routes: datasetUsersRoutes },
   { name: 'data', migrations: dataMigrations, routes: dataRoutes },
   { name: 'data profiles', migrations: profileMigrations, routes: profileRoutes },
   { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
