@@ -1,8 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
-import { coldStart, versionsIn } from '../processes.ts';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { inTurns, median, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
+import { coldStart, temporaryFolder, versionsIn } from '../processes.ts';
 import { both, Pair, type Both, type Who } from './pair.ts';
 import { newPlaces, type Place } from './places.ts';
 import { batchSize, historyPageSize, searchFilter, type Most } from './session.ts';
@@ -82,6 +85,7 @@ export async function measureTracking(effort: Effort): Promise<Practice> {
       'The runs that are searched and the long history were put into both databases past the servers, the same for both.',
       'Ours is the built program, as a package has it, on the Node that comes with it.',
       'The client is one more process on the same cores: where ours is fast the client takes its share, so look at processor time too.',
+      bench.plainWriting,
     ],
     figures: bench.figures,
   };
@@ -105,6 +109,7 @@ class Bench {
   readonly places: Both<Place>;
   readonly figures: Figure[] = [];
   readonly checked: string[] = [];
+  plainWriting = '';
   #made: Made | undefined;
 
   constructor(effort: Effort, places: Both<Place>) {
@@ -280,6 +285,8 @@ class Bench {
       session.upload(path(who, round), file),
     );
     await pair.same('the uploaded file', (session, who) => session.digestOf(path(who, 0)));
+    const rate = (isSynced: boolean): string => (megabytes / plainWrite(file, isSynced)).toFixed(0);
+    this.plainWriting = `One program that only writes those ${megabytes} MB from its memory to the same disk gets ${rate(false)} MB/s, and ${rate(true)} MB/s where it waits for the disk: without a network, a second process or a hash.`;
     this.checked.push(`an uploaded file of ${megabytes} MB comes back with the same SHA-256`);
     const downloads = await pair.turns(slowRounds, (session, who, round) =>
       session.download(path(who, round), file.length),
@@ -296,6 +303,18 @@ class Bench {
   #most(count: number): Most {
     return { count, seconds: this.sizes.seconds };
   }
+}
+
+/** The median time of five, in seconds, to write a new file. */
+function plainWrite(content: Buffer, isSynced: boolean): number {
+  const folder = temporaryFolder('plain');
+  return median(
+    [1, 2, 3, 4, 5].map((time) => {
+      const start = performance.now();
+      writeFileSync(join(folder, String(time)), content, { flush: isSynced });
+      return (performance.now() - start) / 1000;
+    }),
+  );
 }
 
 const counted = (count: number): string => count.toLocaleString('en');
