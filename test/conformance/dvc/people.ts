@@ -124,7 +124,7 @@ function environmentOf(home: string): NodeJS.ProcessEnv {
   if (!existsSync(gitConfig))
     writeFileSync(
       gitConfig,
-      '[user]\n\tname = Ana\n\temail = ana@example.org\n[init]\n\tdefaultBranch = main\n[core]\n\tquotePath = false\n[commit]\n\tgpgSign = false\n[gc]\n\tauto = 0\n[protocol "file"]\n\tallow = always\n',
+      '[user]\n\tname = Ana\n\temail = ana@example.org\n[init]\n\tdefaultBranch = main\n[core]\n\tquotePath = false\n[commit]\n\tgpgSign = false\n[gc]\n\tauto = 0\n[protocol "file"]\n\tallow = always\n[safe]\n\tdirectory = *\n',
     );
   return {
     PATH: process.env['PATH'],
