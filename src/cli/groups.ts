@@ -70,7 +70,7 @@ const importing: Group = { load: async () => (await import('../maintain/exchange
 const exporting: Group = { load: async () => (await import('../maintain/exchange/exchange-commands.ts')).addExportCommands };
 const run: Group = { load: async () => (await import('../develop/tracking/run-commands.ts')).addRunCommands };
 const trace: Group = { load: async () => (await import('../develop/traces/trace-commands.ts')).addTraceCommands };
-const reproduce: Group = { load: async () => (await import('../develop/repeatable/reproduce-commands.ts')).addReproduceCommand };
+const reproduce: Group = { load: async () => (await import('../develop/reproduce/reproduce-commands.ts')).addReproduceCommand };
 
 /** The first word of each command and where it lives; a feature adds itself here. */
 export const groups = {

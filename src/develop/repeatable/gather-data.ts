@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { findUp } from '../../platform/home.ts';
 import { declarationFile } from '../../start/project/declaration-file.ts';
 import { openRepository, repositoryPath, type Repository } from '../dvc-files/repository.ts';
-import { listRecorded, type Recorded } from '../dvc-files/stored.ts';
-import { readLockFile } from '../dvc-files/lock-file.ts';
+import { measureOut } from '../dvc-files/measured-out.ts';
+import { stagePath } from '../dvc-files/stage.ts';
+import { readIndex, type Recorded } from '../dvc-files/stored.ts';
 import { Workspace } from '../dvc-files/workspace.ts';
 import { fitting, type Gathered } from './gather-source.ts';
 
@@ -27,11 +28,11 @@ export async function gatherData(folder: string): Promise<Gathered['tags']> {
     for (const { path, md5 } of present.slice(0, mostTags)) {
       if (md5 === undefined) continue;
       const name = names.get(path);
-      tags[name === undefined ? `tilth.data.${keyOf(repositoryPath(repository, path))}` : `tilth.dataset.${name}`] = md5;
+      tags[name === undefined ? `tilth.data.${tagPathOf(repositoryPath(repository, path))}` : `tilth.dataset.${name}`] = md5;
     }
     const changed = changedOf(repository, present);
     if (changed.length > 0) tags['tilth.changed_data'] = fitting(changed.map(({ path }) => path));
-    for (const { path, md5 } of changed.slice(0, mostTags)) if (md5 !== undefined) tags[`tilth.found_data.${keyOf(path)}`] = md5;
+    for (const { path, md5 } of changed.slice(0, mostTags)) if (md5 !== undefined) tags[`tilth.found_data.${tagPathOf(path)}`] = md5;
     return tags;
   } catch {
     // a broken file of dvc's is told by `tilth data status`; the command does not wait for it to be mended
@@ -39,13 +40,15 @@ export async function gatherData(folder: string): Promise<Gathered['tags']> {
   }
 }
 
-function readData(repository: Repository): Recorded[] {
-  const stages = [...readLockFile(join(repository.root, 'dvc.lock')).values()];
-  const read = new Set(stages.flatMap(({ deps }) => deps.map(({ path }) => join(repository.root, path))));
-  return listRecorded(repository).filter(({ source, path, isCached }) => source.kind === 'dvc-file' || (isCached && read.has(path)));
+/** Versioned data that a command may read: of `.dvc` files, and what a stage made for another one. */
+export function readData(repository: Repository): Recorded[] {
+  const { stages, outs } = readIndex(repository);
+  const read = new Set(stages.flatMap(({ record }) => (record.kind === 'stage' ? record.stage.deps.map((dep) => stagePath(record.stage, dep)) : [])));
+  return outs.filter(({ source, path, isCached, isInside }) => isInside && (source.kind === 'dvc-file' || (isCached && read.has(path))));
 }
 
-async function namesOfDatasets(folder: string): Promise<ReadonlyMap<string, string>> {
+/** path → name of the datasets that `tilth.yaml` declares */
+export async function namesOfDatasets(folder: string): Promise<ReadonlyMap<string, string>> {
   const root = findUp(declarationFile, folder);
   if (root === undefined) return new Map();
   const { readDeclaration } = await import('../../start/project/declaration.ts');
@@ -53,7 +56,7 @@ async function namesOfDatasets(folder: string): Promise<ReadonlyMap<string, stri
 }
 
 /** A path as the key of a tag, which has fewer letters. */
-const keyOf = (path: string): string => path.replaceAll(/[^\p{L}\p{N}_/.\- :]/gu, '_').slice(0, 230);
+export const tagPathOf = (path: string): string => path.replaceAll(/[^\p{L}\p{N}_/.\- :]/gu, '_').slice(0, 230);
 
 /** What is not as it was recorded, with the hash that it has instead. */
 function changedOf(repository: Repository, present: readonly Recorded[]): { path: string; md5: string | undefined }[] {
@@ -61,9 +64,9 @@ function changedOf(repository: Repository, present: readonly Recorded[]): { path
   if (!isSmall) return [];
   const workspace = new Workspace(repository);
   try {
-    return present.flatMap(({ path, md5 }) => {
-      const found = workspace.measure(path)?.md5;
-      return found === md5 ? [] : [{ path: repositoryPath(repository, path), md5: found }];
+    return present.flatMap((recorded) => {
+      const found = measureOut(workspace, recorded)?.md5;
+      return found === recorded.md5 ? [] : [{ path: repositoryPath(repository, recorded.path), md5: found }];
     });
   } finally {
     workspace.close();

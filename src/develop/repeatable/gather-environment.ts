@@ -65,10 +65,12 @@ export function seedsOf(words: readonly string[]): Gathered['tags'] {
   return found;
 }
 
-const lockNames = ['poetry.lock', 'uv.lock', 'pdm.lock', 'Pipfile.lock', 'requirements.txt'] as const;
+const lockNames = ['poetry.lock', 'uv.lock', 'pdm.lock', 'Pipfile.lock', 'conda-lock.yml', 'requirements.txt'] as const;
 
 export interface Lock {
   readonly name: string;
+  /** where it lies */
+  readonly folder: string;
   readonly sha256: string;
   /** package → version; empty where the format is not one that we read */
   readonly versions: ReadonlyMap<string, string>;
@@ -80,9 +82,9 @@ export function findLock(folder: string, top: string): Lock | undefined {
     const file = join(folder, name);
     if (!existsSync(file)) continue;
     const text = readFileSync(file, 'utf8');
-    const versions = name === 'requirements.txt' ? pinned(text) : lockedVersions(text);
+    const versions = name === 'requirements.txt' ? pinned(text) : name === 'Pipfile.lock' ? pipfileVersions(text) : lockedVersions(text);
     if (versions === undefined) continue;
-    return { name, sha256: createHash('sha256').update(text).digest('hex'), versions };
+    return { name, folder, sha256: createHash('sha256').update(text).digest('hex'), versions };
   }
   const above = dirname(folder);
   return folder === top || above === folder ? undefined : findLock(above, top);
@@ -101,6 +103,16 @@ function lockedVersions(text: string): ReadonlyMap<string, string> {
   }
   for (const name of several) found.delete(name);
   return found;
+}
+
+/** Packages that Pipenv locked for use, not for development. */
+function pipfileVersions(text: string): ReadonlyMap<string, string> {
+  try {
+    const { default: packages = {} } = JSON.parse(text) as { default?: Record<string, { version?: string }> };
+    return new Map(Object.entries(packages).map(([name, { version = '' }]) => [normal(name), version.replace(/^==/, '')]));
+  } catch {
+    return new Map();
+  }
 }
 
 /** `name==1.2` in every line; undefined when one leaves its version open, since it locks nothing then. */

@@ -11,7 +11,6 @@ import { startServer, type RunningServer } from '../../server/server.ts';
 import { temporaryHome } from '../../server/test-world.ts';
 import type { RunDetail, RunPage } from '../tracking/tracking-api.ts';
 import type { RunRepeatability } from './repeatable-api.ts';
-import type { Reproduction } from './reproduce.ts';
 
 const python = process.env['TILTH_TEST_PYTHON'];
 const needsPython = { skip: python === undefined && process.env['CI'] === undefined ? 'needs TILTH_TEST_PYTHON, a Python with mlflow-skinny and scikit-learn' : false };
@@ -274,46 +273,6 @@ test('the versions of data that dvc files record are with the run, and what was 
   );
   assert.equal(tags['tilth.dirty'], 'false');
   assert.equal(stateOf(await getRepeatability(said.runId))['data'], 'partly');
-});
-
-const draws = `
-import sys, random, mlflow
-rows = open("data.csv").read().split()
-random.seed(int(sys.argv[1])) if sys.argv[1] != "none" else None
-with mlflow.start_run():
-    mlflow.log_metric("rows", len(rows))
-    mlflow.log_metric("hash", hash("same") % 1000)
-    mlflow.log_metric("drawn", random.random())
-`;
-
-describe('tilth reproduce', needsPython, () => {
-  test('does a run again with its changes and its data, and says whether the metrics agree', async () => {
-    const folder = await repository('reproduce', { 'train.py': 'print("not yet written")\n' });
-    writeFileSync(join(folder, 'data.csv'), 'a\nb\nc\n');
-    assert.equal((await tilth(['data', 'init'], { folder })).code, 0);
-    assert.equal((await tilth(['data', 'add', 'data.csv'], { folder })).code, 0);
-    await git(folder, 'add', '--all');
-    await git(folder, 'commit', '--quiet', '--message', 'data');
-    writeFileSync(join(folder, 'train.py'), draws);
-    const [fixed, free] = await Promise.all([
-      tilthRun(['--', python ?? '', 'train.py', '3'], { folder }),
-      tilthRun(['--', python ?? '', 'train.py', 'none'], { folder }),
-    ]);
-    assert.deepEqual([fixed.code, free.code], [0, 0], fixed.err + free.err);
-    // what comes later does not change what was
-    writeFileSync(join(folder, 'train.py'), 'raise SystemExit("changed since")\n');
-    writeFileSync(join(folder, 'data.csv'), 'changed since\n');
-    const planned = await tilth(['reproduce', fixed.runId, '--dry-run'], { folder });
-    assert.match(planned.out, /git worktree add .*\n.*\n.*git apply\n.*\n.*tilth data checkout/, planned.err);
-    const [same, other] = await Promise.all([fixed, free].map(({ runId }) => tilth(['reproduce', runId, '--json'], { folder })));
-    assert.equal(same?.code, 0, same?.err);
-    const done = JSON.parse(same?.out ?? '') as Reproduction;
-    assert.deepEqual(done.metrics.map(({ key, agreement }) => [key, agreement]), [['drawn', 'equal'], ['hash', 'equal'], ['rows', 'equal']]);
-    assert.equal((await getRun(done.againId)).tags['tilth.reproduces'], fixed.runId);
-    const differing = JSON.parse(other?.out ?? '') as Reproduction;
-    assert.deepEqual([other?.code, differing.outcome, differing.metrics[0]?.agreement], [1, 'differs', 'differs']);
-    assert.equal((await git(folder, 'worktree', 'list')).stdout.trim().split('\n').length, 1);
-  });
 });
 
 const oneRun = `
