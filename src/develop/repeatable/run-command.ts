@@ -1,20 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { constants, tmpdir, userInfo } from 'node:os';
-import { basename, join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
+import { userInfo } from 'node:os';
+import { basename } from 'node:path';
 import { call, serverAddress } from '../../platform/client.ts';
 import type { CommonFlags } from '../../platform/command.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import { findUp } from '../../platform/home.ts';
 import { note } from '../../platform/terminal.ts';
-import { CommandOutput } from './command-output.ts';
+import { endOf, exitCodeOf, type CommandOutcome } from './command-end.ts';
+import type { CommandOutput } from './command-output.ts';
+import { CommandSender } from './command-sender.ts';
 import { gatherData } from './gather-data.ts';
 import { findLock, gatherMachine, gatherPython, lockTags, seedsOf } from './gather-environment.ts';
-import { commandLine, gatherSource, type Gathered } from './gather-source.ts';
-import type { CommandEnd, CommandEnded, CommandRunView, NewCommandRun } from './repeatable-api.ts';
-import { commandFiles, commandRunTag } from './repeatable.ts';
+import { commandLine, gatherSource } from './gather-source.ts';
+import type { CommandRunView, NewCommandRun } from './repeatable-api.ts';
+import { commandRunTag } from './repeatable.ts';
 
 export interface RunFlags extends CommonFlags {
   readonly experiment?: string;
@@ -29,12 +29,6 @@ interface CommandOptions {
   /** what the command prints is progress, and no result */
   readonly isOutputProgress?: boolean;
 }
-
-/** How long the end waits for a server that has gone. */
-const patienceMs = 60_000;
-/** A run that ended this shortly before the command failed ended because it did, and so did one that ended after its last traceback. */
-const failureMs = 5_000;
-const longestFailureMs = 60_000;
 
 /**
  * Runs a command whose MLflow client logs here. Its run is there from the start, the first run that the client starts is that
@@ -102,7 +96,7 @@ export async function runCommand(
   };
   if (flags.experiment !== undefined) delete childEnvironment['MLFLOW_EXPERIMENT_ID'];
 
-  const sender = new Sender(flags, run.id, source.files);
+  const sender = new CommandSender(flags, run.id, source.files);
   const python = gatherPython(command, folder, childEnvironment, lock).then(async (found) => {
     sender.add(found.files);
     await sender.facts(found.tags);
@@ -123,39 +117,8 @@ export async function runCommand(
   return { code: exitCodeOf(end), runId: run.id };
 }
 
-interface CommandOutcome {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | undefined;
-  /** when somebody asked it to stop; ms since the epoch */
-  readonly interruptedAt: number | undefined;
-  readonly endedAt: number;
-}
-
-const exitCodeOf = ({ code, signal }: CommandOutcome): number => code ?? 128 + (signal === undefined ? 0 : constants.signals[signal]);
-
-function endOf(end: CommandOutcome, output: CommandOutput): CommandEnd {
-  const { signal, interruptedAt, endedAt } = end;
-  const isStopped = interruptedAt !== undefined || signal !== undefined;
-  const status = isStopped ? 'KILLED' : end.code === 0 ? 'FINISHED' : 'FAILED';
-  const words = status === 'FAILED' ? output.lastLines(20) : '';
-  return {
-    status,
-    endedAt,
-    since: interruptedAt ?? failedSince(endedAt, output.lastTracebackAt),
-    tags: {
-      'tilth.exit_code': String(exitCodeOf(end)),
-      ...(signal === undefined ? {} : { 'tilth.signal': signal }),
-      ...(words === '' ? {} : { 'tilth.error': words }),
-    },
-  };
-}
-
-/** Python tells what went wrong before it ends what is open; what it told long ago it has survived. */
-const failedSince = (endedAt: number, tracebackAt: number | undefined): number =>
-  tracebackAt === undefined || tracebackAt < endedAt - longestFailureMs ? endedAt - failureMs : Math.min(tracebackAt - 1_000, endedAt - failureMs);
-
 /** What MLflow's client and a repeatable Python need, around the user's own environment. */
-function commandEnvironment(address: string): NodeJS.ProcessEnv {
+export function commandEnvironment(address: string): NodeJS.ProcessEnv {
   const token = process.env['TILTH_TOKEN'];
   return {
     ...process.env,
@@ -169,7 +132,7 @@ function commandEnvironment(address: string): NodeJS.ProcessEnv {
 }
 
 /** What an outer command, such as a pipeline, says about the run. */
-function inheritedTags(): Record<string, string> {
+export function inheritedTags(): Record<string, string> {
   try {
     const { [commandRunTag]: _outer, ...tags } = JSON.parse(process.env['MLFLOW_RUN_CONTEXT'] ?? '{}') as Record<string, string>;
     return tags;
@@ -178,7 +141,7 @@ function inheritedTags(): Record<string, string> {
   }
 }
 
-function userName(): string {
+export function userName(): string {
   try {
     return userInfo().username;
   } catch {
@@ -251,124 +214,4 @@ function passOn(child: ChildProcess, stream: 'out' | 'err', output: CommandOutpu
   from.pipe(to, { end: false });
   // `tilth run -- COMMAND | head`: the command learns of it as it would without us
   to.on('error', () => from.destroy());
-}
-
-/** Brings output, files and facts to the server while the command runs, as often as it takes. */
-class Sender {
-  readonly output = new CommandOutput();
-  readonly #flags: CommonFlags;
-  readonly #id: string;
-  readonly #files = new Map<string, string | Buffer>();
-  readonly #loop: Promise<void>;
-  #isOver = false;
-  #isRefused = false;
-  #isAway = false;
-  #giveUpAt = Infinity;
-  #sentVersion = 0;
-  #place = '';
-  readonly #sent = new Set<string>();
-  readonly #stop = new AbortController();
-
-  constructor(flags: CommonFlags, id: string, files: Gathered['files']) {
-    this.#flags = flags;
-    this.#id = id;
-    this.add(files);
-    this.#loop = this.#follow();
-  }
-
-  add(files: Gathered['files']): void {
-    for (const { path, content } of files) this.#files.set(path, content);
-  }
-
-  async facts(tags: Gathered['tags']): Promise<void> {
-    if (Object.keys(tags).length === 0) return;
-    await this.#persist(() => call(this.#flags, 'POST', `/api/v1/command-runs/${this.#id}/facts`, { tags }));
-  }
-
-  /** The last of the output, and how it ended. */
-  async finish(end: CommandEnd): Promise<void> {
-    this.#giveUpAt = Date.now() + patienceMs;
-    this.#isOver = true;
-    this.#stop.abort();
-    await this.#loop;
-    await this.#sendAll(true);
-    const ended = await this.#persist(() => call<CommandEnded>(this.#flags, 'POST', `/api/v1/command-runs/${this.#id}/end`, end));
-    if (ended === undefined) this.#keepHere(end);
-    else for (const { id, name, status } of ended.runs.slice(0, 20)) note(`${status.toLowerCase()}: ${name} (${id})`);
-  }
-
-  async #follow(): Promise<void> {
-    // the first lines show at once, and much output is not sent again every second
-    for (let pauseMs = 200; !this.#isOver; ) {
-      await wait(pauseMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-      if (this.#isOver) return;
-      const startedAt = performance.now();
-      await this.#sendAll();
-      pauseMs = Math.max(1_000, 10 * (performance.now() - startedAt));
-    }
-  }
-
-  /** @param isLast also when nothing was printed since: the run may have moved to another experiment */
-  async #sendAll(isLast = false): Promise<void> {
-    const { version } = this.output;
-    const isNew = version !== this.#sentVersion || (isLast && version > 0);
-    if (isNew && (await this.#put(commandFiles.output, this.output.text()))) this.#sentVersion = version;
-    for (const [path, content] of this.#files) {
-      if (this.#sent.has(path)) continue;
-      if (await this.#put(path, content)) this.#sent.add(path);
-    }
-  }
-
-  async #put(path: string, content: string | Buffer): Promise<boolean> {
-    const uri = await this.#persist(() => putFile(this.#flags, this.#id, path, content));
-    if (uri === undefined) return false;
-    // its script has chosen another experiment, and artifacts lie with theirs
-    if (this.#place !== '' && uri !== this.#place) this.#sent.clear();
-    this.#place = uri;
-    return true;
-  }
-
-  /** Again and again while no server answers; undefined when it gave up, or was refused. */
-  async #persist<T>(work: () => Promise<T>): Promise<T | undefined> {
-    for (let pauseMs = 250; ; pauseMs = Math.min(2 * pauseMs, 3_000)) {
-      try {
-        const answer = await work();
-        if (this.#isAway) note('The server answers again; nothing is lost.');
-        this.#isAway = false;
-        return answer;
-      } catch (thrown) {
-        const isPassing = thrown instanceof TilthError ? thrown.status >= 500 : true;
-        if (!isPassing) {
-          if (!this.#isRefused) note(`The server does not take what the command leaves: ${messageOf(thrown)}`);
-          this.#isRefused = true;
-          return undefined;
-        }
-        if (!this.#isAway) note(`No server answers at ${serverAddress(this.#flags)}: the command goes on, and what it prints is kept until it does.`);
-        this.#isAway = true;
-        if (Date.now() > this.#giveUpAt) return undefined;
-        await wait(pauseMs);
-      }
-    }
-  }
-
-  #keepHere(end: CommandEnd): void {
-    const folder = mkdtempSync(join(tmpdir(), `tilth-run-${this.#id.slice(0, 8)}-`));
-    writeFileSync(join(folder, 'output.txt'), this.output.text());
-    for (const [path, content] of this.#files) writeFileSync(join(folder, basename(path)), content);
-    writeFileSync(join(folder, 'end.json'), `${JSON.stringify(end, null, 2)}\n`);
-    note(`The run ${this.#id} could not be ended on the server; its output is kept in ${folder}`);
-  }
-}
-
-async function putFile(flags: CommonFlags, id: string, path: string, content: string | Buffer): Promise<string> {
-  const token = process.env['TILTH_TOKEN'];
-  const response = await fetch(`${serverAddress(flags)}/api/v1/command-runs/${id}/file?path=${encodeURIComponent(path)}`, {
-    method: 'PUT',
-    headers: token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` },
-    body: typeof content === 'string' ? content : new Uint8Array(content),
-    signal: AbortSignal.timeout(60_000),
-  });
-  const text = await response.text();
-  if (response.ok) return (JSON.parse(text) as { artifactUri: string }).artifactUri;
-  throw new TilthError('OUTPUT_NOT_TAKEN', response.status, text.slice(0, 300));
 }
