@@ -1,3 +1,4 @@
+import type { CheckOut } from '../develop/remotes/transfer-commands.ts';
 import type { AddCommands } from '../platform/command.ts';
 
 interface Group {
@@ -16,15 +17,20 @@ const doctor: Group = {
 };
 const project: Group = { load: async () => (await import('../start/project/project-commands.ts')).addProjectCommands };
 const team: Group = { load: async () => (await import('../team/people-commands.ts')).addTeamCommands };
+/** The remotes lie below the data, whose checkout ends a pull. */
+const checkOut: CheckOut = async (...args) => (await import('../develop/data/check-out.ts')).checkOut(...args);
+
 const data: Group = {
   load: async () => {
-    const [{ addDataCommands }, { addContractCommands }, { addProfileCommands }] = await Promise.all([
+    const [{ addDataCommands }, { addContractCommands }, { addProfileCommands }, { addDataRemoteCommands }] = await Promise.all([
       import('../develop/data/data-commands.ts'),
       import('../develop/contracts/contract-commands.ts'),
       import('../develop/data/profile-commands.ts'),
+      import('../develop/remotes/data-remote-commands.ts'),
     ]);
     return (program) => {
       addDataCommands(program);
+      addDataRemoteCommands(program, checkOut);
       addContractCommands(program);
       addProfileCommands(program);
     };
@@ -33,12 +39,14 @@ const data: Group = {
 const pipeline: Group = { load: async () => (await import('../develop/pipelines/pipeline-commands.ts')).addPipelineCommands };
 const dvc: Group = {
   load: async () => {
-    const [{ addDvcDataCommands }, { addDvcPipelineCommands }] = await Promise.all([
+    const [{ addDvcDataCommands }, { addDvcPipelineCommands }, { addDvcRemoteCommands }] = await Promise.all([
       import('../develop/data/data-commands.ts'),
       import('../develop/pipelines/pipeline-commands.ts'),
+      import('../develop/remotes/data-remote-commands.ts'),
     ]);
     return (program) => {
       addDvcDataCommands(program);
+      addDvcRemoteCommands(program, checkOut);
       addDvcPipelineCommands(program);
     };
   },

@@ -29,6 +29,7 @@ export function editConfig(
     isPlain(path) ? path : posix.normalize(path),
   );
   change(sections);
+  if (sections.size === 0 && !existsSync(file)) return;
   const all = mergedSections(dvcFolder, level);
   mergeSections(all, sections);
   checkConfig(all);

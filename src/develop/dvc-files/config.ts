@@ -147,18 +147,20 @@ const pathOptions = new Set([
   'key_path',
 ]);
 
+/** Whether an option is a path, kept relative to the file that names it. */
+export const isPathOption = (section: string, option: string): boolean =>
+  (section === 'cache' && option === 'dir') ||
+  (remoteNameOf(section) !== undefined && pathOptions.has(option));
+
 /** The sections with every option that is a path changed by `change`. */
 export function withPaths(sections: ConfigSections, change: (path: string) => string): ConfigSections {
-  const isPath = (section: string, option: string): boolean =>
-    (section === 'cache' && option === 'dir') ||
-    (remoteNameOf(section) !== undefined && pathOptions.has(option));
   return new Map(
     [...sections].map(([section, options]) => [
       section,
       new Map(
         [...options].map(([option, value]) => [
           option,
-          typeof value === 'string' && isPath(section, option) ? change(value) : value,
+          typeof value === 'string' && isPathOption(section, option) ? change(value) : value,
         ]),
       ),
     ]),

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { hashFile, md5Of, readSmall, writeNew } from '../dvc-files/file-bytes.ts';
+import { objectMissing, remoteAway, remotePlaceMissing, remoteRefused } from './remote-errors.ts';
+import { keysByFolder, listingPays, type RemoteStore } from './remote-store.ts';
+
+const objectMode = 0o444;
+
+/**
+ * A folder, of this machine or a network's, as a remote. Every call is synchronous inside: one file after the other, as the
+ * page cache takes them, without a thread pool between.
+ */
+export function folderStore(root: string): RemoteStore {
+  const made = new Set<string>();
+  const at = (key: string): string => join(root, key);
+  const makeParent = (path: string): void => {
+    const parent = dirname(path);
+    if (made.has(parent)) return;
+    mkdirSync(parent, { recursive: true });
+    made.add(parent);
+  };
+  const there = (folder: string): readonly string[] => {
+    try {
+      return readdirSync(at(folder));
+    } catch (reason) {
+      if (isMissing(reason)) return [];
+      throw translated(reason, root);
+    }
+  };
+  return {
+    place: root,
+    jobs: 1,
+    isLocal: true,
+    list: (prefix) => Promise.resolve(listBelow(root, prefix)),
+    existing(keys) {
+      if (!listingPays(keys.length))
+        return Promise.resolve(new Set(keys.filter((key) => existsSync(at(key)))));
+      const found = new Set<string>();
+      for (const [folder, wanted] of keysByFolder(keys)) {
+        const names = new Set(there(folder));
+        for (const key of wanted) if (names.has(key.slice(folder.length + 1))) found.add(key);
+      }
+      return Promise.resolve(found);
+    },
+    put(key, file) {
+      const path = at(key);
+      const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+      try {
+        makeParent(path);
+        copyFileSync(file, draft, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+        renameSync(draft, path);
+      } catch (reason) {
+        rmSync(draft, { force: true });
+        throw translated(reason, root);
+      }
+      return Promise.resolve();
+    },
+    get(key, draft) {
+      try {
+        return Promise.resolve(bringFile(at(key), draft));
+      } catch (reason) {
+        if (isMissing(reason)) throw existsSync(root) ? objectMissing(root, key) : folderMissing(root);
+        throw translated(reason, root);
+      }
+    },
+    remove(keys) {
+      for (const key of keys) rmSync(at(key), { force: true });
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** @returns the md5 of what was written */
+function bringFile(path: string, draft: string): string {
+  // read whole, hashed and written: a copy by the system and a second reading cost more
+  const bytes = readSmall(path, 0);
+  if (bytes !== undefined) {
+    writeNew(draft, objectMode, (write) => write(bytes));
+    return md5Of(bytes);
+  }
+  copyFileSync(path, draft, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  chmodSync(draft, objectMode);
+  return hashFile(draft, statSync(draft).size);
+}
+
+function listBelow(root: string, prefix: string): string[] {
+  const keys: string[] = [];
+  const walk = (key: string): void => {
+    for (const entry of readdirSync(join(root, key), { withFileTypes: true })) {
+      if (entry.isDirectory()) walk(`${key}/${entry.name}`);
+      else keys.push(`${key}/${entry.name}`);
+    }
+  };
+  if (existsSync(join(root, prefix))) walk(prefix);
+  return keys;
+}
+
+const codeOf = (reason: unknown): string =>
+  reason instanceof Error && 'code' in reason ? String(reason.code) : '';
+const isMissing = (reason: unknown): boolean => codeOf(reason) === 'ENOENT' || codeOf(reason) === 'ENOTDIR';
+
+const folderMissing = (root: string): Error =>
+  remotePlaceMissing(
+    `The folder ${root}`,
+    'Is the disk or network folder connected? Another place: tilth data remote modify NAME url URL',
+  );
+
+function translated(reason: unknown, root: string): unknown {
+  const code = codeOf(reason);
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return remoteRefused(
+      root,
+      code === 'EROFS' ? 'the disk is read-only' : 'the folder’s rights do not allow it',
+      `Look at its rights: ls -ld ${root}`,
+    );
+  if (code === 'EIO' || code === 'ESTALE' || code === 'ETIMEDOUT' || code === 'EHOSTDOWN')
+    return remoteAway(root, reason);
+  return reason;
+}
