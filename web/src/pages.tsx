@@ -55,6 +55,7 @@ const traces: Loader = () => import('./develop/traces-page.tsx');
 const trace: Loader = () => import('./develop/trace-page.tsx');
 const compare: Loader = () => import('./develop/compare-page.tsx');
 const data: Loader = () => import('./develop/data-page.tsx');
+const dataset: Loader = () => import('./develop/dataset-page.tsx');
 const lineage: Loader = () => import('./develop/lineage-page.tsx');
 const pipelines: Loader = () => import('./develop/pipelines-page.tsx');
 const models: Loader = () => import('./deploy/models-page.tsx');
@@ -78,7 +79,7 @@ const routes = [
   lazy('/develop/traces/$id', trace, 'TracePage'),
   lazy('/develop/compare', compare, 'ComparePage'),
   lazy('/develop/data', data, 'DataPage'),
-  lazy('/develop/data/$name', data, 'DatasetPage'),
+  lazy('/develop/data/$name', dataset, 'DatasetPage'),
   lazy('/develop/lineage', lineage, 'LineagePage'),
   lazy('/develop/pipelines', pipelines, 'PipelinesPage'),
   to('/deploy', '/deploy/models'),

@@ -2,6 +2,7 @@ import type { Actor } from '../../platform/actor.ts';
 import type { Migrations, Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
+import './data-store.ts';
 import type { DataProfile, FileEntry, NewDataProfile, VersionProfile } from './profile-api.ts';
 import { datasetUnknown } from './data-errors.ts';
 import { oneVersion, profileTooLarge, profileUnknown, versionUnknown } from './profile-errors.ts';
@@ -75,6 +76,14 @@ export async function keepProfile(
       .insertInto('dataset_profile')
       .values({ dataset, md5, ...kept })
       .onConflict((conflict) => conflict.columns(['dataset', 'md5']).doUpdateSet(kept))
+      .execute();
+    // without a contract nobody has counted the rows before
+    await tx
+      .updateTable('dataset_version')
+      .set({ row_count: given.profile.tables.reduce((sum, { rowCount }) => sum + rowCount, 0) })
+      .where('dataset', '=', dataset)
+      .where('md5', '=', md5)
+      .where('row_count', 'is', null)
       .execute();
   });
   return { ...given, profile: { ...given.profile, md5 }, dataset, createdAt: now };
