@@ -25,7 +25,17 @@ interface Target {
   readonly path: string;
   /** absolute; undefined when there is none */
   readonly contract: string | undefined;
+  /** what `tilth.yaml` says of it */
+  readonly declared: {
+    readonly owner?: string;
+    readonly licence?: string | undefined;
+    readonly classification?: string;
+  };
 }
+
+/** @throws DATA_PATH_MISSING */
+export const resolveTarget = async (folder: string, asked: string): Promise<Target> =>
+  findTarget(folder, asked, await declaredDatasets(folder));
 
 /**
  * Checks the contract of one dataset or path, or of all datasets that have one. Does not refuse: the reports tell.
@@ -73,6 +83,7 @@ const targetOf = (dataset: DeclaredDataset): Target => ({
   name: dataset.name,
   path: resolve(dataset.root, dataset.path),
   contract: dataset.contractFile,
+  declared: dataset,
 });
 
 function findTarget(folder: string, asked: string, datasets: readonly DeclaredDataset[]): Target {
@@ -86,7 +97,7 @@ function findTarget(folder: string, asked: string, datasets: readonly DeclaredDa
       `${asked}, neither a declared dataset (${datasets.map(({ name }) => name).join(', ') || 'there is none'}) nor a path,`,
     );
   const beside = contractBeside(path);
-  return { name: basename(path), path, contract: existsSync(beside) ? beside : undefined };
+  return { name: basename(path), path, contract: existsSync(beside) ? beside : undefined, declared: {} };
 }
 
 /** Runs `work` with the repository that holds the path, or, outside of any, without a memory. */

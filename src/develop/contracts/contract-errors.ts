@@ -42,4 +42,37 @@ export const noContract = (name: string): TilthError =>
     'Write one (ODCS 3.1) and name it under "contract" in tilth.yaml.',
   );
 
+/** `tilth.yaml` names a file that is not there. */
+export const contractMissingAt = (name: string, file: string): TilthError =>
+  new TilthError(
+    'DATA_CONTRACT_MISSING',
+    404,
+    `The contract of ${name} should be at ${file}, and is not.`,
+    `Write a first one with: tilth data contract infer ${name}`,
+  );
+
+export const contractExists = (file: string): TilthError =>
+  new TilthError(
+    'DATA_CONTRACT_EXISTS',
+    409,
+    `${file} is there already; a person may have written in it.`,
+    'Overwrite it with --force, or move it away first.',
+  );
+
+export const notImportable = (file: string, reason: string): TilthError =>
+  new TilthError(
+    'DATA_CONTRACT_NOT_IMPORTABLE',
+    400,
+    `${file} can't be read as a schema or suite: ${reason}.`,
+    'It takes a suite of Great Expectations (JSON), a schema that pandera wrote with to_yaml, or a Frictionless schema or package.',
+  );
+
+export const nothingToInfer = (path: string, reason?: string): TilthError =>
+  new TilthError(
+    'DATA_CONTRACT_NOTHING_TO_INFER',
+    422,
+    `${path} has no rows that can be read${reason === undefined ? '' : `: ${reason}`}.`,
+    'A contract is inferred from Parquet, CSV, TSV or JSON lines.',
+  );
+
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -114,6 +114,12 @@ function readerOf(group: FileGroup): (files: string, more: string) => string {
   return (files, more) => `${group.format === 'csv' ? 'read_csv' : 'read_json'}(${files}, ${options}${more})`;
 }
 
+/** All rows of all files with the files' own columns; a file that lacks one has no value there. */
+export const unionOf = (groups: readonly FileGroup[]): string =>
+  groups
+    .flatMap((group) => sources(group, false).map((source) => `SELECT * FROM ${source}`))
+    .join(' UNION ALL BY NAME ');
+
 const isInteger = (stored: string): boolean => /INT(EGER)?$/.test(stored);
 const isFloat = (stored: string): boolean => stored === 'DOUBLE' || stored === 'FLOAT';
 
