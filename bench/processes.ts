@@ -45,9 +45,9 @@ process.once('exit', () => {
   for (const one of atExit) one();
 });
 
-/** A folder that is gone when the bench ends. */
-export function temporaryFolder(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), `tilth-bench-${name}-`));
+/** A folder that is gone when the bench ends. @param parent where it lies, else the system's own place */
+export function temporaryFolder(name: string, parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, `tilth-bench-${name}-`));
   atExit.add(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

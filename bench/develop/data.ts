@@ -1,171 +1,276 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
-import { runToEnd, scriptOf, temporaryFolder, tilth, versionsIn } from '../processes.ts';
+import { runToEnd, temporaryFolder, versionsIn } from '../processes.ts';
+import {
+  assertEqualCaches,
+  bytesOf,
+  fileBytes,
+  freshRepository,
+  pipelineRun,
+  placesFor,
+  writeBigFile,
+  writeFiles,
+  type Place,
+} from './data-made.ts';
+import { installedTool, peer, verbsOf, type Tool } from './data-tools.ts';
 
-const fileCount = 2000;
-const fileBytes = 10_240;
-const stageCount = 20;
-
-interface Tool {
-  readonly name: string;
-  readonly init: readonly string[];
-  readonly add: readonly string[];
-  readonly status: readonly string[];
-  readonly run: readonly string[];
+interface Sizes {
+  readonly fileCount: number;
+  readonly bigMebibytes: number;
+  readonly stageCount: number;
 }
 
-const dvc = (...args: string[]): string[] => [scriptOf('data', 'dvc'), ...args];
-const ours: Tool = {
-  name: 'tilth',
-  init: tilth('dvc', 'init'),
-  add: tilth('data', 'add', 'data'),
-  status: tilth('dvc', 'status'),
-  run: tilth('pipeline', 'run'),
-};
-const peer: Tool = {
-  name: 'dvc',
-  init: dvc('init'),
-  add: dvc('add', '--quiet', 'data'),
-  status: dvc('status'),
-  run: dvc('repro'),
-};
+const whole: Sizes = { fileCount: 10_000, bigMebibytes: 1024, stageCount: 50 };
+const quick: Sizes = { fileCount: 2000, bigMebibytes: 128, stageCount: 20 };
 
-/** Versions of data and stages that need not run: `tilth data`, `tilth pipeline` and `dvc`, whole processes. */
-export async function measureData({ rounds, slowRounds }: Effort): Promise<Practice> {
+const isClean = /Data and pipelines are up to date|^\{\}$/m;
+
+/** Versions of data and stages that need not run: `tilth dvc` and `dvc`, whole processes. */
+export async function measureData(effort: Effort): Promise<Practice> {
+  const sizes = effort.isQuick ? quick : whole;
+  const ours = await installedTool();
   const figures: Figure[] = [];
-  const add = (what: string, found: { ours: Round[]; peer: Round[] }): void =>
-    void figures.push({
-      what,
-      unit: 'ms',
-      better: 'less',
-      ours: { name: 'tilth', rounds: found.ours },
-      peer: { name: 'dvc', rounds: found.peer },
-    });
-
-  const contents = Array.from({ length: fileCount }, (_, index) => bytesOf(index));
-  const freshData = async (tool: Tool): Promise<string> => {
-    const folder = await freshRepository(tool);
-    for (const [index, content] of contents.entries()) {
-      const below = join(folder, 'data', `part-${index % 10}`);
-      mkdirSync(below, { recursive: true });
-      writeFileSync(join(below, `${index}.bin`), content);
-    }
-    return folder;
-  };
-  const addIn = async (tool: Tool): Promise<{ folder: string; round: Round }> => {
-    const folder = await freshData(tool);
-    const { seconds, cpuMs } = await runToEnd(tool.add, { cwd: folder });
-    return { folder, round: { value: seconds * 1000, cpuMs } };
-  };
-
-  const mine = (await addIn(ours)).folder;
-  const theirs = (await addIn(peer)).folder;
-  assert.equal(readFileSync(join(mine, 'data.dvc'), 'utf8'), readFileSync(join(theirs, 'data.dvc'), 'utf8'));
-  assert.deepEqual(cacheOf(mine), cacheOf(theirs));
-  const once = async (tool: Tool): Promise<Round> => {
-    const { folder, round } = await addIn(tool);
-    rmSync(folder, { recursive: true, force: true });
-    return round;
-  };
-  add(
-    `add ${fileCount} files of 10 KiB`,
-    await inTurns(
-      slowRounds,
-      () => once(ours),
-      () => once(peer),
-    ),
-  );
-
-  const timed = async (command: readonly string[], folder: string, saying: RegExp): Promise<Round> => {
-    const { seconds, cpuMs, stdout } = await runToEnd(command, { cwd: folder });
-    assert.match(stdout, saying);
-    return { value: seconds * 1000, cpuMs };
-  };
-  const isClean = /Data and pipelines are up to date/;
-  // each tool calls the other's folder clean, and has looked at its own before the clock runs
-  for (const folder of [mine, theirs])
-    for (const tool of [ours, peer]) await timed(tool.status, folder, isClean);
-  add(
-    `status of ${fileCount} files, seen before`,
-    await inTurns(
-      rounds,
-      () => timed(ours.status, mine, isClean),
-      () => timed(peer.status, theirs, isClean),
-    ),
-  );
-
-  const pipelines = { mine: await pipelineRun(ours), theirs: await pipelineRun(peer) };
-  assert.equal(
-    readFileSync(join(pipelines.mine, 'dvc.lock'), 'utf8'),
-    readFileSync(join(pipelines.theirs, 'dvc.lock'), 'utf8'),
-  );
-  for (const folder of Object.values(pipelines))
-    for (const tool of [ours, peer]) await timed(tool.run, folder, isClean);
-  add(
-    `pipeline of ${stageCount} stages, nothing to do`,
-    await inTurns(
-      rounds,
-      () => timed(ours.run, pipelines.mine, isClean),
-      () => timed(peer.run, pipelines.theirs, isClean),
-    ),
-  );
+  const verbs = await verbsOf(ours);
+  for (const place of placesFor(sizes.fileCount * fileBytes + sizes.bigMebibytes * 2 ** 20)) {
+    const bench = new DataBench(ours, effort, sizes, place, figures);
+    await bench.manyFiles(verbs);
+    await bench.bigFile();
+    if (place.folder === undefined) await bench.smallCommands();
+  }
   return {
     name: 'data',
     peer: 'dvc',
     versions: await versionsIn('data', ['dvc', 'dvc-data', 'dvc-objects']),
     checked: [
-      'data.dvc, the names and contents of the cache, and dvc.lock are equal byte for byte',
+      'data.dvc and the names in the cache are equal, every object of both holds what its name says, and dvc.lock is equal byte for byte',
       'each tool calls the folder and the pipeline of the other up to date',
+      'what was checked out, pushed and pulled is equal file by file',
     ],
     notEqual: [
-      'Both copy into the cache (dvc links where the file system can; here neither does).',
       'Inside of a git repository without a commit; ours looks for a server to tell of new versions, and finds none.',
+      'On the disk the system writes back what either program has left while the next one runs; the same on tmpfs stands beside it.',
+      'md5sum and cp are two programs that do less: no names by hash, nothing remembered, nothing that holds after a crash.',
+      'Ours is the built program, as a package has it, on the Node that comes with it.',
     ],
     figures,
   };
 }
 
-async function freshRepository(tool: Tool): Promise<string> {
-  const folder = temporaryFolder('data');
-  await runToEnd(['git', 'init', '--quiet'], { cwd: folder });
-  await runToEnd(tool.init, { cwd: folder });
-  return folder;
-}
+class DataBench {
+  readonly #ours: Tool;
+  readonly #effort: Effort;
+  readonly #sizes: Sizes;
+  readonly #place: Place;
+  readonly #figures: Figure[];
 
-/** Always the same bytes, no two files alike. */
-function bytesOf(index: number): Buffer {
-  const blocks: Buffer[] = [];
-  for (let block = 0; block * 32 < fileBytes; block++)
-    blocks.push(createHash('sha256').update(`${index}/${block}`).digest());
-  return Buffer.concat(blocks, fileBytes);
-}
+  constructor(ours: Tool, effort: Effort, sizes: Sizes, place: Place, figures: Figure[]) {
+    this.#ours = ours;
+    this.#effort = effort;
+    this.#sizes = sizes;
+    this.#place = place;
+    this.#figures = figures;
+  }
 
-/** Objects by name, which is the hash of what they hold. */
-const cacheOf = (folder: string): string[] => {
-  const cache = join(folder, '.dvc', 'cache', 'files', 'md5');
-  return readdirSync(cache, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.length > 2)
-    .map(
-      (name) =>
-        `${name} ${createHash('md5')
-          .update(readFileSync(join(cache, name)))
-          .digest('hex')}`,
-    )
-    .sort();
-};
+  async manyFiles(verbs: ReadonlySet<string>): Promise<void> {
+    const { fileCount } = this.#sizes;
+    const files = `${fileCount.toLocaleString('en')} files of 10 KiB`;
+    const source = temporaryFolder('made', this.#place.folder);
+    writeFiles(join(source, 'data'), fileCount);
 
-/** A chain of stages that copy a file, run once by `tool`. */
-async function pipelineRun(tool: Tool): Promise<string> {
-  const folder = await freshRepository(tool);
-  writeFileSync(join(folder, 'file-0.bin'), bytesOf(0));
-  const stages = Array.from({ length: stageCount }, (_, index) => {
-    const [from, to] = [`file-${index}.bin`, `file-${index + 1}.bin`];
-    return `  copy-${index + 1}:\n    cmd: cp ${from} ${to}\n    deps:\n    - ${from}\n    outs:\n    - ${to}\n`;
-  });
-  writeFileSync(join(folder, 'dvc.yaml'), `stages:\n${stages.join('')}`);
-  await runToEnd(tool.run, { cwd: folder });
-  return folder;
+    for (const type of ['copy', 'hardlink']) {
+      const once = async (tool: Tool): Promise<{ folder: string; round: Round }> => {
+        const folder = await freshRepository(tool, this.#place, type);
+        cpSync(join(source, 'data'), join(folder, 'data'), { recursive: true });
+        return { folder, round: await this.#timed(tool.dvc('add', '--quiet', 'data'), folder) };
+      };
+      const mine = (await once(this.#ours)).folder;
+      const theirs = (await once(peer)).folder;
+      assert.equal(
+        readFileSync(join(mine, 'data.dvc'), 'utf8'),
+        readFileSync(join(theirs, 'data.dvc'), 'utf8'),
+      );
+      assertEqualCaches(mine, theirs);
+      await this.#slowly(`add ${files} (${type})`, async (tool) => {
+        const { folder, round } = await once(tool);
+        rmSync(folder, { recursive: true, force: true });
+        return round;
+      });
+      await this.#after(mine, theirs, files, type, verbs, join(source, 'data'));
+      for (const folder of [mine, theirs]) rmSync(folder, { recursive: true, force: true });
+    }
+
+    const limit = async (): Promise<Round> => {
+      const copy = join(source, 'copy');
+      const round = await this.#timed(
+        ['sh', '-c', 'find data -type f -print0 | xargs -0 md5sum > sums && cp -r data copy'],
+        source,
+      );
+      rmSync(copy, { recursive: true });
+      return round;
+    };
+    const add = async (): Promise<Round> => {
+      const folder = await freshRepository(this.#ours, this.#place, 'copy');
+      cpSync(join(source, 'data'), join(folder, 'data'), { recursive: true });
+      const round = await this.#timed(this.#ours.dvc('add', '--quiet', 'data'), folder);
+      rmSync(folder, { recursive: true, force: true });
+      return round;
+    };
+    this.#put(
+      `add ${files}, beside md5sum and cp`,
+      'md5sum, cp',
+      await inTurns(this.#effort.slowRounds, add, limit),
+    );
+    rmSync(source, { recursive: true, force: true });
+  }
+
+  /** What is done with data that was added. */
+  async #after(
+    mine: string,
+    theirs: string,
+    files: string,
+    type: string,
+    verbs: ReadonlySet<string>,
+    source: string,
+  ): Promise<void> {
+    const folderOf = (tool: Tool): string => (tool === peer ? theirs : mine);
+    if (type === 'copy') {
+      const looks = [['status', '--json'], ...(verbs.has('data') ? [['data', 'status', '--json']] : [])];
+      for (const words of looks) {
+        // each tool calls the other's folder clean, and has looked at its own before the clock runs
+        const said = await Promise.all(
+          [mine, theirs]
+            .flatMap((folder) => [this.#ours, peer].map((tool) => ({ folder, tool })))
+            .map(async ({ folder, tool }) => (await runToEnd(tool.dvc(...words), { cwd: folder })).stdout),
+        );
+        if (words[0] === 'status') for (const one of said) assert.match(one, isClean);
+        await this.#often(`${words.slice(0, -1).join(' ')} of ${files}, seen before`, (tool) =>
+          this.#timed(tool.dvc(...words), folderOf(tool)),
+        );
+      }
+    }
+    await this.#slowly(`checkout ${files} (${type})`, async (tool) => {
+      const folder = folderOf(tool);
+      rmSync(join(folder, 'data'), { recursive: true, force: true });
+      const round = await this.#timed(tool.dvc('checkout', '--quiet'), folder);
+      await runToEnd(['diff', '-r', source, join(folder, 'data')]);
+      return round;
+    });
+    if (type === 'copy' && verbs.has('push')) await this.#remote(mine, theirs, files, source, verbs);
+  }
+
+  async #remote(
+    mine: string,
+    theirs: string,
+    files: string,
+    source: string,
+    verbs: ReadonlySet<string>,
+  ): Promise<void> {
+    const folderOf = (tool: Tool): string => (tool === peer ? theirs : mine);
+    const remotes = new Map(
+      [this.#ours, peer].map((tool) => [tool, temporaryFolder('remote', this.#place.folder)]),
+    );
+    for (const [tool, remote] of remotes)
+      writeFileSync(
+        join(folderOf(tool), '.dvc', 'config'),
+        `[core]\n    remote = store\n[cache]\n    type = copy\n['remote "store"']\n    url = ${remote}\n`,
+      );
+    await this.#slowly(`push ${files} to a folder`, async (tool) => {
+      const remote = remotes.get(tool) ?? '';
+      rmSync(remote, { recursive: true });
+      mkdirSync(remote);
+      return this.#timed(tool.dvc('push', '--quiet'), folderOf(tool));
+    });
+    const [one = '', other = ''] = remotes.values();
+    await runToEnd(['diff', '-r', one, other]);
+    if (!verbs.has('pull')) return;
+    await this.#slowly(`pull ${files} from a folder`, async (tool) => {
+      const folder = folderOf(tool);
+      for (const gone of ['data', '.dvc/cache']) rmSync(join(folder, gone), { recursive: true, force: true });
+      const round = await this.#timed(tool.dvc('pull', '--quiet'), folder);
+      await runToEnd(['diff', '-r', source, join(folder, 'data')]);
+      return round;
+    });
+    for (const remote of remotes.values()) rmSync(remote, { recursive: true, force: true });
+  }
+
+  async bigFile(): Promise<void> {
+    const { bigMebibytes } = this.#sizes;
+    const source = temporaryFolder('big', this.#place.folder);
+    writeBigFile(join(source, 'big.bin'), bigMebibytes);
+    const records = new Map<Tool, string>();
+    await this.#slowly(`add one file of ${bigMebibytes} MiB (copy)`, async (tool) => {
+      const folder = await freshRepository(tool, this.#place, 'copy');
+      cpSync(join(source, 'big.bin'), join(folder, 'big.bin'));
+      const round = await this.#timed(tool.dvc('add', '--quiet', 'big.bin'), folder);
+      records.set(tool, readFileSync(join(folder, 'big.bin.dvc'), 'utf8'));
+      rmSync(folder, { recursive: true, force: true });
+      return round;
+    });
+    assert.equal(records.get(this.#ours), records.get(peer));
+    rmSync(source, { recursive: true, force: true });
+  }
+
+  /** What is mostly start-up, in a daily loop. */
+  async smallCommands(): Promise<void> {
+    const { stageCount } = this.#sizes;
+    const mine = await pipelineRun(this.#ours, this.#place, stageCount);
+    const theirs = await pipelineRun(peer, this.#place, stageCount);
+    const lock = (folder: string): string => readFileSync(join(folder, 'dvc.lock'), 'utf8');
+    assert.equal(lock(mine), lock(theirs));
+    for (const folder of [mine, theirs])
+      for (const tool of [this.#ours, peer])
+        assert.match((await runToEnd(tool.dvc('repro'), { cwd: folder })).stdout, isClean);
+    await this.#often(`repro of ${stageCount} stages, nothing to do`, (tool) =>
+      this.#timed(tool.dvc('repro'), tool === peer ? theirs : mine),
+    );
+    await this.#often('--version', (tool) => this.#timed(tool.version, mine));
+    const small = await freshRepository(this.#ours, this.#place);
+    writeFileSync(join(small, 'one.bin'), bytesOf(1));
+    await runToEnd(this.#ours.dvc('add', '--quiet', 'one.bin'), { cwd: small });
+    await this.#often('status of one file', (tool) => this.#timed(tool.dvc('status'), small));
+  }
+
+  async #timed(command: readonly string[], cwd: string): Promise<Round> {
+    // what others have left for the disk is written before the clock runs
+    if (this.#place.folder === undefined) await runToEnd(['sync', '-f', cwd]);
+    const { seconds, cpuMs } = await runToEnd(command, { cwd });
+    return { value: seconds * 1000, cpuMs };
+  }
+
+  async #slowly(what: string, one: (tool: Tool) => Promise<Round>): Promise<void> {
+    this.#put(
+      what,
+      'dvc',
+      await inTurns(
+        this.#effort.slowRounds,
+        () => one(this.#ours),
+        () => one(peer),
+      ),
+    );
+  }
+
+  async #often(what: string, one: (tool: Tool) => Promise<Round>): Promise<void> {
+    this.#put(
+      what,
+      'dvc',
+      await inTurns(
+        this.#effort.rounds,
+        () => one(this.#ours),
+        () => one(peer),
+      ),
+    );
+  }
+
+  #put(what: string, peerName: string, found: { ours: Round[]; peer: Round[] }): void {
+    this.#figures.push({
+      what: `${what}${this.#place.said}`,
+      unit: 'ms',
+      better: 'less',
+      ours: { name: 'tilth', rounds: found.ours },
+      peer: { name: peerName, rounds: found.peer },
+    });
+    console.error(`  ${what}${this.#place.said}`);
+  }
 }

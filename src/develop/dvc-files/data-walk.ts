@@ -1,5 +1,5 @@
-import { readdirSync, statSync, type Dirent, type Stats } from 'node:fs';
-import { ignoreFileInData, pathMissing, withPath } from './dvc-errors.ts';
+import { lstatSync, readdirSync, statSync, type Stats } from 'node:fs';
+import { fileFailure, ignoreFileInData, pathMissing, withPath } from './dvc-errors.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 import { decodeName, encodePath } from './python-text.ts';
 
@@ -43,43 +43,55 @@ export function walkData(folder: string, rules: IgnoreRules): DataFolder[] {
 }
 
 function walk(path: string, prefix: string, rules: IgnoreRules, found: DataFolder[]): void {
-  const entries = entriesOf(path);
+  const all = withPath(path, () => namesIn(path));
   const names: string[] = [];
   const below: string[] = [];
-  const stamps = new Float64Array(entries.length * stampWidth);
+  const stamps = new Float64Array(all.length * stampWidth);
   const linked = new Set<number>();
   const mayIgnore = rules.hasPatterns(path);
-  for (const entry of entries) {
-    const { name } = entry;
-    if (entry.isDirectory()) {
+  for (const name of all) {
+    const own = lstat(`${path}/${name}`);
+    const isLink = own.isSymbolicLink();
+    if (own.isDirectory()) {
       if (!rules.ignores(path, name, true)) below.push(name);
       continue;
     }
     if ((mayIgnore || name === '.git') && rules.ignores(path, name, false)) continue;
-    const stat = withPath(`${path}/${name}`, () => statOf(`${path}/${name}`));
-    if (stat === undefined) throw pathMissing(`${path}/${name}`);
+    const stat = isLink ? followed(`${path}/${name}`) : own;
     if (!stat.isFile()) continue;
     if (name === '.dvcignore') throw ignoreFileInData(`${path}/${name}`);
     const at = names.length * stampWidth;
     stamps[at] = stat.ino;
     stamps[at + 1] = stat.size;
     stamps[at + 2] = stat.mtimeMs;
-    if (stat.nlink > 1 || entry.isSymbolicLink()) linked.add(names.length);
+    if (isLink || stat.nlink > 1) linked.add(names.length);
     names.push(name);
   }
   found.push({ path, prefix, names, stamps: stamps.subarray(0, names.length * stampWidth), linked });
   for (const name of below) walk(`${path}/${name}`, `${prefix}${name}/`, rules, found);
 }
 
-/** Sorted by the bytes of their names, as the file system library hands them out. */
-function entriesOf(path: string): Dirent[] {
-  return withPath(path, () => {
-    const entries = readdirSync(encodePath(path), { withFileTypes: true, encoding: 'utf8' });
-    if (!entries.some(({ name }) => name.includes('\ufffd'))) return entries;
-    // a name that is not UTF-8 is asked for once more, as bytes
-    const exact = readdirSync(encodePath(path), { withFileTypes: true, encoding: 'buffer' });
-    return exact.map((entry) => Object.assign(entry, { name: decodeName(entry.name) }) as unknown as Dirent);
-  });
+/** Sorted by their bytes, as the file system library hands them out. */
+function namesIn(path: string): string[] {
+  const names = readdirSync(encodePath(path));
+  // a name that is not UTF-8 is asked for once more, as bytes
+  return names.some((name) => name.includes('\ufffd'))
+    ? readdirSync(encodePath(path), 'buffer').map(decodeName)
+    : names;
+}
+
+function lstat(path: string): Stats {
+  try {
+    return lstatSync(encodePath(path));
+  } catch (reason) {
+    throw fileFailure(path, reason);
+  }
+}
+
+function followed(path: string): Stats {
+  const stat = withPath(path, () => statOf(path));
+  if (stat === undefined) throw pathMissing(path);
+  return stat;
 }
 
 /** One file of a folder. */
