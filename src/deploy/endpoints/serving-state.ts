@@ -1,8 +1,12 @@
 import type { Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
+import { findDatasetVersion } from '../../develop/data/data-store.ts';
+import { declarationOf } from '../../start/project/project-store.ts';
 import { getVersionRow, type VersionRow } from '../registry/registry-store.ts';
+import { trainingData } from '../registry/training-data.ts';
 import {
   servedSchema,
+  type ServedContract,
   type ServedVersion,
   type ServingConfig,
   type ServingReport,
@@ -29,7 +33,7 @@ export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
   );
   const versions: ServedVersion[] = [];
   for (const { model, version } of wanted.values())
-    versions.push(servedVersionOf(await getVersionRow(read, model, version)));
+    versions.push(await servedVersionOf(read, await getVersionRow(read, model, version)));
   return {
     revision,
     endpoints: endpoints.map(({ name, model, revision: own, targets }) => ({
@@ -42,7 +46,8 @@ export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
   };
 }
 
-function servedVersionOf(row: VersionRow): ServedVersion {
+async function servedVersionOf(read: Reader, row: VersionRow): Promise<ServedVersion> {
+  const contract = await requestContract(read, row);
   return {
     model: row.model,
     version: row.version,
@@ -51,7 +56,19 @@ function servedVersionOf(row: VersionRow): ServedVersion {
     byteCount: row.onnx_byte_count ?? 0,
     schema: servedSchema.parse(JSON.parse(row.schema ?? '{}')),
     schemaHash: row.schema_hash ?? '',
+    ...(contract === undefined ? {} : { contract }),
   };
+}
+
+/** What the contract of a version's training data says of single rows; of the declared dataset where it learned from several. */
+async function requestContract(read: Reader, row: VersionRow): Promise<ServedContract | undefined> {
+  const declared = await declarationOf(read, row.model);
+  if (declared?.model.contractOnRequests === 'off') return undefined;
+  const [data] = await trainingData(read, row, declared?.model.dataset);
+  const version = data === undefined ? undefined : await findDatasetVersion(read, data.dataset, data.md5);
+  const rules = version?.report?.rowRules ?? [];
+  if (data === undefined || rules.length === 0 || version?.contractHash == null) return undefined;
+  return { dataset: data.dataset, contractHash: version.contractHash, rules };
 }
 
 /** The configuration as soon as it is another than `after`, at the latest after `waitMs`. */

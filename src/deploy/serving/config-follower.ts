@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
+import { compileRows } from '../../develop/contracts/row-rules.ts';
 import type { ActiveEndpoint, ActiveTarget } from './prediction-service.ts';
 import { ServedModel } from './served-model.ts';
 import {
@@ -215,7 +216,8 @@ export class ConfigFollower {
       inMemory = await ServedModel.load(await this.#modelFile(served), served.schema);
       this.#models.set(key, inMemory);
     }
-    return { ...target, served, inMemory };
+    const check = served.contract === undefined ? undefined : compileRows(served.contract.rules, inMemory.layout.names);
+    return { ...target, served, inMemory, check };
   }
 
   /** The model's file, fetched unless it is here; its content is what its digest says. */

@@ -1,6 +1,7 @@
 import { TilthError } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { RowCheck } from '../../develop/contracts/row-rules.ts';
 import { checkExtras, checkOutputs, type AskedPrediction } from './asked-prediction.ts';
 import type { PredictionLog } from './prediction-log.ts';
 import type { NewRecord } from './prediction-record.ts';
@@ -8,13 +9,15 @@ import { chooseTarget, shareOf } from './route-choice.ts';
 import { featuresOf, type Rows } from './rows.ts';
 import type { Scores, ServedModel } from './served-model.ts';
 import type { RouteTarget, ServedEndpoint, ServedVersion } from './serving-api.ts';
-import { busy, endpointAmbiguous, endpointUnknown, modelFailed, versionUnknown } from './serving-errors.ts';
+import { busy, contractBrokenBy, endpointAmbiguous, endpointUnknown, modelFailed, versionUnknown } from './serving-errors.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A target of a route with its model in memory. */
 export interface ActiveTarget extends RouteTarget {
   readonly served: ServedVersion;
   readonly inMemory: ServedModel;
+  /** holds rows to the contract of the training data; undefined where there is none */
+  readonly check: RowCheck | undefined;
 }
 
 /** An endpoint as it is served now; replaced as a whole, never changed. */
@@ -115,6 +118,8 @@ export class PredictionService {
       checkOutputs(asked, target.served);
       const rows = asked.rowsFor(target.inMemory.layout);
       checkExtras(asked, rows.rowCount);
+      const broken = target.check?.(rows.columns);
+      if (broken !== undefined) throw contractBrokenBy(broken);
       if (target.inMemory.estimatedWaitMs > this.#options.longestWaitMs) {
         throw busy(`Rows wait longer than ${this.#options.longestWaitMs} ms for ${endpoint.name}.`);
       }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rowRule } from '../../develop/contracts/contract-api.ts';
 
 /** Element types of the Open Inference Protocol that our models take and give. */
 export const datatype = z.enum(['BOOL', 'INT32', 'INT64', 'FP32', 'FP64', 'BYTES']);
@@ -25,6 +26,15 @@ export const servedSchema = z.object({
 });
 export type ServedSchema = z.infer<typeof servedSchema>;
 
+/** The part of a data contract that each request is held to. */
+export const servedContract = z.object({
+  dataset: z.string(),
+  /** sha256 of the contract file */
+  contractHash: z.string(),
+  rules: z.array(rowRule),
+});
+export type ServedContract = z.infer<typeof servedContract>;
+
 export const servedVersion = z.object({
   model: z.string(),
   version: z.number().int(),
@@ -35,6 +45,8 @@ export const servedVersion = z.object({
   schema: servedSchema,
   /** sha256 of the canonical JSON of `schema`; one Parquet layout of the prediction log each */
   schemaHash: z.string(),
+  /** absent when the training data has no contract */
+  contract: servedContract.optional(),
 });
 export type ServedVersion = z.infer<typeof servedVersion>;
 

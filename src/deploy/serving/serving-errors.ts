@@ -1,4 +1,5 @@
 import { TilthError, messageOf } from '../../platform/errors.ts';
+import type { BrokenRow } from '../../develop/contracts/row-rules.ts';
 
 /** The body is not in a form that the dialect knows. */
 export const bodyUnreadable = (message: string, hint?: string, cause?: unknown): TilthError =>
@@ -19,6 +20,19 @@ export const columnWrong = (column: string, message: string, hint?: string): Til
   new TilthError('SERVING_COLUMN_WRONG', 400, `The column ${JSON.stringify(column)} ${message}.`, hint, {
     details: { column },
   });
+
+/** A row that the contract of the training data does not allow: by the same rule id as where the data was added. */
+export const contractBrokenBy = ({ rule, row, value }: BrokenRow): TilthError => {
+  const text = JSON.stringify(value);
+  const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return new TilthError(
+    'SERVING_CONTRACT_BROKEN',
+    400,
+    `The column ${JSON.stringify(rule.column)} breaks the rule ${rule.rule} in row ${row}: ${rule.description}, and it holds ${value === null ? 'no value' : shown}.`,
+    'The model learned from data that keeps this rule. Correct the row, or the contract of the training data.',
+    { details: { column: rule.column, rule: rule.rule, row, value } },
+  );
+};
 
 export const shapeWrong = (message: string): TilthError => new TilthError('SERVING_SHAPE_WRONG', 400, message);
 

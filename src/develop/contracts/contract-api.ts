@@ -38,6 +38,30 @@ export const columnType = z.object({
 });
 export type ColumnType = z.infer<typeof columnType>;
 
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+/** A rule that one row can break by itself: a request is held to it too. */
+export const rowRule = z.object({
+  rule: z.string(),
+  /** its name in the files and in requests */
+  column: z.string(),
+  /** logical type of the column */
+  type: z.string(),
+  description: z.string(),
+  test: z.discriminatedUnion('kind', [
+    z.object({ kind: z.enum(['wrong-type', 'null']) }),
+    z.object({
+      kind: z.enum(['below', 'above', 'not-above', 'not-below']),
+      bound: z.union([z.number(), z.string()]),
+    }),
+    z.object({ kind: z.enum(['length-below', 'length-above']), bound: z.number() }),
+    z.object({ kind: z.literal('not-multiple'), of: z.number() }),
+    z.object({ kind: z.literal('pattern'), pattern: z.string() }),
+    z.object({ kind: z.enum(['not-one-of', 'one-of']), values: z.array(scalar).readonly() }),
+  ]),
+});
+export type RowRule = z.infer<typeof rowRule>;
+
 /** What a check of one dataset version against one contract found. */
 export const contractReport = z.object({
   dataset: z.string(),
@@ -56,5 +80,7 @@ export const contractReport = z.object({
   warnings: z.array(violation),
   /** rules in the contract that we do not evaluate, in words */
   notChecked: z.array(z.string()),
+  /** rules that requests to models trained on this data are held to */
+  rowRules: z.array(rowRule).optional(),
 });
 export type ContractReport = z.infer<typeof contractReport>;

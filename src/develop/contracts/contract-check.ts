@@ -6,6 +6,7 @@ import { judgeAges, withAges, type MeasuredAge } from './age-check.ts';
 import type { ContractReport } from './contract-api.ts';
 import { belongs, dataFiles, folderOf, relativePath } from './contract-files.ts';
 import { readContract, type Contract } from './contract.ts';
+import { rowRulesOf } from './row-rules.ts';
 import { checkTables, type Findings } from './table-check.ts';
 
 /** part of the memory's key: another version of the rules' SQL must check again */
@@ -68,7 +69,10 @@ export async function checkContract(
     (table) => fileTimes(contract, table, dataset.path, place.root),
     now,
   );
-  const report = withAges({ ...head, ...kept.findings, notChecked: [...contract.notChecked] }, ages);
+  const report = withAges(
+    { ...head, ...kept.findings, notChecked: [...contract.notChecked], rowRules: rowRulesOf(contract) },
+    ages,
+  );
   return { ...report, isRemembered: remembered !== undefined };
 }
 

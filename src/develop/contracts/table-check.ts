@@ -19,7 +19,10 @@ import { meets } from './limit.ts';
 import type { Rule } from './rule.ts';
 import { closeOff, queryFault } from './query-guard.ts';
 
-export type Findings = Omit<ContractReport, 'dataset' | 'contract' | 'contractHash' | 'md5' | 'notChecked'>;
+export type Findings = Omit<
+  ContractReport,
+  'dataset' | 'contract' | 'contractHash' | 'md5' | 'notChecked' | 'rowRules'
+>;
 
 /** The files of one table of a contract. */
 interface TableFiles {

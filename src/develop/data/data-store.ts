@@ -180,6 +180,16 @@ export async function getDataset(read: Reader, name: string): Promise<DatasetWit
   };
 }
 
+export async function findDatasetVersion(read: Reader, dataset: string, md5: string): Promise<DatasetVersion | undefined> {
+  const row = await read
+    .selectFrom('dataset_version')
+    .selectAll()
+    .where('dataset', '=', dataset)
+    .where('md5', '=', md5)
+    .executeTakeFirst();
+  return row === undefined ? undefined : versionOf(row);
+}
+
 /** Whether a dataset version kept its contract; undefined for a version that the server does not know. */
 export async function contractStateOf(
   read: Reader,

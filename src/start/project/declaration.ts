@@ -108,6 +108,8 @@ export const modelDeclaration = z.object({
   endpoint: z.string(),
   /** conditions, all of which must hold before a version may be approved */
   gate: z.array(gateCondition).default([]),
+  /** whether requests are held to the contract of the training data */
+  contractOnRequests: z.enum(['refuse', 'off']).default('refuse'),
   /** the role that a person needs to approve a version */
   approval: z.object({ role: z.string() }).default({ role: 'reviewer' }),
   monitoring: monitoringDeclaration.prefault({}),
