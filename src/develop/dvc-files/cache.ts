@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   linkSync,
@@ -13,9 +12,10 @@ import {
 import { dirname, join } from 'node:path';
 import { cacheDamaged, changedDuring, fileFailure, notInCache } from './dvc-errors.ts';
 import { Drafts } from './drafts.ts';
-import { hashFile, md5Of, readBlocks, readSmall, writeNew } from './file-bytes.ts';
+import { hashFile, md5Of, readSmall, writeNew } from './file-bytes.ts';
 import { encodePath } from './python-text.ts';
 import type { Repository } from './repository.ts';
+import { hashBlocks } from './second-thread.ts';
 import { treeEntries, type TreeEntry } from './tree.ts';
 
 /** dvc takes an object with this mode for whole, and reads any other once more. */
@@ -95,15 +95,13 @@ export class Cache {
     const small = readSmall(path, size);
     if (small !== undefined) return this.addBytes(small);
     const draft = this.#drafts.next();
-    const digest = createHash('md5');
-    writeNew(draft, objectMode, (write) =>
-      readBlocks(path, (block) => {
-        digest.update(block);
+    let md5 = '';
+    writeNew(draft, objectMode, (write) => {
+      md5 = hashBlocks(path, size, (block) => {
         write(block);
         onBytes?.(block.length);
-      }),
-    );
-    const md5 = digest.digest('hex');
+      });
+    });
     this.#settle(draft, md5);
     return md5;
   }

@@ -215,3 +215,17 @@ test('a memory that can not be read begins anew', () => {
   );
   assert.equal(command(repository, (workspace) => workspace.measure(path))?.md5, md5);
 });
+
+test('a large file, hashed by a second thread while it is copied, arrives whole', () => {
+  const repository = repositoryWith({});
+  const path = join(repository.root, 'large.bin');
+  const bytes = Buffer.alloc(70 * 1024 * 1024 + 17);
+  for (let at = 0; at < bytes.length; at += 4096) bytes.writeUInt32LE(at, Math.min(at, bytes.length - 4));
+  writeFileSync(path, bytes);
+  const { md5 } = command(repository, (workspace) => workspace.add(path), 'copy');
+  assert.equal(md5, md5Of(bytes));
+  assertSound(repository);
+  rmSync(path);
+  command(repository, (workspace) => workspace.restore(path, md5), 'copy');
+  assert.ok(readFileSync(path).equals(bytes));
+});
