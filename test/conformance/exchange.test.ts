@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { ExportReport, ImportReport } from '../../src/maintain/exchange/exchange-api.ts';
@@ -145,6 +146,31 @@ describe('the unmodified mlflow client, asking for traces', { skip }, () => {
     const there = JSON.parse(gunzipSync(readFileSync(join(fixture, 'seen.json.gz'))).toString()) as SeenTraces;
     assert.deepEqual(withoutValidity(JSON.parse(stdout) as SeenTraces), withoutValidity(there));
     assert.equal(Object.keys(there).length, 3);
+  });
+
+  it('sees of a file store, once it is imported, what it saw there, and again in a folder that is exported', async () => {
+    assert.ok(python !== undefined, 'TILTH_TEST_PYTHON must name a Python with mlflow-skinny');
+    const folder = join(home.root, 'file store');
+    const asked = async (uri: string): Promise<unknown> => {
+      const { stdout } = await run(python, [join(stores, 'traces_store.py'), 'read', uri], { maxBuffer: 1e8 });
+      return withoutValidity(JSON.parse(stdout) as SeenTraces);
+    };
+    mkdirSync(folder);
+    await run(python, [join(stores, 'traces_store.py'), 'fill-folder', folder]);
+    const there = await asked(pathToFileURL(join(folder, 'mlruns')).href);
+    assert.equal(Object.keys(there as object).length, 3);
+    const own = temporaryHome();
+    const other = await startServer({ home: own, port: 0 });
+    try {
+      await run(process.execPath, [programEntry, 'import', 'mlflow', join(folder, 'mlruns'), '--server', other.address]);
+      assert.deepEqual(await asked(other.address), there);
+      const out = join(folder, 'out');
+      await run(process.execPath, [programEntry, 'export', 'mlflow', out, '--server', other.address]);
+      assert.deepEqual(await asked(pathToFileURL(out).href), there);
+    } finally {
+      await other.close();
+      own.remove();
+    }
   });
 });
 

@@ -130,6 +130,20 @@ describe('traces of a database that MLflow 3.17 wrote', () => {
     assert.deepEqual(await here(other), digests());
   });
 
+  it('go out into a folder too, and come back without the links to runs, which are told', async () => {
+    await bring();
+    const target = join(folder, 'out');
+    const report = await exportMlflow(world, ana, { target }, quiet);
+    assert.deepEqual(
+      report.left.map(({ kind, id }) => [kind, id]),
+      [...there.values()].flatMap(({ info, runIds }) => runIds.map((run) => ['link of a trace', `${info.id} ${run}`])),
+    );
+    const other = await newWorld();
+    await bring(target, other);
+    const unlinked = [...there].map(([id, record]) => [id, traceDigest({ ...record, runIds: [] })] as const);
+    assert.deepEqual(await here(other), new Map(unlinked));
+  });
+
   it('get what is new there, and keep what was changed here', async () => {
     await bring();
     const [id = ''] = there.keys();

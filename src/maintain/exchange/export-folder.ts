@@ -9,6 +9,7 @@ import {
 } from '../../develop/tracking/tracking.ts';
 import type { MlflowTarget } from './export.ts';
 import { modelStatusNumbers } from './mlflow-database.ts';
+import { writeFolderTrace } from './mlflow-folder-traces.ts';
 import type { Left } from './records.ts';
 
 /** Writes MLflow's file store. @param root an empty folder */
@@ -175,13 +176,20 @@ export async function createMlflowFolder(root: string, leave: (left: Left) => vo
         }),
       );
     },
-    trace() {
-      leave({
-        kind: 'trace',
-        count: 1,
-        reason: 'an export writes traces into a database, not into a folder',
-      });
-      return Promise.resolve();
+    async trace(experiment, record, artifactUri) {
+      for (const [kind, ids] of [
+        ['link of a trace', record.runIds],
+        ['prompt of a trace', record.prompts],
+      ] as const)
+        for (const id of ids)
+          leave({
+            kind,
+            id: `${record.info.id} ${id}`,
+            count: 1,
+            reason: 'a file store has no place for it; a SQLite file has',
+          });
+      const at = join(folderOf(experiment), 'traces', record.info.id);
+      await writeFolderTrace(at, record, artifactUri, putValues);
     },
     async registeredModel(record) {
       if (/[%/\\]/.test(record.name)) {

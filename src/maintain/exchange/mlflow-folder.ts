@@ -12,6 +12,7 @@ import {
 } from '../../develop/tracking/tracking.ts';
 import { sourceUnreadable } from './exchange-errors.ts';
 import { loggedModelIn, modelStatusOf } from './mlflow-database.ts';
+import { readFolderTrace } from './mlflow-folder-traces.ts';
 import type {
   ExperimentRecord,
   Left,
@@ -173,9 +174,15 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
         ),
       };
     },
-    // counted in left()
-    traceIds: () => Promise.resolve([]),
-    trace: (_experiment, id) => Promise.reject(new Error(`the trace ${id} is not read from a folder`)),
+    async traceIds(experiment) {
+      const traces = join(folderOf(experiment), 'traces');
+      const found: string[] = [];
+      for (const name of await foldersIn(traces))
+        if (await isFile(join(traces, name, 'trace_info.yaml'))) found.push(name);
+      return found;
+    },
+    trace: (experiment, id) =>
+      readFolderTrace(join(folderOf(experiment), 'traces', id), experiment, id, valuesIn),
     async registeredModels() {
       const found: RegisteredModelRecord[] = [];
       for (const name of modelFolders) {
@@ -187,21 +194,7 @@ export async function openMlflowFolder(folder: string): Promise<MlflowSource> {
       }
       return found;
     },
-    async left() {
-      let traceCount = 0;
-      for (const at of experimentFolders.values()) traceCount += (await foldersIn(join(at, 'traces'))).length;
-      const traces: Left[] =
-        traceCount === 0
-          ? []
-          : [
-              {
-                kind: 'trace',
-                count: traceCount,
-                reason: 'an import takes traces from a database, not from a folder',
-              },
-            ];
-      return [...left, ...traces];
-    },
+    left: () => Promise.resolve(left),
     close: () => undefined,
   };
 }

@@ -1,18 +1,15 @@
 import { anyValueOfJson } from '../../develop/traces/any-value-json.ts';
+import { fieldsOf, jsonOfSpan, spanContentOf } from '../../develop/traces/span-json.ts';
 import {
-  jsonText,
   metadataKeys,
   numbersText,
   spanStatuses,
   spanTypeOf,
   spansAreHere,
   tagKeys,
-  textOf,
   traceStates,
-  type AnyValue,
   type Assessment,
   type AssessmentError,
-  type Attribute,
   type Span,
   type TraceState,
 } from '../../develop/traces/traces.ts';
@@ -61,57 +58,15 @@ export const traceStateOf = (status: Value | undefined): TraceState =>
 
 /** A row of `spans`; its times as text, as they have more digits than a number holds. */
 export function spanOfRow(row: Row): Span {
-  const content = fieldsOf(anyValueOfJson(String(row['content'])));
-  const status = fieldsOf(content.get('status'));
   return {
     traceId: String(row['trace_id']).replace(/^tr-/, ''),
     id: String(row['span_id']),
-    parentId:
-      row['parent_span_id'] === null || row['parent_span_id'] === undefined
-        ? null
-        : String(row['parent_span_id']),
-    name: textOf(content.get('name')) ?? '',
+    parentId: nullableText(row['parent_span_id']),
     startNanos: String(row['start_time_unix_nano'] ?? '0'),
     endNanos: String(row['end_time_unix_nano'] ?? '0'),
     status: spanStatuses.find((each) => each === row['status']) ?? 'UNSET',
-    statusMessage: textOf(status.get('message')) ?? '',
-    // each value was written as JSON once more
-    attributes: pairsOf(content.get('attributes')).map(({ key, value }) => ({
-      key,
-      value: 'string_value' in value ? readAgain(value.string_value) : value,
-    })),
-    events: listOf(content.get('events')).map((event) => {
-      const fields = fieldsOf(event);
-      return {
-        name: textOf(fields.get('name')) ?? '',
-        atNanos: textOf(fields.get('time_unix_nano')) ?? '0',
-        attributes: pairsOf(fields.get('attributes')),
-      };
-    }),
-    links: listOf(content.get('links')).map((link) => {
-      const fields = fieldsOf(link);
-      return {
-        traceId: (textOf(fields.get('trace_id')) ?? '').replace(/^tr-/, ''),
-        spanId: textOf(fields.get('span_id')) ?? '',
-        attributes: pairsOf(fields.get('attributes')),
-      };
-    }),
+    ...spanContentOf(fieldsOf(anyValueOfJson(String(row['content'])))),
   };
-}
-
-const pairsOf = (value: AnyValue | undefined): readonly Attribute[] =>
-  value !== undefined && 'kvlist_value' in value ? value.kvlist_value.values : [];
-const fieldsOf = (value: AnyValue | undefined): Map<string, AnyValue> =>
-  new Map(pairsOf(value).map(({ key, value: field }) => [key, field]));
-const listOf = (value: AnyValue | undefined): readonly AnyValue[] =>
-  value !== undefined && 'array_value' in value ? value.array_value.values : [];
-
-function readAgain(text: string): AnyValue {
-  try {
-    return anyValueOfJson(text);
-  } catch {
-    return { string_value: text };
-  }
 }
 
 export function assessmentOfRow(row: Row): Assessment {
@@ -261,59 +216,7 @@ const spanRow = (experiment: bigint, traceId: string, span: Span): TableRow[1] =
   status: span.status,
   start_time_unix_nano: BigInt(span.startNanos),
   end_time_unix_nano: span.endNanos === '0' ? null : BigInt(span.endNanos),
-  content: contentOf(span),
-});
-
-/** `Span.to_dict` of MLflow. */
-function contentOf(span: Span): string {
-  const fields: readonly (readonly [string, AnyValue])[] = [
-    ['trace_id', base64(span.traceId)],
-    ['span_id', base64(span.id)],
-    ['parent_span_id', span.parentId === null ? {} : base64(span.parentId)],
-    ['name', text(span.name)],
-    ['start_time_unix_nano', { int_value: span.startNanos }],
-    ['end_time_unix_nano', span.endNanos === '0' ? {} : { int_value: span.endNanos }],
-    [
-      'events',
-      list(
-        span.events.map((event) =>
-          record([
-            ['name', text(event.name)],
-            ['time_unix_nano', { int_value: event.atNanos }],
-            ['attributes', { kvlist_value: { values: event.attributes } }],
-          ]),
-        ),
-      ),
-    ],
-    [
-      'status',
-      record([
-        ['code', text(`STATUS_CODE_${span.status}`)],
-        ['message', text(span.statusMessage)],
-      ]),
-    ],
-    ['attributes', record(span.attributes.map(({ key, value }) => [key, text(jsonText(value))]))],
-    [
-      'links',
-      list(
-        span.links.map((link) =>
-          record([
-            ['trace_id', text(`tr-${link.traceId}`)],
-            ['span_id', text(link.spanId)],
-            ['attributes', { kvlist_value: { values: link.attributes } }],
-          ]),
-        ),
-      ),
-    ],
-  ];
-  return jsonText(record(fields));
-}
-
-const text = (string_value: string): AnyValue => ({ string_value });
-const base64 = (hex: string): AnyValue => text(Buffer.from(hex, 'hex').toString('base64'));
-const list = (values: readonly AnyValue[]): AnyValue => ({ array_value: { values } });
-const record = (fields: readonly (readonly [string, AnyValue])[]): AnyValue => ({
-  kvlist_value: { values: fields.map(([key, value]) => ({ key, value })) },
+  content: jsonOfSpan(span),
 });
 
 function assessmentRow(assessment: Assessment): TableRow[1] {
