@@ -123,7 +123,8 @@ const fieldsOf = (value: unknown): Fields =>
 
 const said = (fields: Fields, key: string): string | undefined => {
   const value = fields[key];
-  return value === undefined || value === null || typeof value === 'object' ? undefined : String(value);
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 };
 
 const numberOf = (value: unknown): number | null =>
