@@ -109,3 +109,39 @@ export function fileFailure(path: string, reason: unknown): unknown {
   const status = cause.code === 'DATA_DISK_FULL' ? 507 : 409;
   return new TilthError(cause.code, status, `${path}: ${cause.reason}.`, cause.hint, { cause: reason });
 }
+
+/** @param by the `.dvc` files and stages that record it */
+export const outputsDuplicated = (path: string, by: readonly string[]): TilthError =>
+  new TilthError(
+    'DATA_OUTPUTS_DUPLICATED',
+    409,
+    `${path} is recorded twice${by.length === 0 ? '' : `: by ${by.join(' and ')}`}.`,
+    by.length === 0 ? 'Name it once.' : `Keep one of them: tilth data remove ${by.at(-1) ?? ''}`,
+  );
+
+/** @param outerBy undefined when it is about to be added */
+export const outputsOverlap = (outer: string, outerBy: string | undefined, inner: string, innerBy: string | undefined): TilthError =>
+  new TilthError(
+    'DATA_OUTPUTS_OVERLAP',
+    409,
+    `${inner}${innerBy === undefined ? '' : ` (${innerBy})`} lies inside ${outer}${outerBy === undefined ? '' : ` (${outerBy})`}; versioned paths must not overlap.`,
+    outerBy === undefined && innerBy !== undefined
+      ? `To have it inside ${outer}: tilth data remove ${innerBy}, then: tilth data add ${outer}`
+      : 'Keep one of them and remove the other with: tilth data remove',
+  );
+
+export const pathOutside = (path: string, file: string): TilthError =>
+  new TilthError(
+    'DATA_PATH_OUTSIDE',
+    400,
+    `${file} names ${path}, which lies outside of the repository; nothing is written there.`,
+    'Correct the path, or take the file back from git.',
+  );
+
+export const pathBusy = (path: string, pid: number, command: string): TilthError =>
+  new TilthError(
+    'DVC_PATH_BUSY',
+    409,
+    `${path} is being used by another process (${pid}: ${command}).`,
+    'Wait until it ends; if it does not run, delete .dvc/tmp/rwlock.',
+  );

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { note } from '../../platform/terminal.ts';
 import { repositoryBusy } from './dvc-errors.ts';
 import type { Repository } from './repository.ts';
 
@@ -8,6 +9,9 @@ import type { Repository } from './repository.ts';
 export type LockKind = 'flock' | 'exclusive-file';
 
 const waitSeconds = 10;
+
+/** After this long a person wonders what the command is doing. */
+const tellAfterMs = 500;
 
 /**
  * Runs `work` while this process alone writes in the repository.
@@ -23,8 +27,18 @@ export async function withRepositoryLock<T>(
   work: (kind: LockKind) => Promise<T> | T,
 ): Promise<T> {
   mkdirSync(dirname(repository.lock), { recursive: true });
-  const releaseFlock = await takeFlock(repository.lock);
-  const release = releaseFlock ?? (await takeFile(`${repository.lock}.tilth`));
+  const telling = setTimeout(
+    () => note(`Waiting up to ${waitSeconds} s for another dvc or tilth that writes in ${repository.root} …`),
+    tellAfterMs,
+  );
+  let releaseFlock: Release | undefined;
+  let release: Release;
+  try {
+    releaseFlock = await takeFlock(repository.lock);
+    release = releaseFlock ?? (await takeFile(`${repository.lock}.tilth`));
+  } finally {
+    clearTimeout(telling);
+  }
   try {
     return await work(releaseFlock === undefined ? 'exclusive-file' : 'flock');
   } finally {
@@ -37,10 +51,14 @@ type Release = () => Promise<void>;
 /** Undefined where the program is missing. */
 function takeFlock(file: string): Promise<Release | undefined> {
   // `cat` starts once the lock is taken and says our own line back; a shell to say it would cost another start
-  const holder = spawn('flock', ['-x', '-w', String(waitSeconds), file, 'cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const holder = spawn('flock', ['-x', '-w', String(waitSeconds), file, 'cat'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
   const ended = new Promise<void>((resolve) => holder.on('close', () => resolve()));
   return new Promise((resolve, reject) => {
-    holder.on('error', (reason: NodeJS.ErrnoException) => (reason.code === 'ENOENT' ? resolve(undefined) : reject(reason)));
+    holder.on('error', (reason: NodeJS.ErrnoException) =>
+      reason.code === 'ENOENT' ? resolve(undefined) : reject(reason),
+    );
     holder.on('close', () => reject(repositoryBusy()));
     holder.stdin.on('error', () => undefined);
     holder.stdin.write('taken\n');
@@ -54,7 +72,7 @@ function takeFlock(file: string): Promise<Release | undefined> {
 }
 
 async function takeFile(file: string): Promise<Release> {
-  for (const end = Date.now() + waitSeconds * 1000; ; ) {
+  for (const end = Date.now() + waitSeconds * 1000; ;) {
     try {
       const handle = openSync(file, 'wx');
       writeSync(handle, `${process.pid}\n`);

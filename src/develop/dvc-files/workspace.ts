@@ -8,6 +8,7 @@ import { hashFile } from './file-bytes.ts';
 import { HashMemory } from './hash-memory.ts';
 import { IgnoreRules } from './ignore-rules.ts';
 import { Links } from './links.ts';
+import { refuseBusyPaths } from './path-locks.ts';
 import { Steps, type OnProgress } from './progress.ts';
 import { encodePath } from './python-text.ts';
 import type { Repository } from './repository.ts';
@@ -77,11 +78,12 @@ export class Workspace {
    * Puts a file or folder into the cache; of a folder the `.dir` object goes last, because its presence promises all
    * files. With link types other than copies the workspace's files become links to the cache.
    *
-   * @throws DATA_PATH_MISSING, DATA_CHANGED_MEANWHILE, DATA_DISK_FULL, DATA_FILE_REFUSED
+   * @throws DATA_PATH_MISSING, DATA_CHANGED_MEANWHILE, DVC_PATH_BUSY, DATA_DISK_FULL, DATA_FILE_REFUSED
    */
   add(path: string): Content {
     const stat = withPath(path, () => statOf(path));
     if (stat === undefined) throw pathMissing(path);
+    refuseBusyPaths(this.repository, { reads: [], writes: [path] });
     return stat.isDirectory() ? this.#addFolder(path) : this.#addFile(path, stat);
   }
 
@@ -90,11 +92,12 @@ export class Workspace {
    * goes on where it ended.
    *
    * @param isForced also when that loses a file that is nowhere else
-   * @throws DATA_UNSAVED, DATA_NOT_IN_CACHE, DATA_CACHE_DAMAGED, DATA_DISK_FULL
+   * @throws DATA_UNSAVED, DATA_NOT_IN_CACHE, DATA_CACHE_DAMAGED, DVC_PATH_BUSY, DATA_DISK_FULL
    */
   restore(path: string, md5: string, isForced = false): 'unchanged' | 'added' | 'modified' {
     const before = this.measure(path);
     if (before?.md5 === md5) return 'unchanged';
+    refuseBusyPaths(this.repository, { reads: [], writes: [path] });
     if (isTreeHash(md5)) this.#restoreFolder(path, md5, isForced);
     else this.#restoreFile(path, md5, isForced);
     return before === undefined ? 'added' : 'modified';
