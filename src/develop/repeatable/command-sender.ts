@@ -29,8 +29,12 @@ export class CommandSender {
   readonly #sent = new Set<string>();
   readonly #stop = new AbortController();
 
-  constructor(flags: CommonFlags, id: string, files: Gathered['files']) {
+  readonly #isQuiet: boolean;
+
+  /** @param isQuiet the last word on its runs is somebody else's */
+  constructor(flags: CommonFlags, id: string, files: Gathered['files'], { isQuiet = false } = {}) {
     this.#flags = flags;
+    this.#isQuiet = isQuiet;
     this.#id = id;
     this.add(files);
     this.#loop = this.#follow();
@@ -56,7 +60,7 @@ export class CommandSender {
       call<CommandEnded>(this.#flags, 'POST', `/api/v1/command-runs/${this.#id}/end`, end),
     );
     if (ended === undefined) this.#keepHere(end);
-    else
+    else if (!this.#isQuiet)
       for (const { id, name, status } of ended.runs.slice(0, 20))
         note(`${status.toLowerCase()}: ${name} (${id})`);
   }

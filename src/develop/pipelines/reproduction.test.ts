@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
@@ -8,8 +17,8 @@ import { writeDvcFile } from '../dvc-files/dvc-file.ts';
 import { ignoreInGit, initRepository, openRepository } from '../dvc-files/repository.ts';
 import { dvc, needsPython } from '../dvc-files/test-python.ts';
 import { Workspace } from '../dvc-files/workspace.ts';
-import type { NewExecution } from './pipeline-api.ts';
-import { pipelineStatus, readPipeline, runPipeline, type StageOutcome } from './pipeline-run.ts';
+import { pipelineStatus } from './pipeline-status.ts';
+import { reproduce, type ReproductionOptions, type StageOutcome, type Watcher } from './reproduction.ts';
 
 const flock = execFileSync('sh', ['-c', 'command -v flock'], { encoding: 'utf8' }).trim();
 const folders: string[] = [];
@@ -36,16 +45,34 @@ function addData(folder: string, name: string): void {
   workspace.close();
 }
 
-async function run(options: { wanted?: string[]; isForced?: boolean; reports?: NewExecution[]; trackingUri?: string | undefined } = {}): Promise<StageOutcome[]> {
-  return runPipeline(await readPipeline(root), {
-    wanted: options.wanted ?? [],
-    isForced: options.isForced ?? false,
-    trackingUri: () => ('trackingUri' in options ? options.trackingUri : 'http://127.0.0.1:9'),
-    say: () => undefined,
-    report: (execution) => Promise.resolve(void options.reports?.push(execution)),
-  });
+interface RunChoice extends Partial<ReproductionOptions> {
+  readonly watcher?: Watcher;
 }
-const short = (outcomes: readonly StageOutcome[]): string => outcomes.map(({ stage, outcome }) => `${stage} ${outcome}`).join(', ');
+
+async function run({ watcher, ...options }: RunChoice = {}): Promise<StageOutcome[]> {
+  return reproduce(
+    openRepository(root),
+    {
+      targets: [],
+      folder: root,
+      isForced: false,
+      usesRunCache: true,
+      allowsMissing: false,
+      changedData: 'refuse',
+      onError: 'fail',
+      isStored: true,
+      jobs: 1,
+      environment: process.env,
+      signal: new AbortController().signal,
+      ...options,
+    },
+    watcher === undefined ? [] : [watcher],
+  );
+}
+const statusHere = (folder = root): ReturnType<typeof pipelineStatus> =>
+  pipelineStatus(openRepository(folder), { targets: [], folder });
+const short = (outcomes: readonly StageOutcome[]): string =>
+  outcomes.map(({ stage, outcome }) => `${stage} ${outcome}`).join(', ');
 
 const twoStages = `stages:
   second: {cmd: cat middle > end; echo ran >> ../log, deps: [middle], outs: [end]}
@@ -68,17 +95,24 @@ describe('a pipeline', () => {
     write('params.yaml', 'lr: 2\n');
     assert.equal(short(await run()), 'first ran, second unchanged');
     write('in.txt', 'new');
-    assert.deepEqual(pipelineStatus(openRepository(root)), { first: [{ 'changed deps': { 'in.txt': 'modified' } }] });
+    assert.deepEqual(statusHere(), { first: [{ 'changed deps': { 'in.txt': 'modified' } }] });
     assert.equal(short(await run()), 'first ran, second ran');
   });
 
   test('takes its turn with other writers once, however many stages did not change', async () => {
     const names = Array.from({ length: 8 }, (_, at) => `s${at}`);
-    write('dvc.yaml', `stages:\n${names.map((name) => `  ${name}: {cmd: echo ${name} > ${name}, params: [lr], outs: [${name}]}\n`).join('')}`);
+    write(
+      'dvc.yaml',
+      `stages:\n${names.map((name) => `  ${name}: {cmd: echo ${name} > ${name}, params: [lr], outs: [${name}]}\n`).join('')}`,
+    );
     await run();
     const counter = join(root, '..', 'bin');
     mkdirSync(counter);
-    writeFileSync(join(counter, 'flock'), `#!/bin/sh\necho taken >> '${counter}/log'\nexec '${flock}' "$@"\n`, { mode: 0o755 });
+    writeFileSync(
+      join(counter, 'flock'),
+      `#!/bin/sh\necho taken >> '${counter}/log'\nexec '${flock}' "$@"\n`,
+      { mode: 0o755 },
+    );
     const path = process.env['PATH'];
     process.env['PATH'] = `${counter}:${path}`;
     try {
@@ -110,46 +144,17 @@ describe('a pipeline', () => {
     write('data/a', 'one');
     write('dvc.yaml', 'stages:\n  one: {cmd: cat data/a > out, deps: [data], outs: [out]}\n');
     addData(root, 'data');
-    assert.equal(short(await run()), 'one ran');
+    assert.equal(short(await run()), 'data.dvc unchanged, one ran');
     write('data/a', 'two');
     await assert.rejects(run(), { code: 'PIPELINE_DATA_CHANGED' });
   });
 
-  test('tells its commands, and so their MLflow runs, which data they stand on, also through earlier stages', async () => {
-    write('tilth.yaml', 'project: flights\ndatasets: {raw: {path: data, owner: ada}}\n');
-    write('data/a', 'one');
-    addData(root, 'data');
-    write(
-      'dvc.yaml',
-      'stages:\n  prepare: {cmd: cp data/a mid, deps: [data], outs: [mid]}\n  train: {cmd: echo "$MLFLOW_RUN_CONTEXT" > tags; echo "$TILTH_STAGE $MLFLOW_TRACKING_URI" > env, deps: [mid], outs: [tags, env]}\n',
-    );
-    const reports: NewExecution[] = [];
-    await run({ reports });
-    const tags = JSON.parse(read('tags')) as Record<string, string>;
-    const md5 = /md5: (\S+)/.exec(read('data.dvc'))?.[1];
-    assert.equal(tags['tilth.dataset.raw'], md5);
-    assert.deepEqual([tags['tilth.stage'], tags['tilth.pipeline']], ['train', 'flights']);
-    assert.equal(read('env'), 'train http://127.0.0.1:9\n');
-    assert.deepEqual(reports.map(({ stage, state }) => `${stage} ${state}`), [
-      'prepare running', 'prepare succeeded', 'train running', 'train succeeded',
-    ]);
-    assert.deepEqual(reports[1]?.inputs, [{ path: 'data', md5, dataset: 'raw' }]);
-    assert.deepEqual(reports[3]?.needs, ['prepare']);
-    assert.equal(tags['tilth.execution'], reports[3]?.id);
-  });
-
-  test('sends the runs of its commands to no server that does not answer', async () => {
-    write('dvc.yaml', 'stages:\n  train: {cmd: echo "$TILTH_STAGE $MLFLOW_TRACKING_URI" > env, outs: [env]}\n');
-    await run({ trackingUri: undefined });
-    assert.equal(read('env'), 'train \n');
-  });
-
   test('refuses stages in a circle, an unknown stage and a missing parameter by name', async () => {
-    await assert.rejects(run({ wanted: ['third'] }), { code: 'STAGE_NOT_FOUND' });
+    await assert.rejects(run({ targets: ['third'] }), { code: 'DATA_TARGET_UNKNOWN' });
     write('params.yaml', 'other: 1\n');
     await assert.rejects(run(), { code: 'STAGE_PARAM_MISSING' });
     write('dvc.yaml', 'stages:\n  a: {cmd: x, deps: [b], outs: [a]}\n  b: {cmd: x, deps: [a], outs: [b]}\n');
-    await assert.rejects(readPipeline(root), { code: 'PIPELINE_CIRCULAR', message: /a → b → a/ });
+    await assert.rejects(run(), { code: 'PIPELINE_CIRCULAR', message: /a → b → a/ });
   });
 });
 
@@ -248,7 +253,14 @@ describe('beside the real dvc', () => {
     dvc(theirs, 'add', '-q', 'data');
     dvc(theirs, 'repro', '-q');
 
-    for (const name of ['dvc.lock', 'data.dvc', '.gitignore', 'sub/.gitignore', '.dvc/.gitignore', '.dvc/config']) {
+    for (const name of [
+      'dvc.lock',
+      'data.dvc',
+      '.gitignore',
+      'sub/.gitignore',
+      '.dvc/.gitignore',
+      '.dvc/config',
+    ]) {
       assert.equal(read(name), readFileSync(join(theirs, name), 'utf8'), name);
     }
     const listing = /md5: (\S+)/.exec(read('data.dvc'))?.[1] ?? '';
@@ -257,18 +269,26 @@ describe('beside the real dvc', () => {
 
     assert.equal(dvc(root, 'status', '--json').trim(), '{}');
     assert.match(dvc(root, 'repro'), /Data and pipelines are up to date/);
-    assert.deepEqual(pipelineStatus(openRepository(theirs)), {});
+    assert.deepEqual(statusHere(theirs), {});
   });
 
   test('a repository without git is written as by dvc, which reads it', needsPython, () => {
-    const [ours, theirs, plain] = ['no-scm', 'no-scm-theirs', 'plain'].map((name) => join(root, '..', name)) as [string, string, string];
+    const [ours, theirs, plain] = ['no-scm', 'no-scm-theirs', 'plain'].map((name) =>
+      join(root, '..', name),
+    ) as [string, string, string];
     for (const folder of [ours, theirs, plain]) mkdirSync(folder);
     initRepository(ours, false);
     initRepository(plain);
     dvc(theirs, 'init', '-q', '--no-scm');
     for (const folder of [ours, plain]) {
-      assert.equal(readFileSync(join(folder, '.dvc/config'), 'utf8'), readFileSync(join(theirs, '.dvc/config'), 'utf8'));
-      assert.deepEqual(readdirSync(join(folder, '.dvc')).toSorted(), readdirSync(join(theirs, '.dvc')).toSorted());
+      assert.equal(
+        readFileSync(join(folder, '.dvc/config'), 'utf8'),
+        readFileSync(join(theirs, '.dvc/config'), 'utf8'),
+      );
+      assert.deepEqual(
+        readdirSync(join(folder, '.dvc')).toSorted(),
+        readdirSync(join(theirs, '.dvc')).toSorted(),
+      );
       assert.match(dvc(folder, 'status'), /no data or pipelines/);
     }
   });

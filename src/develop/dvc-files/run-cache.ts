@@ -1,0 +1,102 @@
+import { hash } from 'node:crypto';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { lockValue, lockedStageOf, type LockedStage } from './lock-file.ts';
+import { compareCodePoints, floatText, jsonText } from './python-text.ts';
+import type { Repository } from './repository.ts';
+import { readYamlMap } from './yaml-read.ts';
+import { isList, isMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
+import { writeYaml } from './yaml-write.ts';
+
+/** What stages ran with and made, ever: `.dvc/cache/runs/ab/<key>/<value>`, the same below a remote. */
+export const runsFolder = (repository: Repository): string => join(repository.config.cacheFolder, 'runs');
+
+/** Where the runs with one command, dependencies, params and output paths lie, relative to the runs' folder. */
+const folderOf = (stage: LockedStage): string => {
+  const key = runKey(stage);
+  return join(key.slice(0, 2), key);
+};
+
+/** The newest run that had this command, these dependencies and params, and outputs of these paths. */
+export function findRun(repository: Repository, stage: LockedStage): LockedStage | undefined {
+  const folder = join(runsFolder(repository), folderOf(stage));
+  const [newest] = names(folder)
+    .map((name) => ({ name, at: statSync(join(folder, name)).mtimeMs }))
+    .sort((one, other) => other.at - one.at);
+  if (newest === undefined) return undefined;
+  const file = join(folder, newest.name);
+  try {
+    return lockedStageOf(readYamlMap(readFileSync(file, 'utf8'), newest.name));
+  } catch {
+    // one that can't be read helps nobody, as dvc sees it too
+    rmSync(file, { force: true });
+    return undefined;
+  }
+}
+
+/** Keeps a run for later; the same one again is not written again. */
+export function keepRun(repository: Repository, stage: LockedStage): void {
+  const folder = join(runsFolder(repository), folderOf(stage));
+  const file = join(folder, runValue(stage));
+  if (names(folder).includes(runValue(stage))) return;
+  mkdirSync(folder, { recursive: true });
+  // beside the folders and not in them: whoever looks there for runs must not find a half one
+  const draft = join(runsFolder(repository), `.${runValue(stage).slice(0, 16)}.${process.pid}.tmp`);
+  writeFileSync(draft, writeYaml(lockValue(stage)));
+  renameSync(draft, file);
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+/** sha256 of the stage without what its outputs hold. */
+export function runKey(stage: LockedStage): string {
+  const value = lockValue(stage);
+  const outs = stage.outs.map(({ path }) => path).sort(compareCodePoints);
+  return hash('sha256', pythonJson(new Map([...value, ['outs', outs]])));
+}
+
+const runValue = (stage: LockedStage): string => hash('sha256', pythonJson(lockValue(stage)));
+
+/** Extent does not tell one content from another; dvc leaves the keys out wherever they stand. */
+const leftOut = new Set<YamlScalar>(['size', 'nfiles']);
+
+/** Python's `json.dumps(…, sort_keys=True)`. */
+function pythonJson(value: YamlValue): string {
+  if (isMap(value)) {
+    const entries = sorted(value).filter(([key]) => !leftOut.has(key));
+    return `{${entries.map(([key, item]) => `${jsonText(keyText(key))}: ${pythonJson(item)}`).join(', ')}}`;
+  }
+  if (isList(value)) return `[${value.map(pythonJson).join(', ')}]`;
+  if (typeof value === 'string') return jsonText(value);
+  if (typeof value === 'number') return jsonNumber(value);
+  return value === null ? 'null' : String(value);
+}
+
+const sorted = (map: YamlMap): [YamlScalar, YamlValue][] =>
+  [...map].sort(([left], [right]) =>
+    typeof left === 'string' || typeof right === 'string'
+      ? compareCodePoints(keyText(left), keyText(right))
+      : Number(left) - Number(right),
+  );
+
+function keyText(key: YamlScalar): string {
+  if (typeof key === 'number') return jsonNumber(key);
+  return key === null ? 'null' : String(key);
+}
+
+const specials: Readonly<Record<string, string>> = {
+  '.nan': 'NaN',
+  '.inf': 'Infinity',
+  '-.inf': '-Infinity',
+};
+
+function jsonNumber(value: number): string {
+  const text = floatText(value);
+  return specials[text] ?? text;
+}
