@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, readFileSync, readdirSync, statSync, writeFileSync, chmodSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -94,6 +94,39 @@ describe('tilth reproduce', needsPython, () => {
     // once more: what the first one left with the run is no output of it
     assert.equal((await reproduce(folder, first.runId)).verdict, 'bit-identical');
   });
+});
+
+const isRoot = process.getuid?.() === 0;
+
+/** Not Python, which the other user may not be allowed to start here. */
+const count = `
+const { readFileSync } = require('node:fs');
+const value = readFileSync('data.csv', 'utf8').split('\\n').reduce((sum, line) => sum + Math.sin(Number(line.split(',')[0]) || 0), 0);
+const { MLFLOW_TRACKING_URI, TILTH_RUN_ID } = process.env;
+const body = JSON.stringify({ run_id: TILTH_RUN_ID, key: 'sum', value, timestamp: 1, step: 0 });
+fetch(MLFLOW_TRACKING_URI + '/api/2.0/mlflow/runs/log-metric', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+`;
+
+test('another user of the machine gets the same bits, with no more than the right to read', { skip: isRoot ? false : 'only root can become another user' }, async () => {
+  const folder = await make('user', { 'count.cjs': count }, rows(200));
+  const first = await run(folder, process.execPath, 'count.cjs');
+  assert.equal(first.code, 0, first.err);
+  chmodSync(place, 0o755);
+  const own = mkdtempSync(join(tmpdir(), 'tilth-nobody-'));
+  try {
+    chownSync(own, 65_534, 65_534);
+    const before = snapshot(folder);
+    const said = await tilth(server.address, folder, ['reproduce', first.runId, '--json'], {
+      through: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+      environment: { HOME: own, TMPDIR: own, USER: 'nobody', LOGNAME: 'nobody' },
+    });
+    const made = reproductionIn(said);
+    assert.equal(made.verdict, 'bit-identical', said.err + JSON.stringify(made));
+    assert.equal(made.place.user, 'nobody');
+    assert.deepEqual(snapshot(folder), before);
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
 });
 
 /** Logs without MLflow, which takes longer to load than these take to run. */

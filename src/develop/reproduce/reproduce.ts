@@ -174,7 +174,11 @@ class Session {
       const environment = { ...ready.environment, ...stageVariables(place, execution), ...variation.variables };
       const tags = { 'tilth.reproduces': run.id, 'tilth.reproduction.part': variation.label };
       const name = `${run.name} ${variation.label}`;
-      const done = await runCommand(words, { ...this.#flags, experiment: run.experimentName, name }, { tags, environment, isOutputProgress: true });
+      const flags = { ...this.#flags, experiment: run.experimentName, name };
+      const done = await runCommand(words, flags, { tags, environment, isOutputProgress: true }).catch((thrown: unknown) => {
+        if (!(thrown instanceof TilthError) || thrown.code !== 'COMMAND_NOT_STARTED') throw thrown;
+        throw new StepFailed('command', thrown.message, 'Build the environment that it needs: tilth reproduce RUN --environment packages');
+      });
       runId = done.runId;
       if (done.code !== 0) throw await this.#commandFailed(runId, words, done.code);
     }
