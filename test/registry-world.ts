@@ -19,24 +19,25 @@ export interface TestRegistry {
   readonly ana: Actor;
   readonly ben: Actor;
   /** registers a version of `late` whose conversion is said to have worked */
-  readonly addVersion: (by?: Actor) => Promise<number>;
+  readonly addVersion: (by?: Actor, runId?: string) => Promise<number>;
   readonly close: () => Promise<void>;
 }
 
-const declaration = (gate: string): string => `
+const declaration = (gate: string, policies: string, audience: string): string => `
 project: flights
 datasets:
   flights: { path: data/raw, owner: ana }
 models:
-  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, gate: ${gate} }
+  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, audience: ${audience}, gate: ${gate} }
+policies: ${policies}
 `;
 
 export async function createTestRegistry(
-  options: { gate?: string; hasTeam?: boolean; clock?: Clock } = {},
+  options: { gate?: string; policies?: string; audience?: string; hasTeam?: boolean; clock?: Clock } = {},
 ): Promise<TestRegistry> {
   const world = await createTestWorld(options.clock === undefined ? {} : { clock: options.clock });
   const project = mkdtempSync(join(tmpdir(), 'tilth project '));
-  writeFileSync(join(project, 'tilth.yaml'), declaration(options.gate ?? '[]'));
+  writeFileSync(join(project, 'tilth.yaml'), declaration(options.gate ?? '[]', options.policies ?? '[]', options.audience ?? 'internal'));
   const endFollowing = followAliases(followChampion);
   const ana: Actor = { id: 'ana', kind: 'person', name: 'Ana', roles: ['contributor', 'maintainer'] };
   const ben: Actor = { id: 'ben', kind: 'person', name: 'Ben', roles: ['reviewer', 'operator'] };
@@ -59,12 +60,13 @@ export async function createTestRegistry(
     world,
     ana,
     ben,
-    addVersion: async (by = ana) => {
+    addVersion: async (by = ana, runId) => {
       // kept elsewhere, so that nothing is converted; the outcome of a conversion is written below
       const { version } = await registerVersion(world, by, {
         model: 'late',
         source: 's3://bucket/model',
         createsModel: true,
+        ...(runId === undefined ? {} : { runId }),
       });
       const digest = String(version).padStart(64, '0');
       await world.database.write((tx) =>

@@ -52,6 +52,8 @@ export const verbs = {
   'dataset.profile': ['contributor', 'maintainer', 'system'],
   // values of columns that a contract classifies as confidential, pii or special-category
   'data.read-classified': ['pii', 'system'],
+  // what the policies of tilth.yaml said, for the audit log
+  'policy.record': ['contributor', 'maintainer', 'operator', 'reviewer', 'system'],
   'pipeline.record': ['contributor', 'maintainer', 'system'],
   'model.register': ['contributor', 'maintainer', 'system'],
   'model.request': ['contributor', 'maintainer', 'system'],

@@ -67,7 +67,7 @@ async function requestContract(read: Reader, row: VersionRow): Promise<ServedCon
   const [data] = await trainingData(read, row, declared?.model.dataset);
   const version = data === undefined ? undefined : await findDatasetVersion(read, data.dataset, data.md5);
   const rules = version?.report?.rowRules ?? [];
-  if (data === undefined || rules.length === 0 || version?.contractHash == null) return undefined;
+  if (data === undefined || rules.length === 0 || version === undefined || version.contractHash === null) return undefined;
   return { dataset: data.dataset, contractHash: version.contractHash, rules };
 }
 

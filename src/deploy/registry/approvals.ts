@@ -23,6 +23,7 @@ import {
   ownRequest,
   reasonMissing,
 } from './registry-errors.ts';
+import { holdToPolicies } from './version-policies.ts';
 import { approvalOf, approvalRows, getVersionRow, type ApprovalRow } from './registry-store.ts';
 
 interface Asked {
@@ -48,6 +49,8 @@ export async function requestApproval(world: World, actor: Actor, asked: Asked):
   const before = await approvalRows(read, model, version);
   if (before.some((row) => row.alias === alias && row.state === 'granted'))
     throw alreadyApproved(model, version, alias);
+  const { run_id: runId } = await getVersionRow(read, model, version);
+  await holdToPolicies(world, actor, { model, version, runId }, 'deploy');
   const report = await evaluateGate(world, actor, model, version);
   if (!report.passed)
     throw gateNotPassed(model, version, report.results.filter((each) => !each.passed).map(failureLine));

@@ -4,6 +4,7 @@ import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { declarationOf, type DeclaredModel } from '../../start/project/project-store.ts';
 import { contractStateOf } from '../../develop/data/data-store.ts';
+import { lastVerdict } from '../../develop/reproduce/reproduction-store.ts';
 import { searchRuns } from '../../develop/tracking/run-search.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
 import { datasetTagPrefix, type Run } from '../../develop/tracking/tracking.ts';
@@ -146,6 +147,7 @@ async function collectFacts(
       dataset === undefined || dataVersion === null
         ? null
         : await contractVerdict(read, dataset, dataVersion),
+    reproduction: row.run_id === null ? null : ((await lastVerdict(read, row.run_id)) ?? null),
     champion: rival,
     comparison:
       rival !== null && needsComparison

@@ -18,6 +18,7 @@ const unknown: GateFacts = {
   engineReason: null,
   parity: null,
   contract: null,
+  reproduction: null,
   champion: 1,
   comparison: null,
 };
@@ -26,6 +27,7 @@ const every: GateCondition[] = [
   { id: 'baseline', kind: 'better-than-baseline', metric: 'auc' },
   { id: 'parity', kind: 'parity', labelsEqual: 0.9999, maxError: 1e-5 },
   { id: 'contract', kind: 'contract-passed' },
+  { id: 'again', kind: 'reproducible', level: 'bit-identical', maxAgeDays: 30, leaveOut: [] },
   { id: 'better', kind: 'better-than-champion', metric: 'auc', confidence: 0.95 },
   { id: 'not-worse', kind: 'not-worse-than-champion', metric: 'brier', tolerance: 0.001 },
 ];
@@ -51,7 +53,7 @@ describe('a gate', () => {
     const report = evaluateConditions(every, unknown);
     assert.deepEqual(
       report.results.map((result) => result.passed),
-      [false, false, false, false, false, false],
+      [false, false, false, false, false, false, false],
     );
     assert.ok(report.results.every((result) => result.note !== null && result.measured === null));
   });
@@ -97,6 +99,22 @@ describe('a gate', () => {
     assert.equal(passing(condition, { parity }), false);
     assert.equal(passing(condition, { parity: { ...parity, rowCount: 1 } }), true);
     assert.equal(passing(condition, { parity: { ...parity, rowCount: 1, maxError: 1e-4 } }), false);
+  });
+
+  it('asks for a young reproduction, as good as it says, that left out nothing more than it allows', () => {
+    const day = 86_400_000;
+    const now = 100 * day;
+    const made = { verdict: 'bit-identical', againId: 'again', at: now - day, summary: '', leftOut: [] } as const;
+    const asked = (level: 'bit-identical' | 'within-noise', leaveOut: string[] = []): GateCondition => ({ id: 'r', kind: 'reproducible', level, maxAgeDays: 30, leaveOut });
+    const holds = (condition: GateCondition, reproduction: GateFacts['reproduction']): boolean => passing(condition, { now, reproduction });
+    assert.equal(holds(asked('bit-identical'), made), true);
+    assert.equal(holds(asked('within-noise'), made), true);
+    assert.equal(holds(asked('bit-identical'), { ...made, verdict: 'within-noise' }), false);
+    assert.equal(holds(asked('within-noise'), { ...made, verdict: 'within-noise' }), true);
+    assert.equal(holds(asked('within-noise'), { ...made, verdict: 'differs' }), false);
+    assert.equal(holds(asked('bit-identical'), { ...made, at: now - 31 * day }), false);
+    assert.equal(holds(asked('bit-identical'), { ...made, leftOut: ['auc'] }), false);
+    assert.equal(holds(asked('bit-identical', ['auc']), { ...made, leftOut: ['auc'] }), true);
   });
 
   it('has the same hash for the same outcomes at any time, and another for others', () => {

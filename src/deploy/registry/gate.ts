@@ -48,6 +48,14 @@ export interface GateFacts {
     readonly at: Instant | null;
     readonly summary: string;
   } | null;
+  /** the newest reproduction of the version's run that came to an end; null when there is none */
+  readonly reproduction: {
+    readonly verdict: 'bit-identical' | 'within-noise' | 'differs' | 'failed';
+    readonly againId: string | null;
+    readonly at: Instant;
+    readonly summary: string;
+    readonly leftOut: readonly string[];
+  } | null;
   /** the version in production now; null when there is none, or it is this one */
   readonly champion: number | null;
   /** from the traffic that both answered; null while there is not enough */
@@ -111,6 +119,8 @@ function verdictOn(condition: GateCondition, facts: GateFacts): Verdict {
       return parityHolds(condition, facts);
     case 'contract-passed':
       return contractPassed(facts);
+    case 'reproducible':
+      return isReproducible(condition, facts);
     case 'better-than-champion':
       return againstChampion(condition.metric, facts, {
         required: `${condition.metric} better than the champion's, with ${percent(condition.confidence)} confidence`,
@@ -212,6 +222,41 @@ function contractPassed(facts: GateFacts): Verdict {
           : contract.isPassed
             ? null
             : contract.summary,
+  };
+}
+
+const dayMs = 86_400_000;
+
+/** A younger verdict counts more than a better one: what differs now is no longer reproducible. */
+function isReproducible(
+  condition: { level: 'bit-identical' | 'within-noise'; maxAgeDays: number; leaveOut: readonly string[] },
+  { reproduction, now, runId }: GateFacts,
+): Verdict {
+  const { level, maxAgeDays, leaveOut } = condition;
+  const words = { 'bit-identical': 'bit-identical', 'within-noise': 'equal within the noise of its seeds' }[level];
+  const required = `its run done again, ${words}, in the last ${maxAgeDays} days`;
+  if (reproduction === null) {
+    const note = runId === null ? 'The version names no run.' : `It was not done again yet: tilth reproduce ${runId}`;
+    return { required, measured: null, passed: false, evidence: {}, note };
+  }
+  const { verdict, at, againId, leftOut, summary } = reproduction;
+  const isGood = verdict === 'bit-identical' || (verdict === 'within-noise' && level === 'within-noise');
+  const isOld = now - at > maxAgeDays * dayMs;
+  const unallowed = leftOut.filter((pattern) => !leaveOut.includes(pattern));
+  return {
+    required,
+    measured: verdict,
+    passed: isGood && !isOld && unallowed.length === 0,
+    evidence: {
+      ...(runId === null ? {} : { runId }),
+      ...(againId === null ? {} : { comparedWith: againId }),
+      at,
+    },
+    note: isOld
+      ? `The verdict is ${Math.floor((now - at) / dayMs)} days old: tilth reproduce ${runId ?? 'RUN'}`
+      : unallowed.length > 0
+        ? `It left out ${unallowed.join(', ')}, which the gate does not allow.`
+        : summary,
   };
 }
 

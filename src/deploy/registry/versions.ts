@@ -8,6 +8,7 @@ import { linkLineage } from '../../develop/lineage/lineage-store.ts';
 import { isProtected, requireApproval } from './aliases.ts';
 import { blobFolderOf, isPromptSource, resolveSource } from './model-source.ts';
 import { champion, checkModelName } from './registry.ts';
+import { holdToPolicies } from './version-policies.ts';
 import { aliasProtected, modelExists, versionInUse } from './registry-errors.ts';
 import type { ModelVersion } from './registry-api.ts';
 import {
@@ -91,6 +92,7 @@ export async function registerVersion(
     ? { location: wanted.source, runId: wanted.runId ?? null, loggedModelId: null }
     : await resolveSource(read, wanted.source, wanted);
   const isStoredHere = blobFolderOf(location) !== undefined;
+  if (!isPrompt) await holdToPolicies(world, actor, { model: wanted.model, version: null, runId }, 'registration');
   const version = await world.database.write(async (tx) => {
     if (wanted.createsModel === true && (await findModelRow(tx, wanted.model)) === undefined) {
       await addModel(world, tx, actor, { name: wanted.model });

@@ -145,4 +145,5 @@ function wrongType(type: string): CompiledRule['isBroken'] | undefined {
 }
 
 /** Characters, as the data's engine counts them: an emoji is one. */
-const lengthOf = (text: string): number => (/[\ud800-\udfff]/.test(text) ? [...text].length : text.length);
+const lengthOf = (text: string): number =>
+  /[\ud800-\udfff]/.test(text) ? Array.from(text).length : text.length;

@@ -23,6 +23,16 @@ export const gateCondition = z.discriminatedUnion('kind', [
   z.object({ id: z.string(), kind: z.literal('contract-passed') }),
   z.object({
     id: z.string(),
+    kind: z.literal('reproducible'),
+    /** what `tilth reproduce` must have come to; bit-identical is within noise too */
+    level: z.enum(['bit-identical', 'within-noise']).default('bit-identical'),
+    /** how old its verdict may be */
+    maxAgeDays: z.number().int().positive().default(90),
+    /** patterns of outputs that may be left out, such as `*_seconds` */
+    leaveOut: z.array(z.string()).default([]),
+  }),
+  z.object({
+    id: z.string(),
     kind: z.literal('better-than-champion'),
     metric: z.string(),
     confidence: z.number().gt(0.5).lt(1),
@@ -67,6 +77,41 @@ export const datasetDeclaration = z.object({
 });
 export type DatasetDeclaration = z.infer<typeof datasetDeclaration>;
 
+/** When a policy is evaluated: before a stage reads data, when a version is registered, when its approval is asked for. */
+export const policyMoment = z.enum(['pipeline', 'registration', 'deploy']);
+export type PolicyMoment = z.infer<typeof policyMoment>;
+
+const anyPolicy = {
+  id: z.string(),
+  /** what happens where it does not hold: the act is refused, or a warning stays in the audit log */
+  outcome: z.enum(['refuse', 'warn']).default('refuse'),
+  /** when it is evaluated; always, unless it says otherwise */
+  at: z.array(policyMoment).min(1).default(['pipeline', 'registration', 'deploy']),
+};
+
+/** A rule about data and what may be made of it. */
+export const policy = z.discriminatedUnion('kind', [
+  z.object({
+    ...anyPolicy,
+    kind: z.literal('no-classification-into-public-model'),
+    /** classes that no public model may learn from */
+    classifications: z
+      .array(z.enum(['internal', 'confidential', 'pii', 'special-category']))
+      .default(['pii', 'special-category']),
+    /** columns that the training leaves out */
+    except: z.array(z.string()).default([]),
+  }),
+  z.object({
+    ...anyPolicy,
+    kind: z.literal('licence-in-list'),
+    /** SPDX names */
+    licences: z.array(z.string()).min(1),
+  }),
+  z.object({ ...anyPolicy, kind: z.literal('contract-passed-on-exact-hash') }),
+  z.object({ ...anyPolicy, kind: z.literal('dataset-has-owner') }),
+]);
+export type Policy = z.infer<typeof policy>;
+
 export const monitoringDeclaration = z.object({
   /** length of the slices of time, UTC; weeks begin on Monday */
   window: z.enum(['hour', 'day', 'week', 'month']).default('week'),
@@ -108,6 +153,8 @@ export const modelDeclaration = z.object({
   endpoint: z.string(),
   /** conditions, all of which must hold before a version may be approved */
   gate: z.array(gateCondition).default([]),
+  /** who may call it */
+  audience: z.enum(['internal', 'public']).default('internal'),
   /** whether requests are held to the contract of the training data */
   contractOnRequests: z.enum(['refuse', 'off']).default('refuse'),
   /** the role that a person needs to approve a version */
@@ -125,6 +172,8 @@ export const projectDeclaration = z.object({
   datasets: z.record(z.string(), datasetDeclaration).default({}),
   /** models and how they live */
   models: z.record(z.string(), modelDeclaration).default({}),
+  /** rules about data and what may be made of it */
+  policies: z.array(policy).default([]),
 });
 export type ProjectDeclaration = z.infer<typeof projectDeclaration>;
 
