@@ -1,6 +1,7 @@
 import { askRoutes } from '../deploy/endpoints/ask-routes.ts';
 import { endpointFeature } from '../deploy/endpoints/endpoint-feature.ts';
 import { mlflowRegistryFeature, registryFeature } from '../deploy/registry/registry-feature.ts';
+import { policyRoutes } from '../develop/contracts/policy-routes.ts';
 import { dataRoutes } from '../develop/data/data-routes.ts';
 import { dataMigrations } from '../develop/data/data-store.ts';
 import { profileRoutes } from '../develop/data/profile-routes.ts';
@@ -51,6 +52,7 @@ export const features: readonly Feature[] = [
   newProjectFeature,
   { name: 'lineage', migrations: lineageMigrations, routes: lineageRoutes },
   { name: 'dataset users', routes: datasetUsersRoutes },
+  { name: 'policies', routes: policyRoutes },
   { name: 'data', migrations: dataMigrations, routes: dataRoutes },
   { name: 'data profiles', migrations: profileMigrations, routes: profileRoutes },
   { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
