@@ -22,9 +22,10 @@ const checkOut: CheckOut = async (...args) => (await import('../develop/data/che
 
 const data: Group = {
   load: async () => {
-    const [{ addDataCommands }, { addContractCommands }, { addProfileCommands }, { addDataRemoteCommands }] = await Promise.all([
+    const [{ addDataCommands }, { addContractCommands }, { addPolicyCommands }, { addProfileCommands }, { addDataRemoteCommands }] = await Promise.all([
       import('../develop/data/data-commands.ts'),
       import('../develop/contracts/contract-commands.ts'),
+      import('../develop/contracts/policy-commands.ts'),
       import('../develop/data/profile-commands.ts'),
       import('../develop/remotes/data-remote-commands.ts'),
     ]);
@@ -32,6 +33,7 @@ const data: Group = {
       addDataCommands(program);
       addDataRemoteCommands(program, checkOut);
       addContractCommands(program);
+      addPolicyCommands(program);
       addProfileCommands(program);
     };
   },
