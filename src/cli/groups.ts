@@ -1,3 +1,4 @@
+import type { SettleStage } from '../develop/data/commit-data.ts';
 import type { CheckOut } from '../develop/remotes/transfer-commands.ts';
 import type { AddCommands } from '../platform/command.ts';
 
@@ -20,6 +21,13 @@ const team: Group = { load: async () => (await import('../team/people-commands.t
 /** The remotes lie below the data, whose checkout ends a pull. */
 const checkOut: CheckOut = async (...args) => (await import('../develop/data/check-out.ts')).checkOut(...args);
 
+/** The pipelines lie beside the data, whose commit records stages too. */
+const settleStage: SettleStage = async (workspace, stage) => {
+  const { settle } = await import('../develop/pipelines/stage-settling.ts');
+  const { paramsReader } = await import('../develop/dvc-files/params-file.ts');
+  return settle(workspace, stage, paramsReader(), { isStored: true }).changedFiles;
+};
+
 const data: Group = {
   load: async () => {
     const [{ addDataCommands }, { addContractCommands }, { addPolicyCommands }, { addProfileCommands }, { addDataRemoteCommands }] = await Promise.all([
@@ -30,7 +38,7 @@ const data: Group = {
       import('../develop/remotes/data-remote-commands.ts'),
     ]);
     return (program) => {
-      addDataCommands(program);
+      addDataCommands(program, settleStage);
       addDataRemoteCommands(program, checkOut);
       addContractCommands(program);
       addPolicyCommands(program);
@@ -47,7 +55,7 @@ const dvc: Group = {
       import('../develop/remotes/data-remote-commands.ts'),
     ]);
     return (program) => {
-      addDvcDataCommands(program);
+      addDvcDataCommands(program, settleStage);
       addDvcRemoteCommands(program, checkOut);
       addDvcPipelineCommands(program);
     };

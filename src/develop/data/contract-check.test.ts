@@ -9,7 +9,9 @@ import { needsPython, runPython } from '../dvc-files/test-python.ts';
 import { initRepository } from '../dvc-files/repository.ts';
 import { checkDatasets } from '../contracts/check-datasets.ts';
 import { readContract } from '../contracts/contract.ts';
-import { addPaths, checkOut, dataStatus } from './data.ts';
+import { addPaths } from './add-data.ts';
+import { checkOut } from './check-out.ts';
+import { versionedPaths } from './versioned-paths.ts';
 import type { ContractReport } from '../contracts/contract-api.ts';
 
 const contract = (properties: string, tail = ''): string => `version: 1.0.0
@@ -184,14 +186,14 @@ describe('versioned data', () => {
     writeData({ 'a.csv': 'one', 'b.csv': 'two' });
     rmSync(join(root, 'tilth.yaml'));
     await addPaths(root, ['data/raw']);
-    assert.deepEqual((await dataStatus(root)).map(({ path, state }) => [path, state]), [['data/raw', 'unchanged']]);
+    assert.deepEqual((await versionedPaths(root)).map(({ path, state }) => [path, state]), [['data/raw', 'unchanged']]);
     writeData({ 'a.csv': 'changed' });
-    assert.equal((await dataStatus(root))[0]?.state, 'modified');
-    await assert.rejects(checkOut(root, [], false), { code: 'DATA_UNSAVED' });
-    assert.deepEqual(await checkOut(root, [], true), [{ path: 'data/raw', change: 'modified' }]);
+    assert.equal((await versionedPaths(root))[0]?.state, 'modified');
+    await assert.rejects(checkOut(root, []), { code: 'DATA_UNSAVED' });
+    assert.deepEqual((await checkOut(root, [], { isForced: true })).changes, [{ path: 'data/raw', isFolder: true, change: 'modified' }]);
     assert.equal(readFileSync(join(root, 'data/raw/a.csv'), 'utf8'), 'one');
     rmSync(join(root, 'data/raw'), { recursive: true });
-    assert.deepEqual(await checkOut(root, ['data'], false), [{ path: 'data/raw', change: 'added' }]);
+    assert.deepEqual((await checkOut(root, ['data'], { isRecursive: true })).changes, [{ path: 'data/raw', isFolder: true, change: 'added' }]);
     assert.deepEqual(readdirSync(join(root, 'data/raw')).sort(), ['a.csv', 'b.csv']);
   });
 

@@ -143,10 +143,13 @@ export const hashNameOf = (fields: YamlMap): HashName =>
 const countOf = (value: YamlValue | undefined): number | undefined =>
   typeof value === 'bigint' ? Number(value) : undefined;
 
+/** Content whose size nobody counted: dvc leaves it out when only a part of a folder was looked at. */
+export type SizedContent = Omit<Content, 'size'> & { readonly size?: number | undefined };
+
 /** The keys that tell the content of an out or a dep, in dvc's order. */
-export const contentFields = (content: Content): Record<string, YamlValue | undefined> => ({
+export const contentFields = (content: SizedContent): Record<string, YamlValue | undefined> => ({
   md5: content.md5,
-  size: BigInt(content.size),
+  size: content.size === undefined ? undefined : BigInt(content.size),
   nfiles: content.nfiles === undefined ? undefined : BigInt(content.nfiles),
   hash: 'md5',
 });
@@ -154,7 +157,7 @@ export const contentFields = (content: Content): Record<string, YamlValue | unde
 const contentKeys = new Set<YamlScalar>(['md5', 'size', 'nfiles', 'hash', 'etag', 'checksum', 'isexec']);
 
 /** The same out or dep with other content; all its other keys stay. */
-export const withContent = (fields: YamlMap, content: Content): YamlMap =>
+export const withContent = (fields: YamlMap, content: SizedContent): YamlMap =>
   new Map([...yamlMap(contentFields(content)), ...[...fields].filter(([key]) => !contentKeys.has(key))]);
 
 /**
@@ -163,7 +166,7 @@ export const withContent = (fields: YamlMap, content: Content): YamlMap =>
  *
  * @returns the `.dvc` file
  */
-export function writeDvcFile(path: string, content: Content, file = `${path}.dvc`): string {
+export function writeDvcFile(path: string, content: SizedContent, file = `${path}.dvc`): string {
   const before = existsSync(file) ? readDvcFile(file) : undefined;
   const at = before?.outs.findIndex((out) => out.path === path) ?? -1;
   const isNew = before === undefined || at === -1;

@@ -19,7 +19,8 @@ export interface Repository {
   readonly lock: string;
 }
 
-function repositoryAt(root: string): Repository {
+/** A repository at `root`, whether it has a `.dvc` or not. */
+export function repositoryAt(root: string): Repository {
   const folder = join(root, '.dvc');
   const config = readConfig(folder);
   return {
@@ -91,15 +92,15 @@ export function ignoreInGit(path: string): 'added' | 'already-ignored' | 'no-git
   if (!isGit(folder)) return 'no-git';
   if (git(folder, ['check-ignore', '-q', '--', basename(path)]).status === 0) return 'already-ignored';
   const file = join(folder, '.gitignore');
-  const line = `/${escapePattern(basename(path))}`;
+  const line = ignorePattern(basename(path));
   const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
   if (before.split('\n').includes(line)) return 'already-ignored';
   appendFileSync(file, `${before === '' || before.endsWith('\n') ? '' : '\n'}${line}\n`);
   return 'added';
 }
 
-/** Characters that a pattern reads in its own way. */
-const escapePattern = (name: string): string => name.replace(/[[\]!*#?]/g, (one) => `\\${one}`);
+/** The line of `.gitignore` for a name beside it; characters that a pattern reads in its own way are escaped. */
+export const ignorePattern = (name: string): string => `/${name.replace(/[[\]!*#?]/g, (one) => `\\${one}`)}`;
 
 /** Files of `paths` that git itself keeps; data can't live in both. */
 export function trackedByGit(folder: string, path: string): boolean {

@@ -5,6 +5,7 @@ import { workingTree, type FileTree } from './file-tree.ts';
 import { lockFileOf, readLockFile, type LockedStage } from './lock-file.ts';
 import { paramsReader, type ReadParams, type ReadText } from './params-file.ts';
 import { readPipelineFile } from './pipeline-file.ts';
+import { measureOut } from './measured-out.ts';
 import { repositoryPath, type Repository } from './repository.ts';
 import { stagePath, type Stage } from './stage.ts';
 import type { Workspace } from './workspace.ts';
@@ -214,11 +215,11 @@ export type Change = 'new' | 'modified' | 'deleted' | 'not in cache';
 
 /** How the workspace differs from what is recorded, in dvc's words; undefined when it does not. */
 export function changeOf(workspace: Workspace, recorded: Recorded): Change | undefined {
-  const { path, md5, isCached } = recorded;
-  const now = workspace.measure(path);
+  const { md5, isCached } = recorded;
+  const now = measureOut(workspace, recorded);
   if (md5 === undefined || md5 === '') return now === undefined ? 'deleted' : 'new';
-  const isHeld = !isCached || workspace.isCached(md5);
-  if (now === undefined) return isHeld ? 'deleted' : 'not in cache';
-  if (now.md5 !== md5) return 'modified';
-  return isHeld ? undefined : 'not in cache';
+  // dvc says first what can't be brought back
+  if (isCached && !workspace.isCached(md5)) return 'not in cache';
+  if (now === undefined) return 'deleted';
+  return now.md5 === md5 ? undefined : 'modified';
 }

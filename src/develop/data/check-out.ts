@@ -1,0 +1,206 @@
+import { chmodSync, rmSync, statSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { TilthError } from '../../platform/errors.ts';
+import { pathOutside, targetUnknown, unsavedData } from '../dvc-files/dvc-errors.ts';
+import { measureOut } from '../dvc-files/measured-out.ts';
+import { repositoryPath } from '../dvc-files/repository.ts';
+import { readIndex, type Recorded } from '../dvc-files/stored.ts';
+import { chooseTargets, type Chosen } from '../dvc-files/targets.ts';
+import { isTreeHash, type TreeEntry } from '../dvc-files/tree.ts';
+import type { Workspace } from '../dvc-files/workspace.ts';
+import { inWorkspace } from './in-workspace.ts';
+import { PlacedPaths } from './placed-paths.ts';
+
+export interface CheckOutOptions {
+  /** give up changes that are stored nowhere else */
+  readonly isForced?: boolean;
+  /** also what the targets' stages need */
+  readonly withDeps?: boolean;
+  /** a folder stands for all that is recorded below it */
+  readonly isRecursive?: boolean;
+  /** make every file anew what `cache.type` asks for: a link, or a copy */
+  readonly isRelinked?: boolean;
+}
+
+export interface CheckedOut {
+  /** relative to the repository */
+  readonly path: string;
+  readonly isFolder: boolean;
+  readonly change: 'added' | 'modified' | 'deleted';
+}
+
+export interface CheckOutOutcome {
+  readonly changes: readonly CheckedOut[];
+  /** paths that stayed as they were, because the cache can't bring them back */
+  readonly failed: readonly string[];
+  /** files, inside folders too */
+  readonly fileCounts: Readonly<Record<CheckedOut['change'], number>>;
+}
+
+/**
+ * Brings the workspace to what `.dvc` files and `dvc.lock` record, and clears away what an earlier command put there and
+ * nothing records any more. Paths that the cache can't bring back are left as they are and named.
+ *
+ * @param targets as for `chooseTargets`; none means all
+ * @throws DATA_TARGET_UNKNOWN, DATA_UNSAVED unless forced, DATA_PATH_OUTSIDE
+ */
+export async function checkOut(
+  folder: string,
+  targets: readonly string[],
+  options: CheckOutOptions = {},
+): Promise<CheckOutOutcome> {
+  return inWorkspace(folder, true, (workspace, repository) => {
+    const index = readIndex(repository);
+    const chosen = chooseTargets(index, targets, {
+      folder,
+      withDeps: options.withDeps === true,
+      isRecursive: options.isRecursive === true,
+    });
+    return checkOutChosen(workspace, index.outs, chosen, targets.length === 0, options);
+  });
+}
+
+/** The same for a caller that holds the lock and knows what is meant, as after a download. */
+export function checkOutChosen(
+  workspace: Workspace,
+  recorded: readonly Recorded[],
+  chosen: readonly Chosen[],
+  isEverything: boolean,
+  options: CheckOutOptions = {},
+): CheckOutOutcome {
+  const { repository } = workspace;
+  for (const { stage, outs } of chosen) {
+    const outside = outs.find((out) => out.isCached && !out.isInside);
+    if (outside !== undefined) throw pathOutside(outside.path, stage.address);
+  }
+  const placed = new PlacedPaths(repository);
+  const changes: CheckedOut[] = [];
+  const failed: string[] = [];
+  const fileCounts = { added: 0, modified: 0, deleted: 0 };
+  if (isEverything) {
+    for (const { path, isFolder } of placed.clear(workspace, new Set(recorded.map((out) => out.path)))) {
+      changes.push({ path: repositoryPath(repository, path), isFolder, change: 'deleted' });
+      fileCounts.deleted += 1;
+    }
+  }
+  for (const { outs, inside } of chosen) {
+    for (const out of outs) {
+      if (!out.isCached) continue;
+      try {
+        const done =
+          inside === undefined
+            ? bringWhole(workspace, out, options)
+            : bringPart(workspace, out, inside, options);
+        if (done === undefined) continue;
+        if (out.md5 !== undefined && inside === undefined) placed.remember(out.path, out.md5);
+        if (done.change === undefined) continue;
+        changes.push({
+          path: repositoryPath(repository, inside ?? out.path),
+          isFolder: done.isFolder,
+          change: done.change,
+        });
+        for (const kind of ['added', 'modified', 'deleted'] as const) fileCounts[kind] += done.counts[kind];
+      } catch (reason) {
+        const isMissing =
+          reason instanceof TilthError &&
+          (reason.code === 'DATA_NOT_IN_CACHE' || reason.code === 'DATA_CACHE_DAMAGED');
+        if (!isMissing) throw reason;
+        failed.push(repositoryPath(repository, inside ?? out.path));
+      }
+    }
+  }
+  placed.save();
+  return { changes, failed, fileCounts };
+}
+
+interface Brought {
+  /** undefined: it was right already */
+  readonly change: CheckedOut['change'] | undefined;
+  readonly isFolder: boolean;
+  readonly counts: Record<CheckedOut['change'], number>;
+}
+
+const unchanged = (isFolder: boolean): Brought => ({
+  change: undefined,
+  isFolder,
+  counts: { added: 0, modified: 0, deleted: 0 },
+});
+
+function bringWhole(
+  workspace: Workspace,
+  out: Recorded,
+  { isForced, isRelinked }: CheckOutOptions,
+): Brought | undefined {
+  const { path, md5 } = out;
+  if (md5 === undefined) return undefined;
+  const isFolder = isTreeHash(md5);
+  const before = measureOut(workspace, out);
+  if (before?.md5 === md5) {
+    // what is added again becomes what the settings ask for
+    if (isRelinked === true) workspace.add(path);
+    return unchanged(isFolder);
+  }
+  const filesBefore = filesAt(workspace, path);
+  const change = workspace.restore(path, md5, isForced === true);
+  if (out.fields.get('isexec') === true) chmodSync(path, statSync(path).mode | 0o111);
+  const after = isFolder
+    ? new Map(workspace.cache.readTree(md5, path).map((entry) => [entry.relpath, entry.md5]))
+    : new Map([['', md5]]);
+  return {
+    change: change === 'unchanged' ? undefined : change,
+    isFolder,
+    counts: countFiles(filesBefore, after),
+  };
+}
+
+/** Files at a path with their hashes; the path itself when it is a file. */
+function filesAt(workspace: Workspace, path: string): ReadonlyMap<string, string> {
+  const entries = workspace.entries(path);
+  if (entries !== undefined) return new Map(entries.map((entry) => [entry.relpath, entry.md5]));
+  const content = workspace.measure(path);
+  return new Map(content === undefined ? [] : [['', content.md5]]);
+}
+
+function countFiles(
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+): Brought['counts'] {
+  const counts = { added: 0, modified: 0, deleted: 0 };
+  for (const [relpath, md5] of after) {
+    const known = before.get(relpath);
+    if (known === undefined) counts.added += 1;
+    else if (known !== md5) counts.modified += 1;
+  }
+  for (const relpath of before.keys()) if (!after.has(relpath)) counts.deleted += 1;
+  return counts;
+}
+
+/** One file or folder inside a versioned folder; the rest of that folder is left alone. */
+function bringPart(
+  workspace: Workspace,
+  out: Recorded,
+  part: string,
+  { isForced }: CheckOutOptions,
+): Brought | undefined {
+  if (out.md5 === undefined || !isTreeHash(out.md5)) throw targetUnknown(part, 'dvc.yaml');
+  const name = relative(out.path, part).split(sep).join('/');
+  const wanted = workspace.cache
+    .readTree(out.md5, out.path)
+    .filter(({ relpath }) => relpath === name || relpath.startsWith(`${name}/`));
+  if (wanted.length === 0) throw targetUnknown(repositoryPath(workspace.repository, part), 'dvc.yaml');
+  const isFolder = wanted[0]?.relpath !== name;
+  const before = filesAt(workspace, part);
+  const inside = (entry: TreeEntry): string => (isFolder ? entry.relpath.slice(name.length + 1) : '');
+  const after = new Map(wanted.map((entry) => [inside(entry), entry.md5]));
+  const surplus = [...before].filter(([relpath]) => !after.has(relpath));
+  for (const [relpath, md5] of surplus) {
+    if (isForced !== true && !workspace.cache.has(md5))
+      throw unsavedData(repositoryPath(workspace.repository, join(part, relpath)));
+  }
+  for (const [relpath, md5] of after)
+    if (before.get(relpath) !== md5) workspace.restore(join(part, relpath), md5, isForced === true);
+  for (const [relpath] of surplus) rmSync(join(part, relpath), { force: true });
+  const counts = countFiles(before, after);
+  if (counts.added + counts.modified + counts.deleted === 0) return unchanged(isFolder);
+  return { change: before.size === 0 ? 'added' : 'modified', isFolder, counts };
+}
