@@ -41,6 +41,7 @@ import { glossaryRoutes } from '../team/glossary-routes.ts';
 import { peopleRoutes } from '../team/people-routes.ts';
 import { teamMigrations } from '../team/people-store.ts';
 import { boardRoutes } from './board/board-routes.ts';
+import { lineageViewRoutes } from './lineage/lineage-view-routes.ts';
 
 /** Everything the control plane is made of, in the order of the imports' one way. A feature adds itself here, one line. */
 export const features: readonly Feature[] = [
@@ -74,6 +75,7 @@ export const features: readonly Feature[] = [
   exchangeFeature,
   { name: 'audit', routes: auditRoutes },
   { name: 'board', routes: boardRoutes },
+  { name: 'lineage view', routes: lineageViewRoutes },
   // last: answers what no table of MLflow calls knows
   { name: 'mlflow fallback', routes: mlflowFallback },
 ];

@@ -1,153 +1,117 @@
-import {
-  Background,
-  Controls,
-  Handle,
-  MarkerType,
-  Position,
-  ReactFlow,
-  type Edge,
-  type Node,
-  type NodeProps,
-} from '@xyflow/react';
+import { Background, Controls, MarkerType, ReactFlow, type ReactFlowInstance } from '@xyflow/react';
 import '@xyflow/react/dist/style.css';
-import { Link } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { useEffect, useMemo, useRef, type KeyboardEvent } from 'react';
 import { useShownTheme } from '../platform/theme.ts';
-import { layers } from './layers.ts';
+import { GraphBox, boxHeight, boxWidth, type Boxed, type GraphNode } from './graph-box.tsx';
+import { GraphLine, type Routed } from './graph-line.tsx';
+import { layout, lineKey, type Point } from './graph-layout.ts';
 
-export interface GraphNode {
-  readonly id: string;
-  readonly kind: string;
-  readonly label: string;
-  readonly detail?: string;
-  readonly path?: string | undefined;
-  readonly tone?: 'plain' | 'accent' | 'bad' | 'info';
-}
+export type { GraphNode } from './graph-box.tsx';
 export interface GraphEdge {
   readonly from: string;
   readonly to: string;
   readonly label?: string;
 }
 
-const nodeWidth = 208;
-const nodeHeight = 60;
-const gapX = 88;
+const gapX = 96;
 const gapY = 20;
+/** above this many boxes only those in sight are drawn, and the whole is too small to read at once */
+const many = 60;
+/** above this many lines only those of the chosen box say what they mean */
+const manyLines = 40;
+const boxes = { thing: GraphBox };
+const lineTypes = { routed: GraphLine };
 
-type Boxed = Node<GraphNode & Record<string, unknown>, 'thing'>;
-
-const edgeTone = {
-  plain: 'border-line-strong',
-  accent: 'border-accent',
-  bad: 'border-bad',
-  info: 'border-info',
-} as const;
-
-function Thing({ data }: NodeProps<Boxed>) {
-  const body = (
-    <>
-      <span className="block text-2xs text-ink-3">{data.kind.replace('-', ' ')}</span>
-      <span className="block truncate text-sm font-medium">{data.label}</span>
-      {data.detail === undefined ? null : (
-        <span className="block truncate text-2xs text-ink-2">{data.detail}</span>
-      )}
-    </>
-  );
-  return (
-    <div
-      className={`flex flex-col justify-center rounded-md border border-l-4 bg-surface px-3 py-1 text-ink ${edgeTone[data.tone ?? 'plain']}`}
-      style={{ width: nodeWidth, height: nodeHeight }}
-      title={`${data.kind.replace('-', ' ')} ${data.label}`}
-    >
-      <Handle
-        type="target"
-        position={Position.Left}
-        className="!size-1 !min-h-0 !min-w-0 !border-0 !bg-transparent"
-      />
-      {data.path === undefined ? (
-        body
-      ) : (
-        <Link to={data.path} className="min-w-0 hover:text-accent">
-          {body}
-        </Link>
-      )}
-      <Handle
-        type="source"
-        position={Position.Right}
-        className="!size-1 !min-h-0 !min-w-0 !border-0 !bg-transparent"
-      />
-    </div>
-  );
+interface GraphShape {
+  readonly nodes: readonly GraphNode[];
+  readonly edges: readonly GraphEdge[];
+  readonly label: string;
+  readonly chosen?: string | undefined;
+  readonly onChoose?: (id: string) => void;
 }
 
-const kinds = { thing: Thing };
-
-/** What came from what, left to right. */
-export default function Graph({
-  nodes,
-  edges,
-  label,
-}: {
-  nodes: readonly GraphNode[];
-  edges: readonly GraphEdge[];
-  label: string;
-}) {
+/** What came from what, left to right. Arrow keys go from box to box; a box is chosen by click or Enter. */
+export default function Graph({ nodes, edges, label, chosen, onChoose }: GraphShape) {
   const theme = useShownTheme();
-  const placed = useMemo((): Boxed[] => {
-    const columns = layers(
-      nodes.map((node) => node.id),
-      edges,
-    );
-    const tallest = Math.max(1, ...columns.map((column) => column.length));
-    return columns.flatMap((column, x) =>
-      column.map((id, y) => {
-        const node = nodes.find((each) => each.id === id);
-        return {
-          id,
-          type: 'thing' as const,
-          position: {
-            x: x * (nodeWidth + gapX),
-            y: (y + (tallest - column.length) / 2) * (nodeHeight + gapY),
-          },
-          data: { ...(node ?? { id, kind: '', label: id }) },
-          width: nodeWidth,
-          height: nodeHeight,
-        };
-      }),
-    );
-  }, [nodes, edges]);
-  const lines = useMemo(
-    (): Edge[] =>
-      edges.map((edge) => ({
-        id: `${edge.from} ${edge.to} ${edge.label ?? ''}`,
-        source: edge.from,
-        target: edge.to,
-        ...(edge.label === undefined ? {} : { label: edge.label }),
-        style: { stroke: 'var(--line-strong)' },
-        labelStyle: { fill: 'var(--ink-2)', fontSize: 11 },
-        labelBgStyle: { fill: 'var(--ground)' },
-        markerEnd: { type: MarkerType.ArrowClosed, color: 'var(--line-strong)', width: 16, height: 16 },
-      })),
-    [edges],
+  const flow = useRef<ReactFlowInstance<Boxed, Routed> | null>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const drawn = useMemo(
+    () =>
+      layout(
+        nodes.map(({ id }) => id),
+        edges,
+        { boxWidth, boxHeight, gapX, gapY },
+      ),
+    [nodes, edges],
   );
-  const lowest = Math.max(0, ...placed.map((node) => node.position.y)) + nodeHeight;
+  const { places } = drawn;
+  const placed = useMemo(
+    (): Boxed[] =>
+      nodes.map((node) => ({
+        id: node.id,
+        type: 'thing' as const,
+        position: places.get(node.id) ?? { x: 0, y: 0 },
+        data: { ...node, isChosen: node.id === chosen, ...(onChoose === undefined ? {} : { onChoose }) },
+        width: boxWidth,
+        height: boxHeight,
+        focusable: false,
+      })),
+    [nodes, places, chosen, onChoose],
+  );
+  const isBusy = edges.length > manyLines;
+  const lines = useMemo(
+    () => edges.map((edge) => lineOf(edge, chosen, drawn.passes.get(lineKey(edge)) ?? [], isBusy)),
+    [edges, chosen, drawn, isBusy],
+  );
+  const isLarge = nodes.length > many;
+  const show = (instance: ReactFlowInstance<Boxed, Routed>): void => {
+    const place = chosen === undefined ? undefined : places.get(chosen);
+    if (isLarge && place !== undefined)
+      void instance.setCenter(place.x + boxWidth / 2, place.y + boxHeight / 2, { zoom: 0.8 });
+    else void instance.fitView({ padding: 0.12, maxZoom: 1.1 });
+  };
+  useEffect(() => {
+    if (flow.current !== null) show(flow.current);
+    // a new picture is looked at anew; a state that changes in it leaves the view where the person put it
+  }, [places, chosen === undefined]);
+  const step = (event: KeyboardEvent): void => {
+    const from = (event.target as HTMLElement).closest<HTMLElement>('[data-box]')?.dataset['box'];
+    const to = from === undefined ? undefined : neighbour(event.key, from, drawn.columns, edges);
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const place = places.get(to);
+    if (place === undefined) return;
+    const zoom = Math.max(flow.current?.getZoom() ?? 1, 0.5);
+    void flow.current?.setCenter(place.x + boxWidth / 2, place.y + boxHeight / 2, { zoom });
+    // a box out of sight is drawn only when the view has come there
+    requestAnimationFrame(() => setTimeout(() => focusBox(frame.current, to), isLarge ? 60 : 0));
+  };
   return (
     <div
+      ref={frame}
       className="w-full"
-      style={{ height: `clamp(260px, ${lowest + 160}px, 68vh)` }}
+      style={{ height: `clamp(220px, ${drawn.height + 120}px, 68vh)` }}
       role="group"
       aria-label={label}
+      onKeyDownCapture={step}
     >
       <ReactFlow
         nodes={placed}
         edges={lines}
-        nodeTypes={kinds}
+        nodeTypes={boxes}
+        edgeTypes={lineTypes}
         colorMode={theme}
-        fitView
-        fitViewOptions={{ padding: 0.12, maxZoom: 1.1 }}
-        minZoom={0.1}
+        onInit={(instance) => {
+          flow.current = instance;
+          show(instance);
+        }}
+        minZoom={0.05}
         nodesDraggable={false}
         nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        onlyRenderVisibleElements={isLarge}
         proOptions={{ hideAttribution: true }}
         style={{ background: 'transparent' }}
       >
@@ -156,4 +120,45 @@ export default function Graph({
       </ReactFlow>
     </div>
   );
+}
+
+const focusBox = (frame: HTMLElement | null, id: string): void =>
+  [...(frame?.querySelectorAll<HTMLElement>('[data-box]') ?? [])]
+    .find((box) => box.dataset['box'] === id)
+    ?.focus();
+
+function lineOf(
+  edge: GraphEdge,
+  chosen: string | undefined,
+  passes: readonly Point[],
+  isBusy: boolean,
+): Routed {
+  const isNear = chosen !== undefined && (edge.from === chosen || edge.to === chosen);
+  const colour = isNear ? 'var(--accent)' : 'var(--line-strong)';
+  return {
+    id: `${edge.from} ${edge.to} ${edge.label ?? ''}`,
+    type: 'routed',
+    source: edge.from,
+    target: edge.to,
+    data: { passes },
+    ...(edge.label === undefined || (isBusy && !isNear) ? {} : { label: edge.label }),
+    style: { stroke: colour },
+    labelStyle: { fill: 'var(--ink-2)', fontSize: 11 },
+    labelBgStyle: { fill: 'var(--surface)' },
+    markerEnd: { type: MarkerType.ArrowClosed, color: colour, width: 16, height: 16 },
+  };
+}
+
+/** The box that an arrow key leads to: back and forth along the lines, up and down in the column. */
+function neighbour(
+  key: string,
+  from: string,
+  columns: readonly (readonly string[])[],
+  edges: readonly GraphEdge[],
+): string | undefined {
+  if (key === 'ArrowRight') return edges.find((edge) => edge.from === from)?.to;
+  if (key === 'ArrowLeft') return edges.find((edge) => edge.to === from)?.from;
+  if (key !== 'ArrowDown' && key !== 'ArrowUp') return undefined;
+  const column = columns.find((each) => each.includes(from));
+  return column?.[column.indexOf(from) + (key === 'ArrowDown' ? 1 : -1)];
 }

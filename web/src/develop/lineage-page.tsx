@@ -1,46 +1,57 @@
-import { Suspense, lazy, useMemo } from 'react';
+import { Suspense, lazy } from 'react';
 import type { Dataset } from '../../../src/develop/data/data-api.ts';
-import type { LineageGraph, LineageKind, LineageNode } from '../../../src/develop/lineage/lineage-api.ts';
 import type { RegisteredModel } from '../../../src/deploy/registry/registry-api.ts';
-import { segment, useApi, withParams } from '../platform/api.ts';
-import { shortId } from '../platform/format.ts';
+import type { LineageView } from '../../../src/server/lineage/lineage-view-api.ts';
+import { useApi, withParams } from '../platform/api.ts';
+import { many } from '../platform/format.ts';
+import { useIsNarrow } from '../platform/narrow.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Badge, Empty, Page, Panel } from '../parts/basics.tsx';
-import type { GraphEdge, GraphNode } from './graph.tsx';
+import { Empty, Page, Panel, Segmented } from '../parts/basics.tsx';
+import { LineageList } from './lineage-list.tsx';
+import { LineageSearch } from './lineage-search.tsx';
+import { around, keyOf, type Way } from './lineage-shape.ts';
+import { kindNames, nameOf } from './lineage-names.ts';
 
-const Graph = lazy(() => import('./graph.tsx'));
+const LineageGraph = lazy(() => import('./lineage-graph.tsx'));
 
-/** Things that a look at lineage can begin with: the newest versions of models and data. */
-function useBeginnings(): readonly { readonly key: string; readonly label: string }[] {
-  const models = useApi<RegisteredModel[]>('/api/v1/models');
-  const datasets = useApi<Dataset[]>('/api/v1/datasets');
-  return [
-    ...(models.data ?? []).flatMap((model) => {
-      const version = model.aliases['champion'] ?? model.latestVersion;
-      return version === null || version === undefined
-        ? []
-        : [{ key: `model-version:${model.name}/${version}`, label: `${model.name} version ${version}` }];
-    }),
-    ...(datasets.data ?? []).flatMap((dataset) =>
-      dataset.latest === null
-        ? []
-        : [
-            {
-              key: `dataset-version:${dataset.name}@${dataset.latest.md5}`,
-              label: `${dataset.name} ${dataset.latest.md5.slice(0, 8)}`,
-            },
-          ],
-    ),
-  ];
+const ways = [
+  { value: 'both', label: 'Both ways' },
+  { value: 'ancestors', label: 'Came from' },
+  { value: 'descendants', label: 'Led to' },
+] as const;
+const views = [
+  { value: 'graph', label: 'Graph' },
+  { value: 'list', label: 'List' },
+] as const;
+const depths = ['1', '2', '3', '5', '10', '50'];
+
+/** What a look at lineage begins with when nothing was asked for: a champion, else the newest data. */
+function useBeginning(isWanted: boolean): { readonly key: string; readonly isKnown: boolean } {
+  const models = useApi<RegisteredModel[]>(isWanted ? '/api/v1/models' : null);
+  const datasets = useApi<Dataset[]>(isWanted ? '/api/v1/datasets' : null);
+  const champion = models.data?.flatMap((model) => {
+    const version = model.aliases['champion'] ?? model.latestVersion;
+    return version === null || version === undefined ? [] : [`model-version:${model.name}/${version}`];
+  })[0];
+  const newest = datasets.data?.flatMap(({ name, latest }) =>
+    latest === null ? [] : [`dataset-version:${name}@${latest.md5}`],
+  )[0];
+  return { key: champion ?? newest ?? '', isKnown: models.data !== undefined && datasets.data !== undefined };
 }
 
 export function LineagePage() {
   const [asked, setOf] = useUrlState('of');
-  const beginnings = useBeginnings();
-  const of = asked === '' ? (beginnings[0]?.key ?? '') : asked;
+  const [way, setWay] = useUrlState('way', 'both');
+  const [depth, setDepth] = useUrlState('depth', '10');
+  const isNarrow = useIsNarrow();
+  // a telephone shows a picture too small to read
+  const [shownAs, setShownAs] = useUrlState('as', isNarrow ? 'list' : 'graph');
+  const beginning = useBeginning(asked === '');
+  const of = asked === '' ? beginning.key : asked;
   const [kind = '', id = ''] = splitOnce(of);
-  const query = useApi<LineageGraph>(of === '' ? null : '/api/v1/lineage', { kind, id });
+  const query = useApi<LineageView>(of === '' ? null : '/api/v1/lineage/view', { kind, id, depth });
+  const focus = query.data?.nodes.find((node) => keyOf(node) === of);
   const empty = (
     <Empty title="Nothing is linked yet" command="tilth pipeline run">
       Links appear when a pipeline reads a dataset version, a run logs it, or a version is registered from a
@@ -55,107 +66,98 @@ export function LineagePage() {
       cli={
         of === ''
           ? 'tilth data list'
-          : `curl -s '${location.origin}${withParams('/api/v1/lineage', { kind, id })}'`
+          : `curl -s '${location.origin}${withParams('/api/v1/lineage', { kind, id, depth })}'`
       }
-      actions={
-        beginnings.length === 0 && of === '' ? null : (
-          <select
-            className="field max-w-full"
-            aria-label="Around"
-            value={of}
-            onChange={(event) => setOf(event.target.value)}
-          >
-            {beginnings.some((each) => each.key === of) ? null : (
-              <option value={of}>{id.slice(0, 32)}</option>
-            )}
-            {beginnings.map((each) => (
-              <option key={each.key} value={each.key}>
-                {each.label}
-              </option>
-            ))}
-          </select>
-        )
-      }
+      actions={<LineageSearch onChoose={setOf} />}
     >
       <Panel
-        title="Lineage"
+        title={focus === undefined ? 'Lineage' : `Around ${nameOf(focus)}`}
         flush
-        aside={of === '' ? null : <Badge tone="accent">around {id.slice(0, 32)}</Badge>}
+        aside={
+          of === '' ? null : (
+            <>
+              <Segmented label="Direction" value={way} options={ways} onChange={setWay} />
+              <label className="flex items-center gap-2">
+                <span className="sr-only sm:not-sr-only">Steps</span>
+                <select
+                  className="field"
+                  aria-label="Steps away at most"
+                  value={depth}
+                  onChange={(event) => setDepth(event.target.value)}
+                >
+                  {depths.map((each) => (
+                    <option key={each} value={each}>
+                      {each === '50' ? 'all' : each}
+                    </option>
+                  ))}
+                </select>
+              </label>
+              <Segmented label="Shown as" value={shownAs} options={views} onChange={setShownAs} />
+            </>
+          )
+        }
       >
         {of === '' ? (
           empty
         ) : (
-          <Answer query={query} isEmpty={(graph) => graph.edges.length === 0} empty={empty}>
-            {(graph) => <Drawn graph={graph} />}
+          <Answer query={query} isEmpty={(view) => view.edges.length === 0} empty={empty}>
+            {(view) => (
+              <Shown view={view} focus={of} way={wayOf(way)} isList={shownAs === 'list'} onFocus={setOf} />
+            )}
           </Answer>
         )}
       </Panel>
+      {focus === undefined ? null : (
+        <p className="px-1 text-sm text-ink-2">
+          {kindNames[focus.kind]} {focus.detail ?? ''}. Arrow keys go from one thing to the next, Enter looks
+          around it.
+        </p>
+      )}
     </Page>
   );
 }
+
+const wayOf = (text: string): Way => ways.find(({ value }) => value === text)?.value ?? 'both';
 
 function splitOnce(text: string): string[] {
   const at = text.indexOf(':');
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-const keyOf = (node: LineageNode): string => `${node.kind}:${node.id}`;
-
-function Drawn({ graph }: { graph: LineageGraph }) {
-  const { nodes, edges } = useMemo(
-    () => ({
-      nodes: graph.nodes.map((node): GraphNode => ({ id: keyOf(node), kind: node.kind, ...shown(node) })),
-      edges: graph.edges.map((edge): GraphEdge => ({
-        from: keyOf(edge.from),
-        to: keyOf(edge.to),
-        label: edge.relation,
-      })),
-    }),
-    [graph],
-  );
+function Shown({
+  view,
+  focus,
+  way,
+  isList,
+  onFocus,
+}: {
+  view: LineageView;
+  focus: string;
+  way: Way;
+  isList: boolean;
+  onFocus: (key: string) => void;
+}) {
+  const { placed, edges } = around(view, focus, way);
   return (
-    <Suspense fallback={<div className="h-[260px]" />}>
-      <Graph nodes={nodes} edges={edges} label={`Lineage of ${nodes.length} things`} />
-    </Suspense>
+    <>
+      {placed.length <= 1 ? (
+        <p className="border-b border-line px-4 py-3 text-sm text-ink-2">
+          {way === 'ancestors' ? 'It came from nothing that is known here.' : 'Nothing came of it yet.'}
+        </p>
+      ) : null}
+      {isList ? (
+        <LineageList placed={placed} edges={edges} onFocus={onFocus} />
+      ) : (
+        <Suspense fallback={<div className="h-[260px]" />}>
+          <LineageGraph placed={placed} edges={edges} focus={focus} onFocus={onFocus} />
+        </Suspense>
+      )}
+      {view.leftOut === 0 ? null : (
+        <p className="border-t border-line px-4 py-3 text-sm text-ink-2">
+          {many(view.leftOut, 'thing')} further away are left out: choose fewer steps, or look around another
+          thing.
+        </p>
+      )}
+    </>
   );
-}
-
-const tones: Readonly<Record<LineageKind, GraphNode['tone']>> = {
-  'dataset-version': 'plain',
-  run: 'info',
-  'pipeline-execution': 'info',
-  job: 'info',
-  'model-version': 'accent',
-  endpoint: 'accent',
-};
-
-/** Ids are `name@hash`, `model/3`, a run's id, an endpoint's name. */
-function shown(node: LineageNode): Pick<GraphNode, 'label' | 'detail' | 'path' | 'tone'> {
-  const tone = tones[node.kind] ?? 'plain';
-  if (node.kind === 'run')
-    return { label: shortId(node.id), path: `/develop/runs/${segment(node.id)}`, tone };
-  if (node.kind === 'endpoint')
-    return { label: node.id, path: `/deploy/endpoints/${segment(node.id)}`, tone };
-  if (node.kind === 'model-version') {
-    const at = Math.max(node.id.lastIndexOf('/'), node.id.lastIndexOf('@'), node.id.lastIndexOf(':'));
-    const [model, version] = [node.id.slice(0, at), node.id.slice(at + 1)];
-    return {
-      label: model,
-      detail: `version ${version}`,
-      path: `/deploy/models/${segment(model)}/${version}`,
-      tone,
-    };
-  }
-  if (node.kind === 'dataset-version') {
-    const at = Math.max(node.id.lastIndexOf('@'), node.id.lastIndexOf(':'));
-    if (at === -1) return { label: shortId(node.id), tone };
-    const name = node.id.slice(0, at);
-    return {
-      label: name,
-      detail: node.id.slice(at + 1, at + 13),
-      path: `/develop/data/${segment(name)}`,
-      tone,
-    };
-  }
-  return { label: node.id.slice(0, 24), tone };
 }

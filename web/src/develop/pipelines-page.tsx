@@ -1,30 +1,57 @@
-import { Suspense, lazy, useMemo } from 'react';
-import type { Execution, ExecutionList } from '../../../src/develop/pipelines/pipeline-api.ts';
+import { Link } from '@tanstack/react-router';
+import type { ExecutionList, PipelineList } from '../../../src/develop/pipelines/pipeline-api.ts';
 import { useApi } from '../platform/api.ts';
-import { duration } from '../platform/format.ts';
+import { many } from '../platform/format.ts';
+import { useIsNarrow } from '../platform/narrow.ts';
 import { useUrlState } from '../platform/url.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Badge, Copy, Empty, FilterBox, Id, Page, Panel, When } from '../parts/basics.tsx';
-import { Table, figure } from '../parts/table.tsx';
-import type { GraphEdge, GraphNode } from './graph.tsx';
+import { Badge, Empty, Page, Panel, Segmented, When } from '../parts/basics.tsx';
+import { Executions } from './executions.tsx';
+import { shownPipelines } from './pipelines-shown.ts';
+import { PipelineStage } from './pipeline-stage.tsx';
+import { StageList, StagesGraph } from './pipeline-stages.tsx';
+import { statusTones, statusWords, type ShownPipeline } from './stage-status.ts';
 
-const Graph = lazy(() => import('./graph.tsx'));
-const tone = { running: 'info', succeeded: 'good', failed: 'bad' } as const;
+const views = [
+  { value: 'graph', label: 'Graph' },
+  { value: 'list', label: 'List' },
+] as const;
 
+/** ms between two looks at a pipeline that runs */
+const runningEvery = 1500;
+
+/** A project's stages as they stand, live while they run; of one stage what it did and what it prints. */
 export function PipelinesPage() {
-  const query = useApi<ExecutionList>('/api/v1/pipelines/executions');
-  const [filter, setFilter] = useUrlState('filter');
+  const executions = useApi<ExecutionList>('/api/v1/pipelines/executions');
+  const isRunning = executions.data?.dag.stages.some(({ latest }) => latest.state === 'running') === true;
+  const pipelines = useApi<PipelineList>('/api/v1/pipelines', {}, isRunning ? { every: runningEvery } : {});
+  const [asked, setProject] = useUrlState('project');
+  const list = shownPipelines(pipelines.data, executions.data);
+  const pipeline = list.find(({ project }) => project === asked) ?? list[0];
   return (
     <Page
       title="Pipelines"
       name="Pipelines"
-      lead="Stages of each project’s dvc.yaml as they last ran, and every execution."
+      lead="Stages of each project’s dvc.yaml: what is up to date, what will run, what runs now."
       cli="tilth pipeline run"
-      actions={<FilterBox value={filter} onChange={setFilter} placeholder="Filter executions" />}
+      actions={
+        list.length < 2 ? null : (
+          <select
+            className="field max-w-full"
+            aria-label="Project"
+            value={pipeline?.project ?? ''}
+            onChange={(event) => setProject(event.target.value)}
+          >
+            {list.map(({ project }) => (
+              <option key={project}>{project}</option>
+            ))}
+          </select>
+        )
+      }
     >
       <Answer
-        query={query}
-        isEmpty={(list) => list.executions.length === 0}
+        query={executions}
+        isEmpty={() => pipeline === undefined}
         empty={
           <div className="card">
             <Empty title="No stage has run yet" command="tilth pipeline run">
@@ -33,84 +60,75 @@ export function PipelinesPage() {
           </div>
         }
       >
-        {(list) => (
-          <>
-            <Panel title="Stages" flush>
-              <Stages list={list} />
-            </Panel>
-            <Panel title="Executions" flush>
-              <Executions
-                executions={list.executions.filter((each) =>
-                  `${each.project} ${each.stage} ${each.state}`.toLowerCase().includes(filter.toLowerCase()),
-                )}
-              />
-            </Panel>
-          </>
-        )}
+        {(known) =>
+          pipeline === undefined ? null : (
+            <>
+              <Pipeline pipeline={pipeline} />
+              <Panel title="Executions" flush>
+                <Executions
+                  executions={known.executions.filter(({ project }) => project === pipeline.project)}
+                />
+              </Panel>
+            </>
+          )
+        }
       </Answer>
     </Page>
   );
 }
 
-function Stages({ list }: { list: ExecutionList }) {
-  const { nodes, edges } = useMemo(() => {
-    const id = (project: string, stage: string): string => `${project}/${stage}`;
-    return {
-      nodes: list.dag.stages.map((stage): GraphNode => ({
-        id: id(stage.project, stage.name),
-        kind: stage.project,
-        label: stage.name,
-        detail: stage.latest.state,
-        tone: stage.latest.state === 'failed' ? 'bad' : stage.latest.state === 'running' ? 'info' : 'accent',
-      })),
-      edges: list.dag.edges.map((edge): GraphEdge => ({
-        from: id(edge.project, edge.from),
-        to: id(edge.project, edge.to),
-      })),
-    };
-  }, [list]);
+function Pipeline({ pipeline }: { pipeline: ShownPipeline }) {
+  const isNarrow = useIsNarrow();
+  // a telephone shows a picture too small to read
+  const [view, setView] = useUrlState('as', isNarrow ? 'list' : 'graph');
+  const [chosen, setChosen] = useUrlState('stage');
+  const stage = pipeline.stages.find(({ name }) => name === chosen);
+  const counts = Map.groupBy(pipeline.stages, ({ status }) => status);
   return (
-    <Suspense fallback={<div className="h-[260px]" />}>
-      <Graph nodes={nodes} edges={edges} label="Stages and what each needs" />
-    </Suspense>
+    <>
+      <Panel
+        title={pipeline.project}
+        flush
+        aside={
+          <>
+            <span className="flex flex-wrap gap-1" aria-live="polite">
+              {[...counts].map(([status, stages]) => (
+                <Badge key={status} tone={statusTones[status]}>
+                  {stages.length} {statusWords[status]}
+                </Badge>
+              ))}
+            </span>
+            <Segmented label="Shown as" value={view} options={views} onChange={setView} />
+          </>
+        }
+      >
+        {view === 'list' ? (
+          <StageList pipeline={pipeline} chosen={stage?.name} onChoose={setChosen} />
+        ) : (
+          <StagesGraph pipeline={pipeline} chosen={stage?.name} onChoose={setChosen} />
+        )}
+        <p className="border-t border-line px-4 py-2 text-xs text-ink-3">
+          {many(pipeline.stages.length, 'stage')}, as of <When at={pipeline.updatedAt} />
+          {pipeline.updatedBy === null ? '' : ` by ${pipeline.updatedBy}`}. Choose a stage to see what it did.
+        </p>
+      </Panel>
+      {stage === undefined ? (
+        chosen === '' ? null : (
+          <p className="card px-4 py-3 text-sm text-ink-2">
+            {pipeline.project} has no stage {chosen} now.{' '}
+            <Link to="." search={{ project: pipeline.project } as never} className="link">
+              Show all stages
+            </Link>
+          </p>
+        )
+      ) : (
+        <PipelineStage
+          key={`${pipeline.project}/${stage.name}`}
+          project={pipeline.project}
+          stage={stage}
+          onClose={() => setChosen('')}
+        />
+      )}
+    </>
   );
 }
-
-const Executions = ({ executions }: { executions: readonly Execution[] }) => (
-  <Table heads={['Stage', 'State', 'Command', 'Made', 'Commit', 'By', 'Begun', figure('Took')]}>
-    {executions.map((each) => (
-      <tr key={each.id}>
-        <td>
-          <span className="font-medium">{each.stage}</span>
-          <span className="block text-xs text-ink-3">{each.project}</span>
-        </td>
-        <td>
-          <Badge tone={tone[each.state]}>{each.state}</Badge>
-        </td>
-        <td className="max-w-[360px] min-w-[200px]">
-          <span className="flex items-start gap-1">
-            <code className="line-clamp-2 text-xs leading-5 break-all" title={each.cmd}>
-              {each.cmd}
-            </code>
-            <Copy text={each.cmd} isSmall />
-          </span>
-        </td>
-        <td className="text-xs">
-          {each.outputs.map((output) => (
-            <span key={output.path} className="block whitespace-nowrap">
-              {output.path} <Id text={output.md5} />
-            </span>
-          ))}
-        </td>
-        <td>{each.commit === null ? '–' : <Id text={each.commit} />}</td>
-        <td>{each.createdBy}</td>
-        <td>
-          <When at={each.startedAt} />
-        </td>
-        <td className="num whitespace-nowrap">
-          {each.finishedAt === null ? '–' : duration(each.finishedAt - each.startedAt)}
-        </td>
-      </tr>
-    ))}
-  </Table>
-);
