@@ -55,18 +55,14 @@ test('a machine without flock still keeps two tilths apart', async () => {
   }
 });
 
-test('one that waits is told so, on standard error', async () => {
+test('one that waits is told so, on standard error', async (context) => {
   const repository = initRepository(join(outer, 'four'));
   const holder = spawn('flock', ['-x', repository.lock, 'sleep', '1.5'], { stdio: 'ignore' });
   while (isFree(repository.lock)) await new Promise((resolve) => setTimeout(resolve, 10));
-  const { write } = process.stderr;
-  let said = '';
-  process.stderr.write = (text: string | Uint8Array) => (said += String(text)) !== '';
-  try {
-    await withRepositoryLock(repository, () => undefined);
-  } finally {
-    process.stderr.write = write;
-  }
+  const write = context.mock.method(process.stderr, 'write', () => true);
+  await withRepositoryLock(repository, () => undefined);
+  const said = write.mock.calls.map(({ arguments: [text] }) => String(text)).join('');
+  write.mock.restore();
   assert.match(said, /^Waiting .* for another dvc or tilth/);
   await new Promise((resolve) =>
     holder.exitCode === null ? holder.once('close', resolve) : resolve(undefined),

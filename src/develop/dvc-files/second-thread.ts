@@ -10,12 +10,21 @@ const secondThreadPays = 64 * 1024 * 1024;
 
 const slotCount = 4;
 const slotBytes = 4 * 1024 * 1024;
-const answerMs = 30_000;
+const answerMs = 60_000;
+const startMs = 2000;
+
+/** Where the second thread says that it has begun and, later, that it is done. */
+const progressAt = slotCount;
 
 /** Hashes what lies in the slots, in turn: a slot holds 0 when it is free, its length when it is full, -1 after the last. */
 const hashing = `
   const { workerData: { state, slots, result } } = require('node:worker_threads');
   const digest = require('node:crypto').createHash('md5');
+  const tell = (progress) => {
+    Atomics.store(state, slots.length, progress);
+    Atomics.notify(state, slots.length);
+  };
+  tell(1);
   for (let slot = 0; ; slot = (slot + 1) % slots.length) {
     Atomics.wait(state, slot, 0);
     const length = Atomics.load(state, slot);
@@ -25,8 +34,7 @@ const hashing = `
     Atomics.notify(state, slot);
   }
   Buffer.from(result).set(digest.digest());
-  Atomics.store(state, slots.length, 1);
-  Atomics.notify(state, slots.length);
+  tell(2);
 `;
 
 /**
@@ -36,7 +44,9 @@ const hashing = `
  * @param take each block, good until it returns
  */
 export function hashBlocks(path: string, size: number, take: (block: Uint8Array) => void): string {
-  if (size >= secondThreadPays && availableParallelism() > 1) return hashBesides(path, take);
+  const besides =
+    size >= secondThreadPays && availableParallelism() > 1 ? hashBesides(path, take) : undefined;
+  if (besides !== undefined) return besides;
   const digest = createHash('md5');
   readBlocks(path, (block) => {
     digest.update(block);
@@ -45,14 +55,18 @@ export function hashBlocks(path: string, size: number, take: (block: Uint8Array)
   return digest.digest('hex');
 }
 
-function hashBesides(path: string, take: (block: Uint8Array) => void): string {
-  const state = new Int32Array(new SharedArrayBuffer(4 * (slotCount + 1)));
+/** @returns undefined, with nothing handed out, when there is no second thread to be had */
+function hashBesides(path: string, take: (block: Uint8Array) => void): string | undefined {
+  const state = new Int32Array(new SharedArrayBuffer(4 * (progressAt + 1)));
   const slots = Array.from({ length: slotCount }, () => new SharedArrayBuffer(slotBytes));
   const result = new SharedArrayBuffer(16);
   const handle = openSync(encodePath(path), 'r');
-  const worker = new Worker(hashing, { eval: true, workerData: { state, slots, result } });
+  // with no flags of ours: what Node was told about the program does not hold for this
+  const worker = new Worker(hashing, { eval: true, execArgv: [], workerData: { state, slots, result } });
   worker.unref();
+  worker.on('error', () => undefined);
   try {
+    if (Atomics.wait(state, progressAt, 0, startMs) === 'timed-out') return undefined;
     for (let slot = 0; ; slot = (slot + 1) % slotCount) {
       waitFor(state, slot, 0);
       const block = new Uint8Array(slots[slot] ?? result);
@@ -62,7 +76,7 @@ function hashBesides(path: string, take: (block: Uint8Array) => void): string {
       if (length === 0) break;
       take(block.subarray(0, length));
     }
-    waitFor(state, slotCount, 1);
+    waitFor(state, progressAt, 2);
     return Buffer.from(result).toString('hex');
   } finally {
     closeSync(handle);
