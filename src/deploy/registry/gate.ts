@@ -233,7 +233,7 @@ function isReproducible(
   { reproduction, now, runId }: GateFacts,
 ): Verdict {
   const { level, maxAgeDays, leaveOut } = condition;
-  const words = { 'bit-identical': 'bit-identical', 'within-noise': 'equal within the noise of its seeds' }[level];
+  const words = level === 'bit-identical' ? 'bit-identical' : 'equal at least within the noise of its seeds';
   const required = `its run done again, ${words}, in the last ${maxAgeDays} days`;
   if (reproduction === null) {
     const note = runId === null ? 'The version names no run.' : `It was not done again yet: tilth reproduce ${runId}`;
