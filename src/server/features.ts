@@ -6,6 +6,8 @@ import { dataRoutes } from '../develop/data/data-routes.ts';
 import { dataMigrations } from '../develop/data/data-store.ts';
 import { profileRoutes } from '../develop/data/profile-routes.ts';
 import { profileMigrations } from '../develop/data/profile-store.ts';
+import { refusalRoutes } from '../develop/data/refusal-routes.ts';
+import { refusalMigrations } from '../develop/data/refusal-store.ts';
 import { datasetUsersRoutes } from '../develop/lineage/dataset-users-routes.ts';
 import { lineageRoutes } from '../develop/lineage/lineage-routes.ts';
 import { lineageMigrations } from '../develop/lineage/lineage-store.ts';
@@ -56,6 +58,7 @@ export const features: readonly Feature[] = [
   { name: 'policies', routes: policyRoutes },
   { name: 'data', migrations: dataMigrations, routes: dataRoutes },
   { name: 'data profiles', migrations: profileMigrations, routes: profileRoutes },
+  { name: 'refused data', migrations: refusalMigrations, routes: refusalRoutes },
   { name: 'pipelines', migrations: pipelineMigrations, routes: pipelineRoutes },
   { name: 'tracking', migrations: trackingMigrations, routes: trackingRoutes },
   { name: 'repeatable runs', routes: repeatableRoutes },

@@ -49,11 +49,14 @@ export const verbs = {
   'logged-model.delete': ['contributor', 'maintainer'],
   'artifact.delete': ['contributor', 'maintainer'],
   'dataset.add': ['contributor', 'maintainer', 'system'],
+  'dataset.refuse': ['contributor', 'maintainer', 'system'],
   'dataset.profile': ['contributor', 'maintainer', 'system'],
   // values of columns that a contract classifies as confidential, pii or special-category
   'data.read-classified': ['pii', 'system'],
   // what the policies of tilth.yaml said, for the audit log
   'policy.record': ['contributor', 'maintainer', 'operator', 'reviewer', 'system'],
+  // events of other programs about data and runs (OpenLineage)
+  'lineage.record': ['contributor', 'maintainer', 'system'],
   'pipeline.record': ['contributor', 'maintainer', 'system'],
   'model.register': ['contributor', 'maintainer', 'system'],
   'model.request': ['contributor', 'maintainer', 'system'],

@@ -134,7 +134,7 @@ async function add({ isDvc, print }: Dialect, targets: string[], flags: AddFlags
     isForced: flags.force === true,
     isWithoutCache: flags.commit === false,
     ...(Object.keys(notes).length === 0 ? {} : { notes }),
-  });
+  }).catch(async (reason: unknown) => (await import('./refusal-send.ts')).toldRefusal(flags, process.cwd(), reason));
   const { recordVersions } = await import('./record-versions.ts');
   const recorded = await recordVersions(flags, outcome);
   const { describeAdded } = await import('./describe-added.ts');

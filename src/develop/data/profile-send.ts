@@ -43,7 +43,7 @@ export async function localProfile(folder: string, word: string, md5?: string): 
   const version = md5 ?? measure(repository, path);
   const files =
     cachedFiles(repository, version, path) ??
-    (md5 === undefined ? workingFiles(repository, path) : undefined);
+    (md5 === undefined || measure(repository, path) === md5 ? workingFiles(repository, path) : undefined);
   if (files === undefined)
     throw pathMissing(`${repositoryPath(repository, path)}, as its version ${version.slice(0, 12)},`);
   const profile = await noticed(`Counting what ${word} holds`, profileVersion(repository, version, files));

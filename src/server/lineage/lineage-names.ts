@@ -78,7 +78,7 @@ export async function searchLineage(read: Reader, words: string): Promise<NamedN
       .selectFrom('lineage')
       .select([`${side}_kind as kind`, `${side}_id as id`])
       .select((eb) => eb.fn.max('at').as('at'))
-      .where(`${side}_kind`, 'in', ['dataset-version', 'model-version', 'endpoint', 'job'])
+      .where(`${side}_kind`, 'not in', ['run', 'pipeline-execution'])
       .where((eb) => eb(eb.fn<string>('lower', [`${side}_id`]), 'like', pattern.toLowerCase()))
       .groupBy([`${side}_kind`, `${side}_id`])
       .orderBy('at', 'desc')

@@ -8,6 +8,7 @@ import { Empty, Facts, Page, Panel, Segmented, When } from '../parts/basics.tsx'
 import { ClassBadge, ContractBadge } from './contract-badge.tsx';
 import { Report } from './contract-report.tsx';
 import { ContractText } from './contract-text.tsx';
+import { DatasetRefusals } from './dataset-refusals.tsx';
 import { DatasetUsersPanel } from './dataset-users.tsx';
 import { DatasetVersions } from './dataset-versions.tsx';
 import { VersionDifference } from './version-difference.tsx';
@@ -65,6 +66,7 @@ export function DatasetPage() {
                 chosen={version?.md5}
                 onChoose={(md5) => setChosen(md5 === newest ? '' : md5)}
               />
+              <DatasetRefusals name={name} newestAt={dataset.versions[0]?.createdAt} />
               {version === undefined ? null : <Version version={version} versions={dataset.versions} />}
             </>
           );

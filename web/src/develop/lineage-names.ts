@@ -11,6 +11,8 @@ export const kindNames: Readonly<Record<LineageKind, string>> = {
   job: 'job',
   'model-version': 'model version',
   endpoint: 'endpoint',
+  'external-dataset': 'dataset elsewhere',
+  'external-run': 'run elsewhere',
 };
 
 /** A name that fits a box: ids without a name of their own are cut. */
@@ -56,7 +58,7 @@ export const toneOf = ({
 }: Pick<NamedNode, 'kind' | 'state'>): 'plain' | 'accent' | 'bad' | 'info' =>
   state === 'failed'
     ? 'bad'
-    : kind === 'dataset-version'
+    : kind === 'dataset-version' || kind === 'external-dataset'
       ? 'plain'
       : kind === 'model-version' || kind === 'endpoint'
         ? 'accent'
