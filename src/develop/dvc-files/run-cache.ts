@@ -2,10 +2,11 @@ import { hash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockValue, lockedStageOf, type LockedStage } from './lock-file.ts';
-import { compareCodePoints, floatText, jsonText } from './python-text.ts';
+import { compareCodePoints } from './python-text.ts';
 import type { Repository } from './repository.ts';
 import { readYamlMap } from './yaml-read.ts';
-import { isList, isMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
+import { valueJson } from './value-json.ts';
+import type { YamlMap, YamlScalar, YamlValue } from './yaml-value.ts';
 import { writeYaml } from './yaml-write.ts';
 
 /** What stages ran with and made, ever: `.dvc/cache/runs/ab/<key>/<value>`, the same below a remote. */
@@ -58,45 +59,15 @@ function names(folder: string): string[] {
 export function runKey(stage: LockedStage): string {
   const value = lockValue(stage);
   const outs = stage.outs.map(({ path }) => path).sort(compareCodePoints);
-  return hash('sha256', pythonJson(new Map([...value, ['outs', outs]])));
+  return hashed(new Map([...value, ['outs', outs]]));
 }
 
-const runValue = (stage: LockedStage): string => hash('sha256', pythonJson(lockValue(stage)));
+const runValue = (stage: LockedStage): string => hashed(lockValue(stage));
 
 /** Extent does not tell one content from another; dvc leaves the keys out wherever they stand. */
 const leftOut = new Set<YamlScalar>(['size', 'nfiles']);
 
-/** Python's `json.dumps(…, sort_keys=True)`. */
-function pythonJson(value: YamlValue): string {
-  if (isMap(value)) {
-    const entries = sorted(value).filter(([key]) => !leftOut.has(key));
-    return `{${entries.map(([key, item]) => `${jsonText(keyText(key))}: ${pythonJson(item)}`).join(', ')}}`;
-  }
-  if (isList(value)) return `[${value.map(pythonJson).join(', ')}]`;
-  if (typeof value === 'string') return jsonText(value);
-  if (typeof value === 'number') return jsonNumber(value);
-  return value === null ? 'null' : String(value);
-}
+/** Python's `json.dumps(…, sort_keys=True)`, without what tells only the extent. */
+export const pythonJson = (value: YamlValue): string => valueJson(value, { isSorted: true, leftOut });
 
-const sorted = (map: YamlMap): [YamlScalar, YamlValue][] =>
-  [...map].sort(([left], [right]) =>
-    typeof left === 'string' || typeof right === 'string'
-      ? compareCodePoints(keyText(left), keyText(right))
-      : Number(left) - Number(right),
-  );
-
-function keyText(key: YamlScalar): string {
-  if (typeof key === 'number') return jsonNumber(key);
-  return key === null ? 'null' : String(key);
-}
-
-const specials: Readonly<Record<string, string>> = {
-  '.nan': 'NaN',
-  '.inf': 'Infinity',
-  '-.inf': '-Infinity',
-};
-
-function jsonNumber(value: number): string {
-  const text = floatText(value);
-  return specials[text] ?? text;
-}
+const hashed = (value: YamlMap): string => hash('sha256', pythonJson(value));

@@ -24,7 +24,7 @@ export function editYaml(before: string, name: string, state: YamlMap): string {
   const document = parseDocument(before, { intAsBigInt: true });
   if (!isMapNode(document.contents)) return writeYaml(state);
   mergeNode(document, document.contents, map, state);
-  return document.toString({ indentSeq: false, lineWidth: 80, singleQuote: true, nullStr: '' });
+  return document.toString({ indentSeq: false, lineWidth: 80, flowCollectionPadding: false, singleQuote: true, nullStr: '' });
 }
 
 function merged(before: YamlMap, after: YamlMap): YamlMap {

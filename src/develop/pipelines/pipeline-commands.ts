@@ -5,6 +5,8 @@ import { asDvc, dvcGroup, dvcVerb, printAsDvc, type DvcFlags } from '../dvc-file
 import { openRepository } from '../dvc-files/repository.ts';
 import { statusLines } from './pipeline-text.ts';
 import { addDvcReproCommand, addRunCommand } from './repro-commands.ts';
+import { addDvcStageCommands, addPipelineStageCommands } from './stage-commands.ts';
+import { addDvcValueCommands, addPipelineValueCommands } from './value-commands.ts';
 
 export const addPipelineCommands: AddCommands = (program) => {
   const pipeline = program.command('pipeline').description('reproducible stages (dvc.yaml, dvc.lock)');
@@ -13,6 +15,8 @@ export const addPipelineCommands: AddCommands = (program) => {
     status,
   );
   withDagFlags(withCommonFlags(pipeline.command('dag [target]').description('who needs whom'))).action(dag);
+  addPipelineStageCommands(pipeline);
+  addPipelineValueCommands(pipeline);
 };
 
 /** The verbs of dvc that touch stages; data adds its own to the same group. */
@@ -26,6 +30,8 @@ export const addDvcPipelineCommands: AddCommands = (program) => {
       .action(asDvc(dvcStatus, 1));
   }
   withDagFlags(dvcVerb(dvc, 'dag [target]', 'draw who needs whom')).action(asDvc(dvcDag, 1));
+  addDvcStageCommands(program);
+  addDvcValueCommands(program);
 };
 
 interface DagFlags extends CommonFlags {

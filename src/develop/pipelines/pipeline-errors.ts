@@ -104,3 +104,17 @@ export const executionMissing = (id: string): TilthError =>
     `No execution of a stage has the id ${id}.`,
     'They are listed by: GET /api/v1/pipelines/executions',
   );
+
+export const stageExists = (name: string, file: string): TilthError =>
+  new TilthError(
+    'STAGE_EXISTS',
+    409,
+    `Stage '${name}' already exists in '${file}'. Use '--force' to overwrite.`,
+  );
+
+export const stageNameInvalid = (name: string): TilthError =>
+  new TilthError(
+    'STAGE_NAME_INVALID',
+    400,
+    `Stage name cannot contain punctuation characters: ${JSON.stringify(name)}.`,
+  );

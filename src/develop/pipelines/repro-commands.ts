@@ -117,6 +117,11 @@ async function repro(targets: string[], flags: RunFlags & DvcFlags): Promise<voi
   else text.finish(isGit(process.cwd()));
 }
 
+/** One stage that was just written. */
+export async function runOne(stage: string, flags: CommonFlags & DvcFlags): Promise<void> {
+  await repro([stage], { ...flags, singleItem: true });
+}
+
 async function execute(
   targets: readonly string[],
   flags: RunFlags,

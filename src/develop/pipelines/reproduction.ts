@@ -1,4 +1,6 @@
 import { paramsReader } from '../dvc-files/params-file.ts';
+import { claimPaths, type PathUse } from '../dvc-files/path-locks.ts';
+import { depsOf } from '../dvc-files/targets.ts';
 import { withRepositoryLock } from '../dvc-files/repository-lock.ts';
 import { stagePath } from '../dvc-files/stage.ts';
 import { readIndex, type Index, type RecordedStage } from '../dvc-files/stored.ts';
@@ -95,6 +97,8 @@ class Reproduction {
   /** path → md5 of what this run made */
   readonly #remade = new Map<string, string>();
   readonly #failures: { readonly stage: RecordedStage; readonly error: unknown }[] = [];
+  /** paths that running stages use are kept from other processes; the functions let them go */
+  readonly #claims = new Map<RecordedStage, () => void>();
   readonly #stop = new AbortController();
   /** what watchers still do about stages that ended; waited for without the lock */
   #endings: Promise<void>[] = [];
@@ -171,6 +175,10 @@ class Reproduction {
           this.#decided(stage, 'ran');
           if (this.#options.isDry === true) this.#outcomes.set(stage, 'ran');
           else {
+            this.#claims.set(
+              stage,
+              claimPaths(this.#index.repository, `tilth pipeline run: ${stage.address}`, usedBy(stage)),
+            );
             if (stage.record.kind === 'stage') clearOuts(workspace, stage.record.stage);
             due.push(stage);
           }
@@ -274,6 +282,8 @@ class Reproduction {
   }
 
   #settleRun(workspace: Workspace, { stage, end, thrown }: Run): void {
+    this.#claims.get(stage)?.();
+    this.#claims.delete(stage);
     try {
       if (thrown !== undefined) throw thrown;
       if (end.kind === 'failed') throw stageFailed(stage.address, end.line, end.code ?? end.signal);
@@ -324,3 +334,8 @@ class Reproduction {
     });
   }
 }
+
+const usedBy = (stage: RecordedStage): PathUse => ({
+  reads: depsOf(stage),
+  writes: stage.outs.map(({ path }) => path),
+});
