@@ -234,7 +234,7 @@ describe('a data engineer looks after a dataset on the page', { skip }, () => {
     await row(/before flights/).waitFor(patience);
     await row(/before flights/).getByRole('button', { name: 'around it' }).click();
     await row(/this flights/).waitFor(patience);
-    await row(/after count/).waitFor();
+    await row(/after count/).first().waitFor();
   });
 
   it('finds the user among those of the dataset', async () => {
