@@ -30,10 +30,11 @@ const settleStage: SettleStage = async (workspace, stage) => {
 
 const data: Group = {
   load: async () => {
-    const [{ addDataCommands }, { addContractCommands }, { addPolicyCommands }, { addProfileCommands }, { addDataRemoteCommands }] = await Promise.all([
+    const [{ addDataCommands }, { addContractCommands }, { addPolicyCommands }, { addLineageCommands }, { addProfileCommands }, { addDataRemoteCommands }] = await Promise.all([
       import('../develop/data/data-commands.ts'),
       import('../develop/contracts/contract-commands.ts'),
       import('../develop/contracts/policy-commands.ts'),
+      import('../develop/lineage/lineage-commands.ts'),
       import('../develop/data/profile-commands.ts'),
       import('../develop/remotes/data-remote-commands.ts'),
     ]);
@@ -42,6 +43,7 @@ const data: Group = {
       addDataRemoteCommands(program, checkOut);
       addContractCommands(program);
       addPolicyCommands(program);
+      addLineageCommands(program);
       addProfileCommands(program);
     };
   },

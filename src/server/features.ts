@@ -11,6 +11,7 @@ import { refusalMigrations } from '../develop/data/refusal-store.ts';
 import { datasetUsersRoutes } from '../develop/lineage/dataset-users-routes.ts';
 import { lineageRoutes } from '../develop/lineage/lineage-routes.ts';
 import { lineageMigrations } from '../develop/lineage/lineage-store.ts';
+import { openLineageMigrations } from '../develop/lineage/openlineage-store.ts';
 import { pipelineRoutes } from '../develop/pipelines/pipeline-routes.ts';
 import { pipelineMigrations } from '../develop/pipelines/pipeline-store.ts';
 import { repeatableRoutes } from '../develop/repeatable/repeatable-routes.ts';
@@ -43,6 +44,7 @@ import { glossaryRoutes } from '../team/glossary-routes.ts';
 import { peopleRoutes } from '../team/people-routes.ts';
 import { teamMigrations } from '../team/people-store.ts';
 import { boardRoutes } from './board/board-routes.ts';
+import { lineageQuestionRoutes } from './lineage/questions-routes.ts';
 import { lineageViewRoutes } from './lineage/lineage-view-routes.ts';
 
 /** Everything the control plane is made of, in the order of the imports' one way. A feature adds itself here, one line. */
@@ -53,7 +55,7 @@ export const features: readonly Feature[] = [
   { name: 'glossary', routes: glossaryRoutes },
   { name: 'projects', migrations: projectMigrations, routes: projectRoutes },
   newProjectFeature,
-  { name: 'lineage', migrations: lineageMigrations, routes: lineageRoutes },
+  { name: 'lineage', migrations: { ...lineageMigrations, ...openLineageMigrations }, routes: lineageRoutes },
   { name: 'dataset users', routes: datasetUsersRoutes },
   { name: 'policies', routes: policyRoutes },
   { name: 'data', migrations: dataMigrations, routes: dataRoutes },
@@ -79,6 +81,7 @@ export const features: readonly Feature[] = [
   { name: 'audit', routes: auditRoutes },
   { name: 'board', routes: boardRoutes },
   { name: 'lineage view', routes: lineageViewRoutes },
+  { name: 'lineage questions', routes: lineageQuestionRoutes },
   // last: answers what no table of MLflow calls knows
   { name: 'mlflow fallback', routes: mlflowFallback },
 ];

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 
-/** Sorts of things that come from each other. A dataset version is `name@md5`, a model version `name/3`. */
-export const lineageKind = z.enum(['dataset-version', 'run', 'model-version', 'endpoint', 'job', 'pipeline-execution']);
+/**
+ * Sorts of things that come from each other. A dataset version is `name@md5`, a model version `name/3`; what OpenLineage
+ * events tell of others' work is `external-run` (a UUID) and `external-dataset` (`namespace/name@version`).
+ */
+export const lineageKind = z.enum(['dataset-version', 'run', 'model-version', 'endpoint', 'job', 'pipeline-execution', 'external-run', 'external-dataset']);
 export type LineageKind = z.infer<typeof lineageKind>;
 
 export const lineageNode = z.object({ kind: lineageKind, id: z.string() });
