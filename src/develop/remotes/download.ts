@@ -3,7 +3,7 @@ import { closeSync, fchmodSync, ftruncateSync, openSync, writeSync } from 'node:
 import type { Readable } from 'node:stream';
 import { remoteAway } from './remote-errors.ts';
 
-/** How often a content that breaks off is asked for again without a byte of it arriving. */
+/** How often a content that breaks off is asked for again without getting further than ever before. */
 const mostBreaks = 3;
 
 export interface Opened {
@@ -31,6 +31,8 @@ export async function download(
   try {
     let digest = createHash('md5');
     let written = 0;
+    // a server that always begins again brings bytes each time, and never the last one
+    let furthest = 0;
     for (let breaks = 0; ;) {
       const { stream, byteCount, isRest } = await open(written);
       if (!isRest && written > 0) {
@@ -45,7 +47,8 @@ export async function download(
           for (let at = 0; at < chunk.length;)
             at += writeSync(file, chunk, at, chunk.length - at, written + at);
           written += chunk.length;
-          breaks = 0;
+          if (written > furthest) breaks = 0;
+          furthest = Math.max(furthest, written);
         }
         if (end === undefined || written >= end) return digest.digest('hex');
         throw new Error(`it ended after ${written} of ${end} bytes`);
