@@ -105,8 +105,8 @@ function expand(name: string, definition: YamlMap, names: TemplateNames, place: 
   if (!isMap(template)) throw pipelineInvalid(place.where, 'foreach needs a do');
   const items =
     foreach === undefined
-      ? matrixItems(fill(matrix ?? null, 'matrix'), place.where)
-      : foreachItems(fill(foreach, 'foreach'), place.where);
+      ? matrixItems(fill(matrix ?? null, 'matrix'), place.where, matrix ?? null)
+      : foreachItems(fill(foreach, 'foreach'), place.where, foreach);
   return [...items].map(([key, added]) =>
     stageOf({ ...place, name: `${name}@${key}`, template, isGenerated: true }, names.with(added)),
   );
