@@ -9,16 +9,31 @@ export function causesOf(likeness: Likeness, experiments: readonly Experiment[])
   const { ingredients } = likeness;
   const differing = differingSubjects(ingredients);
   const unstable = randomness(ingredients, experiments);
-  const shown = experiments.filter(({ kind, outcome }) => kind === 'swap' && (outcome === 'as recorded' || outcome === 'as neither'));
-  const ruledOut = new Set(experiments.filter(({ kind, outcome }) => kind === 'swap' && outcome === 'as reproduced').map(({ subject }) => subject));
+  const shown = experiments.filter(
+    ({ kind, outcome }) => kind === 'swap' && (outcome === 'as recorded' || outcome === 'as neither'),
+  );
+  const ruledOut = new Set(
+    experiments
+      .filter(({ kind, outcome }) => kind === 'swap' && outcome === 'as reproduced')
+      .map(({ subject }) => subject),
+  );
   const left = differing.filter((subject) => !ruledOut.has(subject));
   const isRepeated = experiments.some(({ kind, outcome }) => kind === 'repeat' && outcome === 'equal');
   const named = left.map((subject): Finding => {
     const swap = shown.find((each) => each.subject === subject);
     const isOnly = left.length === 1 && unstable.length === 0;
     const certainty = swap !== undefined ? 'shown' : isOnly && isRepeated ? 'likely' : 'possible';
-    const rest = swap?.said ?? (isOnly ? `It is the only ingredient that differs${isRepeated ? ', and the reproduction repeats itself' : ''}.` : '');
-    return { cause: subject, certainty, because: `${told(ingredients, subject)} ${rest}`.trim(), todo: todos[subject] };
+    const rest =
+      swap?.said ??
+      (isOnly
+        ? `It is the only ingredient that differs${isRepeated ? ', and the reproduction repeats itself' : ''}.`
+        : '');
+    return {
+      cause: subject,
+      certainty,
+      because: `${told(ingredients, subject)} ${rest}`.trim(),
+      todo: todos[subject],
+    };
   });
   const found = [...unstable, ...named].sort((one, other) => rank[one.certainty] - rank[other.certainty]);
   return found.length > 0 ? found : [unknown(ingredients, isRepeated)];
@@ -35,15 +50,36 @@ function randomness(ingredients: readonly Ingredient[], experiments: readonly Ex
   const known = ingredients.some(({ subject, name }) => subject === 'seed' && name !== 'PYTHONHASHSEED');
   if (fixed?.outcome === 'equal') {
     const which = known ? 'A seed is recorded, but does not reach all generators.' : 'No seed is recorded.';
-    return [{ cause: 'seed', certainty: 'shown', because: `${repeat.said} ${fixed.said} ${which}`, todo: todos.seed }];
+    return [
+      {
+        cause: 'seed',
+        certainty: 'shown',
+        because: `${repeat.said} ${fixed.said} ${which}`,
+        todo: todos.seed,
+      },
+    ];
   }
   const because = [repeat.said, fixed?.said, single?.said].filter((said) => said !== undefined).join(' ');
-  return [{ cause: 'nondeterminism', certainty: fixed === undefined ? 'likely' : 'shown', because, todo: single === undefined ? todos.nondeterminism : todos.threads }];
+  return [
+    {
+      cause: 'nondeterminism',
+      certainty: fixed === undefined ? 'likely' : 'shown',
+      because,
+      todo: single === undefined ? todos.nondeterminism : todos.threads,
+    },
+  ];
 }
 
 function told(ingredients: readonly Ingredient[], subject: IngredientSubject): string {
-  const all = ingredients.filter((each) => each.subject === subject && (each.state === 'differs' || each.state === 'not found'));
-  const first = all.slice(0, 5).map(({ name, recorded, found }) => `${name}: ${short(recorded)} was recorded, ${found === null ? 'nothing' : short(found)} was found`);
+  const all = ingredients.filter(
+    (each) => each.subject === subject && (each.state === 'differs' || each.state === 'not found'),
+  );
+  const first = all
+    .slice(0, 5)
+    .map(
+      ({ name, recorded, found }) =>
+        `${name}: ${short(recorded)} was recorded, ${found === null ? 'nothing' : short(found)} was found`,
+    );
   return `${first.join('; ')}${all.length > 5 ? `; and ${all.length - 5} more` : ''}.`;
 }
 
@@ -57,20 +93,31 @@ const short = (value: string | null): string => {
 const todos = {
   data: 'Bring the recorded version back: tilth data pull, or compare the two: tilth data diff',
   code: 'Commit before a run, and keep what is pushed: git log --all',
-  environment: 'Lock the environment and run in it: poetry install, or uv sync; a reproduction then builds it from the lock',
+  environment:
+    'Lock the environment and run in it: poetry install, or uv sync; a reproduction then builds it from the lock',
   seed: "Set a seed for every generator and log it: numpy.random.default_rng(42), mlflow.log_param('seed', 42)",
   hardware: 'Run it on a machine of the same kind, or ask for the noise: tilth reproduce RUN --seeds 10',
-  nondeterminism: 'Look for os.urandom, the time, the order of threads, files or sets, and network; or ask for the noise: tilth reproduce RUN --seeds 10',
+  nondeterminism:
+    'Look for os.urandom, the time, the order of threads, files or sets, and network; or ask for the noise: tilth reproduce RUN --seeds 10',
   threads: 'Run with one thread, or ask the library for deterministic sums: OMP_NUM_THREADS=1',
 } as const;
 
 function unknown(ingredients: readonly Ingredient[], isRepeated: boolean): Finding {
-  const open = [...new Set(ingredients.filter(({ state }) => state === 'not recorded').map(({ name }) => name))];
+  const open = [
+    ...new Set(ingredients.filter(({ state }) => state === 'not recorded').map(({ name }) => name)),
+  ];
   const parts = [
     'Everything that was recorded is as it was',
     isRepeated ? ', and the reproduction repeats itself' : '',
     '; what was not recorded must differ',
-    open.length === 0 ? ': data that is not versioned, variables of the environment, network.' : `, such as ${open.slice(0, 5).join(', ')}.`,
+    open.length === 0
+      ? ': data that is not versioned, variables of the environment, network.'
+      : `, such as ${open.slice(0, 5).join(', ')}.`,
   ];
-  return { cause: 'unknown', certainty: 'possible', because: parts.join(''), todo: 'See what the run lacks: tilth run show RUN' };
+  return {
+    cause: 'unknown',
+    certainty: 'possible',
+    because: parts.join(''),
+    todo: 'See what the run lacks: tilth run show RUN',
+  };
 }

@@ -66,7 +66,10 @@ except ImportError:
 `;
 
 /** Variables with which every Python that a command starts has generators with fixed seeds. */
-export function fixedGenerators(seed: number, environment: NodeJS.ProcessEnv): { variables: NodeJS.ProcessEnv; remove: () => void } {
+export function fixedGenerators(
+  seed: number,
+  environment: NodeJS.ProcessEnv,
+): { variables: NodeJS.ProcessEnv; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'tilth-generators-'));
   writeFileSync(join(folder, 'sitecustomize.py'), fixed);
   const before = 'PYTHONPATH' in environment ? environment['PYTHONPATH'] : process.env['PYTHONPATH'];

@@ -21,7 +21,8 @@ const sha256 = (parts: readonly (Buffer | string)[]): string => {
   return hash.digest('hex');
 };
 
-const startsWith = (bytes: Buffer, ...magic: readonly number[]): boolean => magic.every((byte, at) => bytes[at] === byte);
+const startsWith = (bytes: Buffer, ...magic: readonly number[]): boolean =>
+  magic.every((byte, at) => bytes[at] === byte);
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** MLflow gives every run and model a new id, and a time. */
@@ -32,7 +33,8 @@ const mlmodel: Rule = {
   rest: (bytes) => {
     const document = parseDocument(bytes.toString('utf8'));
     if (document.errors.length > 0) return undefined;
-    for (const key of ['run_id', 'model_id', 'model_uuid', 'artifact_path', 'utc_time_created']) document.delete(key);
+    for (const key of ['run_id', 'model_id', 'model_uuid', 'artifact_path', 'utc_time_created'])
+      document.delete(key);
     return sha256([document.toString()]);
   },
 };
@@ -45,7 +47,9 @@ const zip: Rule = {
   rest: (bytes) => {
     const entries = zipEntries(bytes);
     if (entries === undefined) return undefined;
-    const parts = entries.map(({ name, content }) => `${name.toString('hex')} ${sha256([withoutKerasTime(name, content)])}\n`);
+    const parts = entries.map(
+      ({ name, content }) => `${name.toString('hex')} ${sha256([withoutKerasTime(name, content)])}\n`,
+    );
     return sha256(parts);
   },
 };
@@ -69,18 +73,26 @@ function zipEntries(bytes: Buffer): { name: Buffer; content: Buffer }[] | undefi
     if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== 0x02014b50) return undefined;
     const method = bytes.readUInt16LE(at + 10);
     const [packed, size] = [bytes.readUInt32LE(at + 20), bytes.readUInt32LE(at + 24)];
-    const [nameLength, extraLength, commentLength] = [bytes.readUInt16LE(at + 28), bytes.readUInt16LE(at + 30), bytes.readUInt16LE(at + 32)];
+    const [nameLength, extraLength, commentLength] = [
+      bytes.readUInt16LE(at + 28),
+      bytes.readUInt16LE(at + 30),
+      bytes.readUInt16LE(at + 32),
+    ];
     const header = bytes.readUInt32LE(at + 42);
     const name = bytes.subarray(at + 46, at + 46 + nameLength);
     at += 46 + nameLength + extraLength + commentLength;
-    if (header + 30 > bytes.length || packed === 0xffffffff || bytes.readUInt32LE(header) !== 0x04034b50) return undefined;
+    if (header + 30 > bytes.length || packed === 0xffffffff || bytes.readUInt32LE(header) !== 0x04034b50)
+      return undefined;
     const from = header + 30 + bytes.readUInt16LE(header + 26) + bytes.readUInt16LE(header + 28);
     const raw = bytes.subarray(from, from + packed);
     if (method !== 0 && method !== 8) return undefined;
     // an archive that says it unpacks to more than we read is compared byte by byte
     if (size > mostBytes) return undefined;
     try {
-      entries.push({ name, content: method === 0 ? raw : inflateRawSync(raw, { maxOutputLength: mostBytes }) });
+      entries.push({
+        name,
+        content: method === 0 ? raw : inflateRawSync(raw, { maxOutputLength: mostBytes }),
+      });
     } catch {
       return undefined;
     }
@@ -109,14 +121,15 @@ const png: Rule = {
   fits: (_, bytes) => startsWith(bytes, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
   rest: (bytes) => {
     const kept: Buffer[] = [];
-    for (let at = 8; at + 12 <= bytes.length; ) {
+    let at = 8;
+    while (at + 12 <= bytes.length) {
       const length = bytes.readUInt32BE(at);
       const chunk = bytes.subarray(at, at + 12 + length);
       if (chunk.length < 12 + length) return undefined;
       if (!/^(?:tIME|tEXt|zTXt|iTXt|eXIf)$/.test(chunk.toString('latin1', 4, 8))) kept.push(chunk);
       at += 12 + length;
     }
-    return kept.length === 0 ? undefined : sha256(kept);
+    return kept.length === 0 || at !== bytes.length ? undefined : sha256(kept);
   },
 };
 

@@ -14,36 +14,67 @@ const foundDataTag = 'tilth.found_data.';
 
 /** Ingredient by ingredient, what was recorded with a run and what was found when it ran again. */
 export function compareIngredients(was: Circumstances, is: Circumstances): Ingredient[] {
-  return [...code(was.run, is.run), ...data(was.run, is.run), ...environment(was, is), ...seeds(was.run, is.run), ...hardware(was.run, is.run)];
+  return [
+    ...code(was.run, is.run),
+    ...data(was.run, is.run),
+    ...environment(was, is),
+    ...seeds(was.run, is.run),
+    ...hardware(was.run, is.run),
+  ];
 }
 
 type Value = string | undefined;
 
 function pair(subject: IngredientSubject, name: string, recorded: Value, found: Value): Ingredient[] {
   if (recorded === undefined && found === undefined) return [];
-  const state = recorded === undefined ? 'not recorded' : found === undefined ? 'not found' : recorded === found ? 'equal' : 'differs';
+  const state =
+    recorded === undefined
+      ? 'not recorded'
+      : found === undefined
+        ? 'not found'
+        : recorded === found
+          ? 'equal'
+          : 'differs';
   return [{ subject, name, state, recorded: recorded ?? null, found: found ?? null }];
 }
 
-const tagsOf = (run: Run): ReadonlyMap<string, string> => new Map(run.tags.map(({ key, value }) => [key, value]));
+const tagsOf = (run: Run): ReadonlyMap<string, string> =>
+  new Map(run.tags.map(({ key, value }) => [key, value]));
 const linesOf = (text: Value): string[] => (text ?? '').split('\n').filter((line) => line !== '');
 
 /** The files count, not what the commit is called: a rewritten history may have the same ones. */
 function code(was: Run, is: Run): Ingredient[] {
   const [before, after] = [tagsOf(was), tagsOf(is)];
-  const commit = (tags: ReadonlyMap<string, string>): Value => tags.get('mlflow.source.git.commit') ?? tags.get('tilth.commit');
-  const isSameTree = before.has('tilth.code.tree') && before.get('tilth.code.tree') === after.get('tilth.code.tree');
+  const commit = (tags: ReadonlyMap<string, string>): Value =>
+    tags.get('mlflow.source.git.commit') ?? tags.get('tilth.commit');
+  const isSameTree =
+    before.has('tilth.code.tree') && before.get('tilth.code.tree') === after.get('tilth.code.tree');
   const files = isSameTree
     ? pair('code', 'files of the commit', before.get('tilth.code.tree'), after.get('tilth.code.tree'))
     : pair('code', 'commit', commit(before), commit(after));
   const changes = (tags: ReadonlyMap<string, string>): Value =>
-    tags.get('tilth.dirty') === undefined ? undefined : tags.get('tilth.dirty') === 'true' ? (tags.get('tilth.changes.sha256') ?? 'not kept') : 'none';
+    tags.get('tilth.dirty') === undefined
+      ? undefined
+      : tags.get('tilth.dirty') === 'true'
+        ? (tags.get('tilth.changes.sha256') ?? 'not kept')
+        : 'none';
   const lost = linesOf(before.get('tilth.changes.lost'));
   return [
     ...files,
     ...pair('code', 'changes since the commit', changes(before), changes(after)),
-    ...lost.map((name): Ingredient => ({ subject: 'code', name, state: 'not found', recorded: 'was not kept', found: null })),
-    ...pair('code', 'command', withoutPlace(before, before.get('tilth.command')), withoutPlace(after, after.get('tilth.command'))),
+    ...lost.map((name): Ingredient => ({
+      subject: 'code',
+      name,
+      state: 'not found',
+      recorded: 'was not kept',
+      found: null,
+    })),
+    ...pair(
+      'code',
+      'command',
+      withoutPlace(before, before.get('tilth.command')),
+      withoutPlace(after, after.get('tilth.command')),
+    ),
   ];
 }
 
@@ -53,17 +84,29 @@ function withoutPlace(tags: ReadonlyMap<string, string>, text: Value): Value {
   const inside = top === undefined ? text : text?.replaceAll(top, '.');
   const words = inside?.split(' ') ?? [];
   const isPython = /(?:^|\/)(?:python|pypy)[\d.]*$/.test(words[0] ?? '');
-  return inside === undefined ? undefined : [words[0] === python || isPython ? 'python' : words[0], ...words.slice(1)].join(' ');
+  return inside === undefined
+    ? undefined
+    : [words[0] === python || isPython ? 'python' : words[0], ...words.slice(1)].join(' ');
 }
 
 function data(was: Run, is: Run): Ingredient[] {
   const [before, after] = [versionsOf(was), versionsOf(is)];
-  const versioned = [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((name) => pair('data', name, before.get(name), after.get(name)));
+  const versioned = [...new Set([...before.keys(), ...after.keys()])]
+    .sort()
+    .flatMap((name) => pair('data', name, before.get(name), after.get(name)));
   const logged = (run: Run): Map<string, string> =>
-    new Map(run.datasets.map(({ dataset, tags }) => [`${dataset.name}${tags.map(({ value }) => ` (${value})`).join('')}`, dataset.digest]));
+    new Map(
+      run.datasets.map(({ dataset, tags }) => [
+        `${dataset.name}${tags.map(({ value }) => ` (${value})`).join('')}`,
+        dataset.digest,
+      ]),
+    );
   const [loggedBefore, loggedAfter] = [logged(was), logged(is)];
   const given = [...new Set([...loggedBefore.keys(), ...loggedAfter.keys()])].sort();
-  return [...versioned, ...given.flatMap((name) => pair('data', `logged ${name}`, loggedBefore.get(name), loggedAfter.get(name)))];
+  return [
+    ...versioned,
+    ...given.flatMap((name) => pair('data', `logged ${name}`, loggedBefore.get(name), loggedAfter.get(name))),
+  ];
 }
 
 /** Data by path or dataset, with the hash that it really had when the run began. */
@@ -85,7 +128,8 @@ function versionsOf(run: Run): Map<string, string> {
 
 function environment(was: Circumstances, is: Circumstances): Ingredient[] {
   const [before, after] = [tagsOf(was.run), tagsOf(is.run)];
-  const same = (name: string, tag: string): Ingredient[] => pair('environment', name, before.get(tag), after.get(tag));
+  const same = (name: string, tag: string): Ingredient[] =>
+    pair('environment', name, before.get(tag), after.get(tag));
   return [
     ...same('Python', 'tilth.python'),
     ...same('C library', 'tilth.libc'),
@@ -97,12 +141,18 @@ function environment(was: Circumstances, is: Circumstances): Ingredient[] {
 
 function packages(was: Value, is: Value): Ingredient[] {
   if (was === undefined || is === undefined) return pair('environment', 'packages', was, is);
-  if (was === is) return pair('environment', `${linesOf(was).length} packages`, 'the same versions', 'the same versions');
+  if (was === is)
+    return pair('environment', `${linesOf(was).length} packages`, 'the same versions', 'the same versions');
   const [before, after] = [byName(was), byName(is)];
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   const differing = names.filter((name) => before.get(name) !== after.get(name));
   return [
-    ...pair('environment', `${names.length - differing.length} packages`, 'the same versions', 'the same versions'),
+    ...pair(
+      'environment',
+      `${names.length - differing.length} packages`,
+      'the same versions',
+      'the same versions',
+    ),
     ...differing.map((name): Ingredient => {
       const [recorded = 'not installed', found = 'not installed'] = [before.get(name), after.get(name)];
       return { subject: 'environment', name, state: 'differs', recorded, found };
@@ -114,7 +164,10 @@ const byName = (text: string): Map<string, string> =>
   new Map(
     linesOf(text).map((line) => {
       const [, name = line, version = ''] = /^(?:# editable: )?([\w.-]+)\s*(?:==|@)\s*(.*)$/.exec(line) ?? [];
-      return [name.toLowerCase().replaceAll(/[-_.]+/g, '-'), line.startsWith('# editable') ? `${version} (editable)` : version];
+      return [
+        name.toLowerCase().replaceAll(/[-_.]+/g, '-'),
+        line.startsWith('# editable') ? `${version} (editable)` : version,
+      ];
     }),
   );
 
@@ -135,25 +188,38 @@ function variables(before: ReadonlyMap<string, string>, after: ReadonlyMap<strin
   const [was, is] = [read(before), read(after)];
   const names = [...new Set([...was.keys(), ...is.keys()])].sort();
   return names.flatMap((name) =>
-    pair(/THREADS|DEVICES/.test(name) ? 'hardware' : 'environment', name, was.get(name) ?? 'not set', is.get(name) ?? 'not set'),
+    pair(
+      /THREADS|DEVICES/.test(name) ? 'hardware' : 'environment',
+      name,
+      was.get(name) ?? 'not set',
+      is.get(name) ?? 'not set',
+    ),
   );
 }
 
 function seeds(was: Run, is: Run): Ingredient[] {
   const read = (run: Run): Map<string, string> => {
-    const given = run.tags.flatMap(({ key, value }) => (key.startsWith('tilth.seed.') ? [[key.slice('tilth.seed.'.length), value] as const] : []));
-    const logged = run.params.flatMap(({ key, value }) => (isSeedName(key) && isSeed(value) ? [[key, value] as const] : []));
+    const given = run.tags.flatMap(({ key, value }) =>
+      key.startsWith('tilth.seed.') ? [[key.slice('tilth.seed.'.length), value] as const] : [],
+    );
+    const logged = run.params.flatMap(({ key, value }) =>
+      isSeedName(key) && isSeed(value) ? [[key, value] as const] : [],
+    );
     return new Map([...given, ...logged]);
   };
   const [before, after] = [read(was), read(is)];
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   const hash = (run: Run): Value => tagsOf(run).get('tilth.hash_seed');
-  return [...names.flatMap((name) => pair('seed', name, before.get(name), after.get(name))), ...pair('seed', 'PYTHONHASHSEED', hash(was), hash(is))];
+  return [
+    ...names.flatMap((name) => pair('seed', name, before.get(name), after.get(name))),
+    ...pair('seed', 'PYTHONHASHSEED', hash(was), hash(is)),
+  ];
 }
 
 function hardware(was: Run, is: Run): Ingredient[] {
   const [before, after] = [tagsOf(was), tagsOf(is)];
-  const same = (name: string, tag: string): Ingredient[] => pair('hardware', name, before.get(tag), after.get(tag));
+  const same = (name: string, tag: string): Ingredient[] =>
+    pair('hardware', name, before.get(tag), after.get(tag));
   return [
     ...same('processor', 'tilth.cpu'),
     ...same('instructions', 'tilth.cpu.features'),
@@ -165,9 +231,17 @@ function hardware(was: Run, is: Run): Ingredient[] {
   ];
 }
 
-const systemOf = (text: Value): Value => text?.split(' ').filter((_, at, words) => at === 0 || at === words.length - 1).join(' ');
+const systemOf = (text: Value): Value =>
+  text
+    ?.split(' ')
+    .filter((_, at, words) => at === 0 || at === words.length - 1)
+    .join(' ');
 
 /** Subjects of which something is not as it was recorded. */
 export const differingSubjects = (ingredients: readonly Ingredient[]): IngredientSubject[] => [
-  ...new Set(ingredients.filter(({ state }) => state === 'differs' || state === 'not found').map(({ subject }) => subject)),
+  ...new Set(
+    ingredients
+      .filter(({ state }) => state === 'differs' || state === 'not found')
+      .map(({ subject }) => subject),
+  ),
 ];

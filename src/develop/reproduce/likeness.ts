@@ -16,7 +16,10 @@ export const reproductionFile = 'reproduction.json';
 
 /** What we put there, and what the registry does: not made by the run. */
 const isOwnFile = (path: string): boolean =>
-  Object.values<string>(commandFiles).includes(path) || path === reproductionFile || path === 'registered_model_meta' || path.endsWith('/registered_model_meta');
+  Object.values<string>(commandFiles).includes(path) ||
+  path === reproductionFile ||
+  path === 'registered_model_meta' ||
+  path.endsWith('/registered_model_meta');
 
 interface Found {
   readonly kind: Output['kind'];
@@ -35,7 +38,12 @@ interface Found {
  * @param leftOut patterns of names that don't count
  * @throws RUN_NOT_FOUND
  */
-export async function compareRuns(world: World, wasId: string, isId: string, leftOut: readonly string[] = []): Promise<Likeness> {
+export async function compareRuns(
+  world: World,
+  wasId: string,
+  isId: string,
+  leftOut: readonly string[] = [],
+): Promise<Likeness> {
   const [was, is] = await Promise.all([runsLike(world, wasId), runsLike(world, isId)]);
   const outputs: Output[] = [];
   for (let at = 0; at < Math.max(was.length, is.length); at += 1) {
@@ -45,16 +53,26 @@ export async function compareRuns(world: World, wasId: string, isId: string, lef
     }
   }
   const [first, other] = [was[0], is[0]];
-  const ingredients = first === undefined || other === undefined ? [] : compareIngredients(await circumstancesOf(world, first), await circumstancesOf(world, other));
+  const ingredients =
+    first === undefined || other === undefined
+      ? []
+      : compareIngredients(await circumstancesOf(world, first), await circumstancesOf(world, other));
   return likenessOf(outputs, ingredients);
 }
 
 export function likenessOf(outputs: readonly Output[], ingredients: readonly Ingredient[]): Likeness {
   const counts: Record<string, number> = {};
   for (const { state } of outputs) counts[state] = (counts[state] ?? 0) + 1;
-  const isEqual = outputs.every(({ state }) => state === 'equal' || state === 'equal but for' || state === 'left out');
+  const isEqual = outputs.every(
+    ({ state }) => state === 'equal' || state === 'equal but for' || state === 'left out',
+  );
   const counted = outputs.length - (counts['left out'] ?? 0);
-  return { isIdentical: isEqual && counted > 0, counts, outputs: [...outputs], ingredients: [...ingredients] };
+  return {
+    isIdentical: isEqual && counted > 0,
+    counts,
+    outputs: [...outputs],
+    ingredients: [...ingredients],
+  };
 }
 
 /** All runs of the command, or of the stage's execution, that made a run; in the order in which they began. */
@@ -62,7 +80,10 @@ async function runsLike(world: World, id: string): Promise<Run[]> {
   const { read } = world.database;
   const run = await getRun(read, id);
   const tags = new Map(run.tags.map(({ key, value }) => [key, value]));
-  const [key, value] = tags.has('tilth.execution') && !tags.has('tilth.reproduces') ? ['tilth.execution', tags.get('tilth.execution')] : [commandRunTag, tags.get(commandRunTag)];
+  const [key, value] =
+    tags.has('tilth.execution') && !tags.has('tilth.reproduces')
+      ? ['tilth.execution', tags.get('tilth.execution')]
+      : [commandRunTag, tags.get(commandRunTag)];
   if (value === undefined) return [run];
   const rows = await read
     .selectFrom('run')
@@ -80,14 +101,17 @@ async function runsLike(world: World, id: string): Promise<Run[]> {
 
 async function circumstancesOf(world: World, run: Run): Promise<Circumstances> {
   const first = run.tags.find(({ key }) => key === commandRunTag)?.value;
-  const holder = first === undefined || first === run.id ? run : await getRun(world.database.read, first).catch(() => run);
+  const holder =
+    first === undefined || first === run.id ? run : await getRun(world.database.read, first).catch(() => run);
   return { run, packages: await textOf(world, holder.artifactUri, commandFiles.packages) };
 }
 
 async function textOf(world: World, uri: string, path: string): Promise<string | undefined> {
   if (!isOurs(uri)) return undefined;
   const key = `${artifactKeyOf(uri)}/${path}`;
-  return (await world.blobs.size(key)) === undefined ? undefined : (await bytesOf(world, key)).toString('utf8');
+  return (await world.blobs.size(key)) === undefined
+    ? undefined
+    : (await bytesOf(world, key)).toString('utf8');
 }
 
 async function foundIn(world: World, run: Run | undefined, at: number): Promise<Map<string, Found>> {
@@ -96,23 +120,32 @@ async function foundIn(world: World, run: Run | undefined, at: number): Promise<
   const prefix = at === 0 ? '' : `${at + 1}: `;
   const add = (each: Omit<Found, 'name'> & { readonly name: string }): void =>
     void found.set(`${each.kind} ${each.name}`, { ...each, name: `${prefix}${each.name}` });
-  for (const { key, value } of run.params) add({ kind: 'param', name: key, value, identity: value, blob: undefined });
+  for (const { key, value } of run.params)
+    add({ kind: 'param', name: key, value, identity: value, blob: undefined });
   for (const { key, value } of run.metrics) {
     // how the machine was doing is no result
     if (key.startsWith('system/')) continue;
     const history = await metricHistory(world.database.read, run.id, key);
-    add({ kind: 'metric', name: key, value: Number.isFinite(value) ? value : String(value), identity: historyPrint(history.points), blob: undefined });
+    add({
+      kind: 'metric',
+      name: key,
+      value: Number.isFinite(value) ? value : String(value),
+      identity: historyPrint(history.points),
+      blob: undefined,
+    });
   }
-  if (isOurs(run.artifactUri)) await addFiles(world, artifactKeyOf(run.artifactUri), '', (name, blob) => {
-    if (!isOwnFile(name)) add({ kind: 'artifact', name, value: null, identity: '', blob });
-  });
+  if (isOurs(run.artifactUri))
+    await addFiles(world, artifactKeyOf(run.artifactUri), '', (name, blob) => {
+      if (!isOwnFile(name)) add({ kind: 'artifact', name, value: null, identity: '', blob });
+    });
   for (const [index, { modelId }] of run.modelOutputs.entries()) {
     const model = await getLoggedModel(world.database.read, modelId).catch(() => undefined);
     if (model === undefined || !isOurs(model.artifactUri)) continue;
     // its id is another one every time
     const place = run.modelOutputs.length === 1 ? model.name : `${model.name} ${index + 1}`;
     await addFiles(world, artifactKeyOf(model.artifactUri), '', (name, blob) => {
-      if (!isOwnFile(name)) add({ kind: 'model file', name: `${place}/${name}`, value: null, identity: '', blob });
+      if (!isOwnFile(name))
+        add({ kind: 'model file', name: `${place}/${name}`, value: null, identity: '', blob });
     });
   }
   return found;
@@ -125,8 +158,11 @@ async function foundIn(world: World, run: Run | undefined, at: number): Promise<
 function historyPrint(points: readonly { readonly value: number; readonly step: number }[]): string {
   const hash = createHash('sha256');
   const bytes = Buffer.alloc(16);
-  const byValue = (one: number, other: number): number => (Object.is(one, other) ? 0 : Number.isNaN(one) || one < other ? -1 : 1);
-  for (const { step, value } of [...points].sort((one, other) => one.step - other.step || byValue(one.value, other.value))) {
+  const byValue = (one: number, other: number): number =>
+    Object.is(one, other) ? 0 : Number.isNaN(one) || one < other ? -1 : 1;
+  for (const { step, value } of [...points].sort(
+    (one, other) => one.step - other.step || byValue(one.value, other.value),
+  )) {
     bytes.writeDoubleLE(step, 0);
     bytes.writeDoubleLE(value, 8);
     hash.update(bytes);
@@ -134,7 +170,12 @@ function historyPrint(points: readonly { readonly value: number; readonly step: 
   return hash.digest('hex');
 }
 
-async function addFiles(world: World, key: string, below: string, add: (name: string, blob: NonNullable<Found['blob']>) => void): Promise<void> {
+async function addFiles(
+  world: World,
+  key: string,
+  below: string,
+  add: (name: string, blob: NonNullable<Found['blob']>) => void,
+): Promise<void> {
   for (const { name, isFolder, byteCount } of await world.blobs.list(key)) {
     const path = below === '' ? name : `${below}/${name}`;
     if (isFolder) await addFiles(world, `${key}/${name}`, path, add);
@@ -142,16 +183,24 @@ async function addFiles(world: World, key: string, below: string, add: (name: st
   }
 }
 
-async function compareFound(world: World, was: Found | undefined, is: Found | undefined, leftOut: readonly string[]): Promise<Output> {
+async function compareFound(
+  world: World,
+  was: Found | undefined,
+  is: Found | undefined,
+  leftOut: readonly string[],
+): Promise<Output> {
   const { kind, name } = was ?? is ?? { kind: 'artifact' as const, name: '' };
   const asked = leftOut.find((pattern) => fits(pattern, name));
   const [recorded, found] = [await shown(world, was), await shown(world, is)];
   const compared = { kind, name, recorded, found };
   if (asked !== undefined) return { ...compared, state: 'left out', rule: `--leave-out ${asked}` };
-  if (was === undefined || is === undefined) return { ...compared, state: was === undefined ? 'only found' : 'only recorded', rule: null };
-  if (was.blob === undefined || is.blob === undefined) return { ...compared, state: was.identity === is.identity ? 'equal' : 'differs', rule: null };
+  if (was === undefined || is === undefined)
+    return { ...compared, state: was === undefined ? 'only found' : 'only recorded', rule: null };
+  if (was.blob === undefined || is.blob === undefined)
+    return { ...compared, state: was.identity === is.identity ? 'equal' : 'differs', rule: null };
   if (recorded === found) return { ...compared, state: 'equal', rule: null };
-  if (was.blob.byteCount > mostBytes || is.blob.byteCount > mostBytes) return { ...compared, state: 'differs', rule: null };
+  if (was.blob.byteCount > mostBytes || is.blob.byteCount > mostBytes)
+    return { ...compared, state: 'differs', rule: null };
   const rule = harmlessRule(name, await bytesOf(world, was.blob.key), await bytesOf(world, is.blob.key));
   return { ...compared, state: rule === undefined ? 'differs' : 'equal but for', rule: rule?.name ?? null };
 }

@@ -28,7 +28,8 @@ export function predictionInterval(values: readonly number[], confidence: number
   }
   const { mean, deviation } = momentsOf(values);
   // the mean of equal values is not always that value
-  if (values.every((value) => value === values[0])) return { low: values[0] ?? mean, high: values[0] ?? mean, method: 't' };
+  if (values.every((value) => value === values[0]))
+    return { low: values[0] ?? mean, high: values[0] ?? mean, method: 't' };
   const half = studentQuantile((1 + confidence) / 2, count - 1) * deviation * Math.sqrt(1 + 1 / count);
   return { low: mean - half, high: mean + half, method: 't' };
 }
@@ -49,21 +50,35 @@ export type FinalMetrics = ReadonlyMap<string, number>;
 export function noiseOf(
   recorded: FinalMetrics,
   found: FinalMetrics,
-  seeds: { readonly runs: readonly FinalMetrics[]; readonly runIds: readonly string[]; readonly how: string; readonly confidence: number },
+  seeds: {
+    readonly runs: readonly FinalMetrics[];
+    readonly runIds: readonly string[];
+    readonly how: string;
+    readonly confidence: number;
+  },
 ): Noise {
   const { runs, runIds, how, confidence } = seeds;
   const names = [...new Set([...recorded.keys(), ...found.keys()])].sort();
-  const asked = names.map((name): MetricNoise & { method: Noise['method'] } => {
+  const methods = new Set<Noise['method']>();
+  const asked = names.map((name): MetricNoise => {
     const values = runs.flatMap((run) => run.get(name) ?? []).filter(Number.isFinite);
     const [was, is] = [recorded.get(name), found.get(name)];
     const shown = { name, values, recorded: was ?? null, found: is ?? null };
     if (values.length < fewestSeeds) {
-      return { ...shown, mean: 0, standardDeviation: 0, low: 0, high: 0, isInside: was !== undefined && was === is, method: 't' };
+      return {
+        ...shown,
+        mean: 0,
+        standardDeviation: 0,
+        low: 0,
+        high: 0,
+        isInside: was !== undefined && was === is,
+      };
     }
     const { low, high, method } = predictionInterval(values, confidence);
+    methods.add(method);
     const { mean, deviation } = momentsOf(values);
     const isIn = (value: number | undefined): boolean => value !== undefined && value >= low && value <= high;
-    return { ...shown, mean, standardDeviation: deviation, low, high, isInside: isIn(was) && isIn(is), method };
+    return { ...shown, mean, standardDeviation: deviation, low, high, isInside: isIn(was) && isIn(is) };
   });
   const isWithin = asked.length > 0 && runs.length >= fewestSeeds && asked.every(({ isInside }) => isInside);
   return {
@@ -71,17 +86,20 @@ export function noiseOf(
     how,
     runIds: [...runIds],
     confidence,
-    method: asked.some(({ method }) => method === 't') ? 't' : 'order statistics',
-    metrics: asked.map(({ method: _, ...metric }) => metric),
+    method: methods.has('order statistics') && !methods.has('t') ? 'order statistics' : 't',
+    metrics: asked,
     isWithin,
     caveat: caveatOf(runs.length, confidence, asked),
   };
 }
 
 function caveatOf(count: number, confidence: number, metrics: readonly MetricNoise[]): string {
-  if (count < fewestSeeds) return `${count} seeds say nothing of the noise; it takes ${fewestSeeds} at least.`;
-  if (metrics.every(({ standardDeviation }) => standardDeviation === 0)) return 'Another seed changed no metric: there is no noise to be within.';
-  if ((count - 1) / (count + 1) >= confidence) return `${count} seeds: the smallest and the largest value bound ${percent(confidence)} of further ones, whatever they are distributed like.`;
+  if (count < fewestSeeds)
+    return `${count} seeds say nothing of the noise; it takes ${fewestSeeds} at least.`;
+  if (metrics.every(({ standardDeviation }) => standardDeviation === 0))
+    return 'Another seed changed no metric: there is no noise to be within.';
+  if ((count - 1) / (count + 1) >= confidence)
+    return `${count} seeds: the smallest and the largest value bound ${percent(confidence)} of further ones, whatever they are distributed like.`;
   const width = studentQuantile((1 + confidence) / 2, count - 1) * Math.sqrt(1 + 1 / count);
   return `With ${count} seeds the interval reaches ${width.toFixed(1)} standard deviations to each side (1.96 with endlessly many), and takes it that values scatter normally: a smaller real difference is not seen.`;
 }

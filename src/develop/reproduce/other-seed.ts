@@ -4,8 +4,18 @@ import { isSeed, isSeedName } from '../repeatable/repeatable.ts';
 
 /** Where a command takes its seed from, so that it can be given another one. */
 export type SeedPlace =
-  | { readonly kind: 'words'; readonly at: number; readonly write: (seed: number) => string; readonly said: string }
-  | { readonly kind: 'file'; readonly path: string; readonly write: (seed: number) => string; readonly said: string }
+  | {
+      readonly kind: 'words';
+      readonly at: number;
+      readonly write: (seed: number) => string;
+      readonly said: string;
+    }
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly write: (seed: number) => string;
+      readonly said: string;
+    }
   | { readonly kind: 'generators'; readonly said: string };
 
 /**
@@ -24,7 +34,9 @@ export function seedPlace(words: readonly string[], folder: string): SeedPlace {
       return { kind: 'words', at, write: String, said: `the argument ${flag}` };
     }
   }
-  return inFile(folder) ?? { kind: 'generators', said: 'the generators that the script leaves without a seed' };
+  return (
+    inFile(folder) ?? { kind: 'generators', said: 'the generators that the script leaves without a seed' }
+  );
 }
 
 function inFile(folder: string): SeedPlace | undefined {

@@ -1,4 +1,15 @@
-import { chmodSync, constants, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../platform/errors.ts';
 import { findUp } from '../../platform/home.ts';
@@ -26,7 +37,11 @@ export interface WantedData {
  *
  * @param withStages outputs of stages too; a pipeline that runs again makes them itself
  */
-export async function dataOf(place: Place, tags: Readonly<Record<string, string>>, withStages: boolean): Promise<WantedData[]> {
+export async function dataOf(
+  place: Place,
+  tags: Readonly<Record<string, string>>,
+  withStages: boolean,
+): Promise<WantedData[]> {
   if (findUp('.dvc', place.folder) === undefined) return [];
   const repository = openRepository(place.folder);
   const names = await namesOfDatasets(place.folder);
@@ -36,7 +51,10 @@ export async function dataOf(place: Place, tags: Readonly<Record<string, string>
     if (source.kind === 'stage' && !withStages) return [];
     const key = tagPathOf(repositoryPath(repository, path));
     const name = names.get(path);
-    const known = tags[`tilth.found_data.${key}`] ?? (name === undefined ? undefined : tags[`tilth.dataset.${name}`]) ?? tags[`tilth.data.${key}`];
+    const known =
+      tags[`tilth.found_data.${key}`] ??
+      (name === undefined ? undefined : tags[`tilth.dataset.${name}`]) ??
+      tags[`tilth.data.${key}`];
     // what was not there when it ran is not needed
     const wanted = known ?? (isRecorded ? undefined : md5);
     return wanted === undefined ? [] : [{ path, md5: wanted, hashName }];
@@ -50,16 +68,28 @@ export async function dataOf(place: Place, tags: Readonly<Record<string, string>
  * @returns what is worth saying
  * @throws StepFailed when a version can't be had at all
  */
-export async function restoreData(place: Place, wanted: readonly WantedData[], onProgress: (line: string) => void): Promise<string[]> {
+export async function restoreData(
+  place: Place,
+  wanted: readonly WantedData[],
+  onProgress: (line: string) => void,
+): Promise<string[]> {
   if (wanted.length === 0) return [];
   const sources = sourcesOf(place);
   const shown = ({ path }: WantedData): string => path.slice(place.folder.length + 1);
   const absent = wanted.filter(({ md5 }) => lackingOf(sources, md5).length > 0);
-  const notes = absent.length === 0 ? [] : await pull(place, absent.map(({ md5 }) => md5), onProgress);
+  const notes =
+    absent.length === 0
+      ? []
+      : await pull(
+          place,
+          absent.map(({ md5 }) => md5),
+          onProgress,
+        );
   const missing = absent.filter(({ md5 }) => lackingOf(sources, md5).length > 0);
   if (missing.length > 0) {
     const names = missing.map((each) => `${shown(each)} (${each.md5})`).join(', ');
-    const todo = 'Bring it here from where it is: tilth data pull, or on the machine that has it: tilth data push';
+    const todo =
+      'Bring it here from where it is: tilth data pull, or on the machine that has it: tilth data push';
     throw new StepFailed('data', `Neither the cache nor the remote has ${names}.`, todo, notes.join('\n'));
   }
   for (const [at, each] of wanted.entries()) {
@@ -69,7 +99,8 @@ export async function restoreData(place: Place, wanted: readonly WantedData[], o
     if (bad.length === 0) continue;
     notes.push(`The cached object of ${shown(each)} does not hold what its name ${bad[0] ?? ''} says.`);
     notes.push(...(await pull(place, bad, onProgress)));
-    if (copyVersion(sources, each.md5, each.path, hashOf).length === 0) notes.push(`${shown(each)} came from the remote instead.`);
+    if (copyVersion(sources, each.md5, each.path, hashOf).length === 0)
+      notes.push(`${shown(each)} came from the remote instead.`);
     else notes.push(`No whole copy of ${shown(each)} was found: it ran with the damaged one.`);
   }
   return notes;
@@ -93,30 +124,45 @@ function ownRepository(place: Place): Repository {
   return openRepository(root);
 }
 
-const objectOf = (sources: readonly Cache[], md5: string): string | undefined => sources.find((cache) => cache.has(md5))?.pathOf(md5);
+const objectOf = (sources: readonly Cache[], md5: string): string | undefined =>
+  sources.find((cache) => cache.has(md5))?.pathOf(md5);
 
 /** Objects that no source has. */
 function lackingOf(sources: readonly Cache[], md5: string): string[] {
   const object = objectOf(sources, md5);
   if (object === undefined) return [md5];
   if (!isTreeHash(md5)) return [];
-  return treeEntries(readFileSync(object, 'utf8'), md5).flatMap((entry) => (objectOf(sources, entry.md5) === undefined ? [entry.md5] : []));
+  return treeEntries(readFileSync(object, 'utf8'), md5).flatMap((entry) =>
+    objectOf(sources, entry.md5) === undefined ? [entry.md5] : [],
+  );
 }
 
 /** @returns the objects of it that are not what they should be */
-function copyVersion(sources: readonly Cache[], md5: string, path: string, hashOf: (path: string) => string): string[] {
+function copyVersion(
+  sources: readonly Cache[],
+  md5: string,
+  path: string,
+  hashOf: (path: string) => string,
+): string[] {
   rmSync(path, { recursive: true, force: true });
   if (!isTreeHash(md5)) return copyObject(sources, md5, path, hashOf) ? [] : [md5];
   const whole = sources.map((cache) => cache.pathOf(md5)).filter((object) => existsSync(object));
   const object = whole.find((each) => `${md5Of(readFileSync(each))}.dir` === md5) ?? whole[0] ?? '';
   const text = readFileSync(object);
   mkdirSync(path, { recursive: true });
-  const bad = treeEntries(text.toString('utf8'), md5).filter((entry) => !copyObject(sources, entry.md5, join(path, entry.relpath), hashOf));
+  const bad = treeEntries(text.toString('utf8'), md5).filter(
+    (entry) => !copyObject(sources, entry.md5, join(path, entry.relpath), hashOf),
+  );
   return [...(`${md5Of(text)}.dir` === md5 ? [] : [md5]), ...bad.map((entry) => entry.md5)];
 }
 
 /** The first copy that is whole; else the last one, damaged as it is. */
-function copyObject(sources: readonly Cache[], md5: string, path: string, hashOf: (path: string) => string): boolean {
+function copyObject(
+  sources: readonly Cache[],
+  md5: string,
+  path: string,
+  hashOf: (path: string) => string,
+): boolean {
   mkdirSync(dirname(path), { recursive: true });
   return sources.some((cache) => {
     if (!cache.has(md5)) return false;
@@ -132,7 +178,11 @@ function copyObject(sources: readonly Cache[], md5: string, path: string, hashOf
  *
  * @returns what went wrong; nothing is thrown, since what is still missing is told by its name
  */
-async function pull(place: Place, wanted: readonly string[], onProgress: (line: string) => void): Promise<string[]> {
+async function pull(
+  place: Place,
+  wanted: readonly string[],
+  onProgress: (line: string) => void,
+): Promise<string[]> {
   const from = findUp('.dvc', place.here ?? place.folder);
   if (from === undefined) return [];
   const own = new Cache(ownRepository(place));
@@ -155,7 +205,9 @@ async function pull(place: Place, wanted: readonly string[], onProgress: (line: 
 }
 
 async function pullObjects(store: RemoteStore, own: Cache, wanted: readonly string[]): Promise<void> {
-  const keyOf = new Map<string, string>(wanted.flatMap((md5) => [[objectKey(md5), md5] as const, [oldObjectKey(md5), md5] as const]));
+  const keyOf = new Map<string, string>(
+    wanted.flatMap((md5) => [[objectKey(md5), md5] as const, [oldObjectKey(md5), md5] as const]),
+  );
   const there = await store.existing([...keyOf.keys()], store.jobs);
   for (const [key, md5] of keyOf) {
     if (!there.has(key) || own.has(md5)) continue;

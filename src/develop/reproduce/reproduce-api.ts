@@ -4,7 +4,15 @@ import { z } from 'zod';
 export const verdicts = ['bit-identical', 'within-noise', 'differs', 'failed'] as const;
 export type Verdict = (typeof verdicts)[number];
 
-export const causes = ['data', 'code', 'environment', 'seed', 'hardware', 'nondeterminism', 'unknown'] as const;
+export const causes = [
+  'data',
+  'code',
+  'environment',
+  'seed',
+  'hardware',
+  'nondeterminism',
+  'unknown',
+] as const;
 export type Cause = (typeof causes)[number];
 
 export const ingredientSubjects = ['code', 'data', 'environment', 'seed', 'hardware'] as const;
@@ -53,7 +61,15 @@ export const experiment = z.object({
   /** of a swap: the ingredient that was as recorded this time */
   subject: z.enum(ingredientSubjects).nullable(),
   runIds: z.array(z.string()),
-  outcome: z.enum(['equal', 'differs', 'as recorded', 'as reproduced', 'as neither', 'failed', 'not possible']),
+  outcome: z.enum([
+    'equal',
+    'differs',
+    'as recorded',
+    'as reproduced',
+    'as neither',
+    'failed',
+    'not possible',
+  ]),
   /** in a sentence: what was done and what came of it */
   said: z.string(),
 });
@@ -110,7 +126,11 @@ export const failure = z.object({
 });
 export type Failure = z.infer<typeof failure>;
 
-const stagePair = z.object({ path: z.string(), recorded: z.string().nullable(), found: z.string().nullable() });
+const stagePair = z.object({
+  path: z.string(),
+  recorded: z.string().nullable(),
+  found: z.string().nullable(),
+});
 
 /** What the command line did; the server compares the runs itself. */
 export const newReproduction = z.object({

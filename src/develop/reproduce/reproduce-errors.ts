@@ -1,7 +1,8 @@
 import { TilthError } from '../../platform/errors.ts';
 import type { Failure } from './reproduce-api.ts';
 
-export const cannotRepeat = (message: string, hint: string): TilthError => new TilthError('RUN_NOT_REPEATABLE', 400, message, hint);
+export const cannotRepeat = (message: string, hint: string): TilthError =>
+  new TilthError('RUN_NOT_REPEATABLE', 400, message, hint);
 
 export const versionWithoutRun = (model: string, version: string): TilthError =>
   new TilthError(
@@ -12,7 +13,12 @@ export const versionWithoutRun = (model: string, version: string): TilthError =>
   );
 
 export const aliasUnknown = (model: string, alias: string): TilthError =>
-  new TilthError('MODEL_ALIAS_UNKNOWN', 404, `${model} has no version with the alias ${alias}.`, `tilth model show ${model}`);
+  new TilthError(
+    'MODEL_ALIAS_UNKNOWN',
+    404,
+    `${model} has no version with the alias ${alias}.`,
+    `tilth model show ${model}`,
+  );
 
 /** A step of a reproduction that failed; caught, and kept with the run. */
 export class StepFailed extends Error {

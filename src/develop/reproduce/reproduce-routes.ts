@@ -21,12 +21,18 @@ export function reproduceRoutes(world: World): Api {
         /** patterns of names that don't count, separated by commas */
         query: z.object({ leaveOut: z.string().default('') }),
       },
-      responses: answers(likeness, 'Every output of two runs side by side, bit by bit, and everything that they had to work with'),
+      responses: answers(
+        likeness,
+        'Every output of two runs side by side, bit by bit, and everything that they had to work with',
+      ),
     }),
     async (context) => {
       requireRight(context.var.actor, 'read');
       const { id, other } = context.req.valid('param');
-      const patterns = context.req.valid('query').leaveOut.split(',').filter((pattern) => pattern !== '');
+      const patterns = context.req
+        .valid('query')
+        .leaveOut.split(',')
+        .filter((pattern) => pattern !== '');
       return context.json(await compareRuns(world, id, other, patterns), 200);
     },
   );
@@ -36,7 +42,10 @@ export function reproduceRoutes(world: World): Api {
       method: 'get',
       path: '/api/v1/runs/{id}/reproductions',
       request: { params: runParameter },
-      responses: answers(reproductions, 'Every time that a run was done again, the newest first: verdict, evidence, causes'),
+      responses: answers(
+        reproductions,
+        'Every time that a run was done again, the newest first: verdict, evidence, causes',
+      ),
     }),
     async (context) => {
       requireRight(context.var.actor, 'read');
@@ -50,11 +59,17 @@ export function reproduceRoutes(world: World): Api {
       method: 'post',
       path: '/api/v1/runs/{id}/reproductions',
       request: { params: runParameter, body: takes(newReproduction) },
-      responses: answers(reproduction, 'The verdict over a run that was done again, with its evidence; kept with the run'),
+      responses: answers(
+        reproduction,
+        'The verdict over a run that was done again, with its evidence; kept with the run',
+      ),
     }),
     async (context) => {
       const { id } = context.req.valid('param');
-      return context.json(await recordReproduction(world, context.var.actor, id, context.req.valid('json')), 200);
+      return context.json(
+        await recordReproduction(world, context.var.actor, id, context.req.valid('json')),
+        200,
+      );
     },
   );
   return api;

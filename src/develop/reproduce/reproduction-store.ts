@@ -11,7 +11,15 @@ import type { Run } from '../tracking/tracking.ts';
 import { causesOf } from './causes.ts';
 import { compareRuns, fits, likenessOf, reproductionFile } from './likeness.ts';
 import { noiseOf, type FinalMetrics } from './noise.ts';
-import type { Ingredient, Likeness, Noise, Output, Reproduction, ToldReproduction, Verdict } from './reproduce-api.ts';
+import type {
+  Ingredient,
+  Likeness,
+  Noise,
+  Output,
+  Reproduction,
+  ToldReproduction,
+  Verdict,
+} from './reproduce-api.ts';
 import { summaryOf, verdictOf } from './verdict.ts';
 
 interface ReproductionTable {
@@ -50,7 +58,12 @@ export const reproductionMigrations: Migrations = {
 };
 
 const notAReproduction = (message: string): TilthError =>
-  new TilthError('REPRODUCTION_REFUSED', 400, message, 'Only tilth reproduce RUN makes reproductions; the runs that it names have to be its own.');
+  new TilthError(
+    'REPRODUCTION_REFUSED',
+    400,
+    message,
+    'Only tilth reproduce RUN makes reproductions; the runs that it names have to be its own.',
+  );
 
 /**
  * Compares a run with the run that did it again, comes to a verdict, and keeps both: the evidence as a document and as an artifact
@@ -58,12 +71,25 @@ const notAReproduction = (message: string): TilthError =>
  *
  * @throws RUN_NOT_FOUND, REPRODUCTION_REFUSED for a run that is no reproduction of this one, NOT_ALLOWED
  */
-export async function recordReproduction(world: World, actor: Actor, runId: string, told: ToldReproduction): Promise<Reproduction> {
+export async function recordReproduction(
+  world: World,
+  actor: Actor,
+  runId: string,
+  told: ToldReproduction,
+): Promise<Reproduction> {
   const run = await getRun(world.database.read, runId);
-  if (told.againId === null && told.failure === null) throw notAReproduction('A reproduction names the run that did it again, or how it failed.');
-  const used = [told.againId, ...told.experiments.flatMap(({ runIds }) => runIds), ...(told.seeds?.runIds ?? [])];
+  if (told.againId === null && told.failure === null)
+    throw notAReproduction('A reproduction names the run that did it again, or how it failed.');
+  const used = [
+    told.againId,
+    ...told.experiments.flatMap(({ runIds }) => runIds),
+    ...(told.seeds?.runIds ?? []),
+  ];
   for (const id of used) if (id !== null) await requireReproductionOf(world, run, id);
-  const likeness = told.againId === null || told.failure !== null ? null : withStage(await compareRuns(world, runId, told.againId, told.leftOut), told);
+  const likeness =
+    told.againId === null || told.failure !== null
+      ? null
+      : withStage(await compareRuns(world, runId, told.againId, told.leftOut), told);
   const noise = likeness === null || likeness.isIdentical ? null : await noiseIn(world, run, told);
   const verdict = verdictOf(likeness, noise, told.failure);
   const findings = verdict === 'differs' && likeness !== null ? causesOf(likeness, told.experiments) : [];
@@ -84,7 +110,10 @@ export async function recordReproduction(world: World, actor: Actor, runId: stri
     by: actor.id,
     at: world.clock.now(),
   };
-  const made: Reproduction = { ...known, summary: summaryOf(verdict, { likeness, noise, failure, findings, leftOut }) };
+  const made: Reproduction = {
+    ...known,
+    summary: summaryOf(verdict, { likeness, noise, failure, findings, leftOut }),
+  };
   await keep(world, actor, run, made);
   return made;
 }
@@ -93,7 +122,8 @@ export async function recordReproduction(world: World, actor: Actor, runId: stri
 async function requireReproductionOf(world: World, run: Run, id: string): Promise<void> {
   const other = await getRun(world.database.read, id);
   const tag = other.tags.find(({ key }) => key === reproducesTag)?.value;
-  if (id === run.id || tag !== run.id) throw notAReproduction(`The run ${id} was not started to reproduce ${run.id}.`);
+  if (id === run.id || tag !== run.id)
+    throw notAReproduction(`The run ${id} was not started to reproduce ${run.id}.`);
 }
 
 /** On each run of a reproduction: the run that it repeats. */
@@ -104,20 +134,53 @@ function withStage(likeness: Likeness, { stage, leftOut }: ToldReproduction): Li
   if (stage === null) return likeness;
   const made = stage.outputs.map(({ path, recorded, found }): Output => {
     const asked = leftOut.find((pattern) => fits(pattern, path));
-    const state = asked !== undefined ? 'left out' : recorded === null ? 'only found' : found === null ? 'only recorded' : recorded === found ? 'equal' : 'differs';
-    return { kind: 'stage output', name: path, state, recorded, found, rule: asked === undefined ? null : `--leave-out ${asked}` };
+    const state =
+      asked !== undefined
+        ? 'left out'
+        : recorded === null
+          ? 'only found'
+          : found === null
+            ? 'only recorded'
+            : recorded === found
+              ? 'equal'
+              : 'differs';
+    return {
+      kind: 'stage output',
+      name: path,
+      state,
+      recorded,
+      found,
+      rule: asked === undefined ? null : `--leave-out ${asked}`,
+    };
   });
   const read = stage.inputs.map(({ path, recorded, found, isCode }): Ingredient => {
-    const state = recorded === null ? 'not recorded' : found === null ? 'not found' : recorded === found ? 'equal' : 'differs';
+    const state =
+      recorded === null
+        ? 'not recorded'
+        : found === null
+          ? 'not found'
+          : recorded === found
+            ? 'equal'
+            : 'differs';
     return { subject: isCode ? 'code' : 'data', name: path, state, recorded, found };
   });
   return likenessOf([...likeness.outputs, ...made], [...likeness.ingredients, ...read]);
 }
 
-async function noiseIn(world: World, run: Run, { againId, seeds, leftOut }: ToldReproduction): Promise<Noise | null> {
+async function noiseIn(
+  world: World,
+  run: Run,
+  { againId, seeds, leftOut }: ToldReproduction,
+): Promise<Noise | null> {
   if (seeds === null || againId === null) return null;
   const final = ({ metrics }: Run): FinalMetrics =>
-    new Map(metrics.flatMap(({ key, value }) => (key.startsWith('system/') || leftOut.some((pattern) => fits(pattern, key)) ? [] : [[key, value] as const])));
+    new Map(
+      metrics.flatMap(({ key, value }) =>
+        key.startsWith('system/') || leftOut.some((pattern) => fits(pattern, key))
+          ? []
+          : [[key, value] as const],
+      ),
+    );
   const runs = await Promise.all(seeds.runIds.map((id) => getRun(world.database.read, id)));
   const again = await getRun(world.database.read, againId);
   return noiseOf(final(run), final(again), { ...seeds, runs: runs.map(final) });
@@ -129,7 +192,12 @@ const mostOutputs = 2_000;
 const shortened = (likeness: Likeness): Likeness =>
   likeness.outputs.length <= mostOutputs
     ? likeness
-    : { ...likeness, outputs: [...likeness.outputs].sort((one, other) => Number(one.state === 'equal') - Number(other.state === 'equal')).slice(0, mostOutputs) };
+    : {
+        ...likeness,
+        outputs: [...likeness.outputs]
+          .sort((one, other) => Number(one.state === 'equal') - Number(other.state === 'equal'))
+          .slice(0, mostOutputs),
+      };
 
 async function keep(world: World, actor: Actor, run: Run, made: Reproduction): Promise<void> {
   const document = JSON.stringify(made);
@@ -143,16 +211,30 @@ async function keep(world: World, actor: Actor, run: Run, made: Reproduction): P
   const data = { verdict: made.verdict, againId: made.againId, causes, reproduction: made.id };
   await perform(world, { actor, verb: 'run.reproduce', kind: 'run', thing: run.id, data }, async (tx) => {
     const { id, runId, againId, verdict, by, at } = made;
-    await tx.insertInto('reproduction').values({ id, run_id: runId, again_id: againId, verdict, document, created_by: by, created_at: at }).execute();
-    await putTags(tx, run.id, Object.entries(tags).map(([key, value]) => ({ key, value })));
+    await tx
+      .insertInto('reproduction')
+      .values({ id, run_id: runId, again_id: againId, verdict, document, created_by: by, created_at: at })
+      .execute();
+    await putTags(
+      tx,
+      run.id,
+      Object.entries(tags).map(([key, value]) => ({ key, value })),
+    );
   });
   const file = Buffer.from(`${JSON.stringify(made, null, 2)}\n`);
-  if (isOurs(run.artifactUri)) await putArtifact(world, artifactKeyBelow(run.artifactUri, reproductionFile), file);
+  if (isOurs(run.artifactUri))
+    await putArtifact(world, artifactKeyBelow(run.artifactUri, reproductionFile), file);
 }
 
 /** All of a run, the newest first. */
 export async function reproductionsOf(read: Reader, runId: string): Promise<Reproduction[]> {
-  const rows = await read.selectFrom('reproduction').select('document').where('run_id', '=', runId).orderBy('id', 'desc').limit(100).execute();
+  const rows = await read
+    .selectFrom('reproduction')
+    .select('document')
+    .where('run_id', '=', runId)
+    .orderBy('id', 'desc')
+    .limit(100)
+    .execute();
   return rows.map(({ document }) => JSON.parse(document) as Reproduction);
 }
 

@@ -4,7 +4,6 @@ import { call } from '../../platform/client.ts';
 import type { CommonFlags } from '../../platform/command.ts';
 import { findUp } from '../../platform/home.ts';
 import { openRepository, type Repository } from '../dvc-files/repository.ts';
-import { readIndex } from '../dvc-files/stored.ts';
 import { Workspace } from '../dvc-files/workspace.ts';
 import type { RunDetail } from '../tracking/tracking-api.ts';
 import { git, type Place } from './place.ts';
@@ -36,9 +35,17 @@ export interface StageTarget extends Execution {
 export async function stageTargetOf(flags: CommonFlags, run: RunDetail, id: string): Promise<StageTarget> {
   const project = run.tags['tilth.pipeline'];
   const query = project === undefined ? '' : `project=${encodeURIComponent(project)}&`;
-  const { executions } = await call<{ executions: Execution[] }>(flags, 'GET', `/api/v1/pipelines/executions?${query}limit=1000`);
+  const { executions } = await call<{ executions: Execution[] }>(
+    flags,
+    'GET',
+    `/api/v1/pipelines/executions?${query}limit=1000`,
+  );
   const found = executions.find((each) => each.id === id);
-  if (found === undefined) throw cannotRepeat(`The execution ${id} of the stage ${run.tags['tilth.stage'] ?? ''} is not among the last 1000 of its project.`, 'tilth pipeline run --force STAGE');
+  if (found === undefined)
+    throw cannotRepeat(
+      `The execution ${id} of the stage ${run.tags['tilth.stage'] ?? ''} is not among the last 1000 of its project.`,
+      'tilth pipeline run --force STAGE',
+    );
   return { ...found, earlier: executions.filter((each) => each.id < id) };
 }
 
@@ -48,7 +55,10 @@ export function withUpstream(target: StageTarget): Execution[] {
   const visit = (execution: Execution): void => {
     for (const { path, md5 } of execution.inputs) {
       // executions are the newest first
-      const maker = target.earlier.find(({ id, outputs }) => id < execution.id && outputs.some((output) => output.path === path && output.md5 === md5));
+      const maker = target.earlier.find(
+        ({ id, outputs }) =>
+          id < execution.id && outputs.some((output) => output.path === path && output.md5 === md5),
+      );
       if (maker !== undefined && !ordered.includes(maker)) visit(maker);
     }
     if (!ordered.includes(execution)) ordered.push(execution);
@@ -61,21 +71,25 @@ export function withUpstream(target: StageTarget): Execution[] {
 export function dataOfStages(place: Place, executions: readonly Execution[]): WantedData[] {
   const root = rootOf(place);
   const made = new Set(executions.flatMap(({ outputs }) => outputs.map(({ path }) => path)));
-  const wanted = executions.flatMap(({ inputs }) => inputs).filter(({ path }) => !made.has(path) && !isInGit(place, root, path));
-  return [...new Map(wanted.map(({ path, md5 }) => [path, { path: join(root, path), md5, hashName: 'md5' as const }])).values()];
+  const wanted = executions
+    .flatMap(({ inputs }) => inputs)
+    .filter(({ path }) => !made.has(path) && !isInGit(place, root, path));
+  return [
+    ...new Map(
+      wanted.map(({ path, md5 }) => [path, { path: join(root, path), md5, hashName: 'md5' as const }]),
+    ).values(),
+  ];
 }
 
 const rootOf = (place: Place): string => findUp('.dvc', place.folder) ?? place.folder;
-const isInGit = (place: Place, root: string, path: string): boolean => git(place.folder, ['ls-files', '--', join(root, path)]).out !== '';
-
-/** Where a stage's command runs: the folder of its `dvc.yaml`, or its `wdir`. */
-export function folderOfStage(place: Place, stage: string): string {
-  const repository = openRepository(place.folder);
-  return readIndex(repository).stages.find(({ address }) => address === stage)?.folder ?? repository.root;
-}
+const isInGit = (place: Place, root: string, path: string): boolean =>
+  git(place.folder, ['ls-files', '--', join(root, path)]).out !== '';
 
 /** What the stages read and made, as it was and as it is. */
-export function measuredStages(place: Place, executions: readonly Execution[]): NonNullable<NewReproduction['stage']> {
+export function measuredStages(
+  place: Place,
+  executions: readonly Execution[],
+): NonNullable<NewReproduction['stage']> {
   const repository: Repository = openRepository(place.folder);
   const workspace = new Workspace(repository);
   const made = new Set(executions.flatMap(({ outputs }) => outputs.map(({ path }) => path)));
@@ -86,8 +100,15 @@ export function measuredStages(place: Place, executions: readonly Execution[]): 
   try {
     const inputs = executions.flatMap((execution) => execution.inputs).filter(({ path }) => !made.has(path));
     return {
-      inputs: inputs.map(({ path, md5 }) => ({ path, recorded: md5, found: measure(path), isCode: isInGit(place, repository.root, path) })),
-      outputs: executions.flatMap(({ outputs }) => outputs).map(({ path, md5 }) => ({ path, recorded: md5, found: measure(path) })),
+      inputs: inputs.map(({ path, md5 }) => ({
+        path,
+        recorded: md5,
+        found: measure(path),
+        isCode: isInGit(place, repository.root, path),
+      })),
+      outputs: executions
+        .flatMap(({ outputs }) => outputs)
+        .map(({ path, md5 }) => ({ path, recorded: md5, found: measure(path) })),
     };
   } finally {
     workspace.close();

@@ -1,8 +1,8 @@
 /** Logarithm of the gamma function. @see Lanczos, 1964; coefficients for g = 7, n = 9, error below 1e-14 */
 function logGamma(x: number): number {
-  const [first = 0, ...rest] = [
-    0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
-    -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
+  const [first, ...rest] = [
+    0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+    12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
   ];
   const shifted = x - 1;
   const sum = rest.reduce((total, coefficient, at) => total + coefficient / (shifted + at + 1), first);
@@ -16,7 +16,8 @@ function incompleteBeta(x: number, a: number, b: number): number {
   if (x >= 1) return 1;
   // the fraction converges fast on this side only
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
-  const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x)) / a;
+  const front =
+    Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x)) / a;
   const tiny = 1e-300;
   const kept = (value: number): number => (Math.abs(value) < tiny ? tiny : value);
   let c = 1;

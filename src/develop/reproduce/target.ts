@@ -32,17 +32,40 @@ export async function targetOf(flags: CommonFlags, named: string): Promise<Targe
   const { summary, steps, firstRunId } = await call<RunRepeatability>(flags, 'GET', `${path}/repeatability`);
   const execution = run.tags['tilth.execution'];
   const commit = run.tags['mlflow.source.git.commit'] ?? run.tags['tilth.commit'];
-  if (commit === undefined) throw cannotRepeat(`The run ${id} has no commit.`, 'Commit the code, and start it with: tilth run -- COMMAND');
+  if (commit === undefined)
+    throw cannotRepeat(
+      `The run ${id} has no commit.`,
+      'Commit the code, and start it with: tilth run -- COMMAND',
+    );
   if (execution !== undefined) {
     const { stageTargetOf } = await import('./stage-target.ts');
     const stage = await stageTargetOf(flags, run, execution);
-    return { run, summary, steps, firstRunId: firstRunId ?? run.id, commit, words: ['sh', '-c', stage.cmd], stage };
+    return {
+      run,
+      summary,
+      steps,
+      firstRunId: firstRunId ?? run.id,
+      commit,
+      words: ['tilth', 'pipeline', 'run', '--force', stage.stage],
+      stage,
+    };
   }
   const recorded = run.tags['tilth.command.words'];
   if (firstRunId === null || recorded === undefined) {
-    throw cannotRepeat(`The whole command of the run ${id} was not recorded.`, 'Only runs of tilth run can be done again, and secrets of their arguments are not kept.');
+    throw cannotRepeat(
+      `The whole command of the run ${id} was not recorded.`,
+      'Only runs of tilth run can be done again, and secrets of their arguments are not kept.',
+    );
   }
-  return { run, summary, steps, firstRunId, commit, words: JSON.parse(recorded) as string[], stage: undefined };
+  return {
+    run,
+    summary,
+    steps,
+    firstRunId,
+    commit,
+    words: JSON.parse(recorded) as string[],
+    stage: undefined,
+  };
 }
 
 interface Version {
@@ -57,13 +80,21 @@ async function runIdOf(flags: CommonFlags, named: string): Promise<string> {
   const text = isModel ? named.slice('models:/'.length) : named;
   const [, byVersion, version = ''] = /^(.+)\/(\d+)$/.exec(text) ?? [];
   if (byVersion !== undefined) {
-    const { runId } = await call<Version>(flags, 'GET', `/api/v1/models/${encodeURIComponent(byVersion)}/versions/${version}`);
+    const { runId } = await call<Version>(
+      flags,
+      'GET',
+      `/api/v1/models/${encodeURIComponent(byVersion)}/versions/${version}`,
+    );
     if (runId === null) throw versionWithoutRun(byVersion, version);
     return runId;
   }
   const [, byAlias, alias = ''] = /^(.+)@([^@/]+)$/.exec(text) ?? [];
   if (byAlias === undefined) return named;
-  const versions = await call<Version[]>(flags, 'GET', `/api/v1/models/${encodeURIComponent(byAlias)}/versions`);
+  const versions = await call<Version[]>(
+    flags,
+    'GET',
+    `/api/v1/models/${encodeURIComponent(byAlias)}/versions`,
+  );
   const found = versions.find(({ aliases }) => aliases.includes(alias));
   if (found === undefined) throw aliasUnknown(byAlias, alias);
   if (found.runId === null) throw versionWithoutRun(byAlias, String(found.version));
@@ -71,12 +102,22 @@ async function runIdOf(flags: CommonFlags, named: string): Promise<string> {
 }
 
 /** A file that the command left; undefined where it left none. @throws RUN_NOT_REPEATABLE */
-export async function fileOf(flags: CommonFlags, target: Target, file: keyof typeof commandFiles): Promise<Buffer | undefined> {
+export async function fileOf(
+  flags: CommonFlags,
+  target: Target,
+  file: keyof typeof commandFiles,
+): Promise<Buffer | undefined> {
   const { serverAddress } = await import('../../platform/client.ts');
   const token = process.env['TILTH_TOKEN'];
   const address = `${serverAddress(flags)}/api/v1/runs/${target.firstRunId}/artifact?path=${commandFiles[file]}`;
-  const response = await fetch(address, { headers: token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` } });
+  const response = await fetch(address, {
+    headers: token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` },
+  });
   if (response.status === 404) return undefined;
-  if (!response.ok) throw cannotRepeat(`${commandFiles[file]} of the run could not be read: the server answered ${response.status}.`, `tilth run show ${target.firstRunId}`);
+  if (!response.ok)
+    throw cannotRepeat(
+      `${commandFiles[file]} of the run could not be read: the server answered ${response.status}.`,
+      `tilth run show ${target.firstRunId}`,
+    );
   return Buffer.from(await response.arrayBuffer());
 }

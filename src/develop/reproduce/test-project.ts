@@ -8,7 +8,10 @@ import type { Reproduction } from './reproduce-api.ts';
 /** Python with mlflow-skinny, numpy and scikit-learn; a test that needs it fails in CI where it is missing. */
 export const python = process.env['TILTH_TEST_PYTHON'] ?? '';
 export const needsPython = {
-  skip: python === '' && process.env['CI'] === undefined ? 'needs TILTH_TEST_PYTHON, a Python with mlflow-skinny and scikit-learn' : false,
+  skip:
+    python === '' && process.env['CI'] === undefined
+      ? 'needs TILTH_TEST_PYTHON, a Python with mlflow-skinny and scikit-learn'
+      : false,
 };
 
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
@@ -22,22 +25,36 @@ export interface Said {
 }
 
 /** A command of ours, or the words that start it, in a process of its own. */
-export function tilth(address: string, folder: string, words: readonly string[], options: { environment?: NodeJS.ProcessEnv; through?: readonly string[] } = {}): Promise<Said> {
+export function tilth(
+  address: string,
+  folder: string,
+  words: readonly string[],
+  options: { environment?: NodeJS.ProcessEnv; through?: readonly string[] } = {},
+): Promise<Said> {
   const { MLFLOW_RUN_CONTEXT: _context, TILTH_RUN_ID: _run, ...rest } = process.env;
   const own = { TILTH_URL: address, NO_COLOR: '1', OMP_NUM_THREADS: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
-  const [program = '', ...before] = [...(options.through ?? []), process.execPath];
+  const [program, ...before] = [...(options.through ?? []), process.execPath];
   return new Promise((resolve) => {
-    const child = spawn(program, [...before, main, ...words], { cwd: folder, env: { ...rest, ...own, ...options.environment } });
+    const child = spawn(program, [...before, main, ...words], {
+      cwd: folder,
+      env: { ...rest, ...own, ...options.environment },
+    });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    child.on('close', (code) => resolve({ code, out, err, runId: /\/runs\/([0-9a-f]{32})/.exec(err)?.[1] ?? '' }));
+    child.on('close', (code) =>
+      resolve({ code, out, err, runId: /\/runs\/([0-9a-f]{32})/.exec(err)?.[1] ?? '' }),
+    );
     child.stdin.end();
   });
 }
 
 export const git = async (folder: string, ...words: string[]): Promise<string> =>
-  (await promisify(execFile)('git', ['-c', 'user.name=Ana', '-c', 'user.email=ana@example.org', ...words], { cwd: folder })).stdout;
+  (
+    await promisify(execFile)('git', ['-c', 'user.name=Ana', '-c', 'user.email=ana@example.org', ...words], {
+      cwd: folder,
+    })
+  ).stdout;
 
 export function write(folder: string, files: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(files)) {
@@ -47,12 +64,20 @@ export function write(folder: string, files: Readonly<Record<string, string>>): 
 }
 
 /** A repository with these files in its first commit, and the data of `data.csv` versioned where there is any. */
-export async function project(address: string, folder: string, files: Readonly<Record<string, string>>, data?: string): Promise<string> {
+export async function project(
+  address: string,
+  folder: string,
+  files: Readonly<Record<string, string>>,
+  data?: string,
+): Promise<string> {
   write(folder, files);
   await git(folder, 'init', '--quiet', '--initial-branch=main');
   if (data !== undefined) {
     write(folder, { 'data.csv': data });
-    for (const words of [['data', 'init'], ['data', 'add', 'data.csv']]) {
+    for (const words of [
+      ['data', 'init'],
+      ['data', 'add', 'data.csv'],
+    ]) {
       const said = await tilth(address, folder, words);
       if (said.code !== 0) throw new Error(said.err);
     }

@@ -12,23 +12,36 @@ export const countOf = ({ counts }: Likeness, state: string): number => counts[s
 /** The verdict in a sentence. */
 export function summaryOf(
   verdict: Verdict,
-  known: { likeness: Likeness | null; noise: Noise | null; failure: Failure | null; findings: readonly Finding[]; leftOut: readonly string[] },
+  known: {
+    likeness: Likeness | null;
+    noise: Noise | null;
+    failure: Failure | null;
+    findings: readonly Finding[];
+    leftOut: readonly string[];
+  },
 ): string {
   const { likeness, noise, failure, findings } = known;
-  if (verdict === 'failed' || likeness === null) return failure === null ? 'It could not be run again.' : `It could not be run again: ${failure.step}: ${failure.message}`;
+  if (verdict === 'failed' || likeness === null)
+    return failure === null
+      ? 'It could not be run again.'
+      : `It could not be run again: ${failure.step}: ${failure.message}`;
   const total = likeness.outputs.length - countOf(likeness, 'left out');
   const harmless = countOf(likeness, 'equal but for');
   if (verdict === 'bit-identical') {
-    const but = harmless === 0 ? '' : `, ${harmless} of them but for times and ids that a named rule takes out`;
+    const but =
+      harmless === 0 ? '' : `, ${harmless} of them but for times and ids that a named rule takes out`;
     const out = countOf(likeness, 'left out');
     return `Bit-identical: all ${total} outputs are equal${but}${out === 0 ? '' : `; ${out} left out as asked`}.`;
   }
   if (total === 0) return 'Nothing to compare: the run logged no metric, param or artifact.';
-  const differing = countOf(likeness, 'differs') + countOf(likeness, 'only recorded') + countOf(likeness, 'only found');
+  const differing =
+    countOf(likeness, 'differs') + countOf(likeness, 'only recorded') + countOf(likeness, 'only found');
   if (verdict === 'within-noise') {
     return `Equal within the noise of ${noise?.seedCount ?? 0} seeds: every metric lies in its ${percent(noise?.confidence ?? 0)} interval; ${differing} of ${total} outputs are not bit-identical.`;
   }
-  const why = findings.map(({ cause, certainty }) => (certainty === 'shown' ? cause : `${cause} (${certainty})`));
+  const why = findings.map(({ cause, certainty }) =>
+    certainty === 'shown' ? cause : `${cause} (${certainty})`,
+  );
   return `Differs: ${differing} of ${total} outputs. Why: ${why.join(', ')}.`;
 }
 

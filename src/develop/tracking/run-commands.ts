@@ -6,6 +6,7 @@ import { print, table, usage } from '../../platform/terminal.ts';
 import { addRunListCommand, timeOf } from './run-list-command.ts';
 import { isFactTag } from '../repeatable/fact-tags-api.ts';
 import type { RunRepeatability } from '../repeatable/repeatable-api.ts';
+import type { Reproductions } from '../reproduce/reproduce-api.ts';
 import type { RunFlags } from '../repeatable/run-command.ts';
 import type { Comparison, RunDetail } from './tracking-api.ts';
 
@@ -29,11 +30,18 @@ export const addRunCommands: AddCommands = (program) => {
     async (id: string, _: CommonFlags, command: { optsWithGlobals(): CommonFlags }) => {
       const flags = command.optsWithGlobals();
       const path = `/api/v1/runs/${encodeURIComponent(id)}`;
-      const [detail, repeatability] = await Promise.all([
+      const [detail, repeatability, { reproductions }] = await Promise.all([
         call<RunDetail>(flags, 'GET', path),
         call<RunRepeatability>(flags, 'GET', `${path}/repeatability`),
+        call<Reproductions>(flags, 'GET', `${path}/reproductions`),
       ]);
-      print(flags, { ...detail, repeatability }, (run) => [...describe(run), '', ...describeRepeatability(repeatability)]);
+      const { describeLast } = await import('../reproduce/reproduction-text.ts');
+      print(flags, { ...detail, repeatability, reproductions }, (run) => [
+        ...describe(run),
+        '',
+        ...describeRepeatability(repeatability),
+        ...describeLast(reproductions),
+      ]);
     },
   );
 
