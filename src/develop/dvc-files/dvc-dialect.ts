@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { withCommonFlags, type CommonFlags } from '../../platform/command.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
@@ -79,4 +79,11 @@ export function printAsDvc<T>(
   const lines = text(value);
   const joined = typeof lines === 'string' ? lines : lines.join('\n');
   if (joined !== '') process.stdout.write(`${joined}\n`);
+}
+
+/** What dvc says about files that git should be given; nothing when there are none. @param files absolute */
+export function toTrackInGit(files: readonly string[], folder: string): string[] {
+  if (files.length === 0) return [];
+  const words = files.map((file) => relative(folder, file));
+  return ['', 'To track the changes with git, run:', '', `\tgit add ${words.join(' ')}`, '', 'To enable auto staging, run:', '', '\tdvc config core.autostage true'];
 }

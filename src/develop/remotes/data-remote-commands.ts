@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dvcGroup } from '../dvc-files/dvc-dialect.ts';
 import { dvcDialect, tilthDialect } from './dialect.ts';
+import { addImportVerbs } from './import-commands.ts';
 import { addSettingsVerbs } from './settings-commands.ts';
 import { addTransferVerbs, type CheckOut } from './transfer-commands.ts';
 
@@ -9,6 +10,7 @@ export function addDataRemoteCommands(program: Command, checkOut: CheckOut): voi
   const data = program.commands.find((one) => one.name() === 'data') ?? program.command('data');
   addSettingsVerbs(data, tilthDialect);
   addTransferVerbs(data, tilthDialect, checkOut);
+  addImportVerbs(data, tilthDialect);
 }
 
 /** The same under dvc's names. */
@@ -16,4 +18,5 @@ export function addDvcRemoteCommands(program: Command, checkOut: CheckOut): void
   const dvc = dvcGroup(program);
   addSettingsVerbs(dvc, dvcDialect);
   addTransferVerbs(dvc, dvcDialect, checkOut);
+  addImportVerbs(dvc, dvcDialect);
 }

@@ -75,9 +75,9 @@ function isHere(one: UsedOut, cache: Cache): boolean {
 
 /** Brings outs from one remote into a cache: the `.dir` objects first, because they tell what is needed. */
 export async function fetchFrom(
-  group: OutsAtStore,
+  group: Pick<OutsAtStore, 'store' | 'jobs' | 'keyOf' | 'hashName' | 'outs'>,
   cache: Cache,
-  options: TransferOptions,
+  options: Pick<TransferOptions, 'onProgress'>,
 ): Promise<Fetched> {
   const { store, jobs, keyOf, hashName, outs } = group;
   const missing: MissingObject[] = [];

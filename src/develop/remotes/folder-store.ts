@@ -78,6 +78,13 @@ export function folderStore(root: string): RemoteStore {
       for (const key of keys) rmSync(at(key), { force: true });
       return Promise.resolve();
     },
+    find(key) {
+      const stat = statSync(at(key), { throwIfNoEntry: false });
+      const keys = stat === undefined ? [] : stat.isDirectory() ? listBelow(root, key) : [key];
+      return Promise.resolve(
+        keys.map((one) => ({ key: one, size: statSync(at(one)).size, mark: undefined })),
+      );
+    },
     close: () => Promise.resolve(),
   };
 }
@@ -99,8 +106,8 @@ function listBelow(root: string, prefix: string): string[] {
   const keys: string[] = [];
   const walk = (key: string): void => {
     for (const entry of readdirSync(join(root, key), { withFileTypes: true })) {
-      if (entry.isDirectory()) walk(`${key}/${entry.name}`);
-      else keys.push(`${key}/${entry.name}`);
+      if (entry.isDirectory()) walk(key === '' ? entry.name : `${key}/${entry.name}`);
+      else keys.push(key === '' ? entry.name : `${key}/${entry.name}`);
     }
   };
   if (existsSync(join(root, prefix))) walk(prefix);

@@ -1,8 +1,11 @@
+import { hash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import { Agent as PlainAgent, request as plainRequest, type IncomingMessage } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { TilthError } from '../../platform/errors.ts';
 import { remoteNeedsOption } from './remote-errors.ts';
+import { pythonRepr } from '../dvc-files/value-json.ts';
+import type { YamlValue } from '../dvc-files/yaml-value.ts';
 import type { RemoteConfig } from '../dvc-files/config.ts';
 import { download } from './download.ts';
 import { inParallel } from './in-parallel.ts';
@@ -33,7 +36,7 @@ export function httpStore(remote: RemoteConfig, jobs = 8): RemoteStore {
   const own = authorization(remote);
   const timeoutMs = Number(options.get('read_timeout') ?? standardTimeoutSeconds) * 1000;
   const addressOf = (key: string): URL =>
-    new URL(`${base}/${key.split('/').map(encodeURIComponent).join('/')}`);
+    new URL(key === '' ? remote.url : `${base}/${key.split('/').map(encodeURIComponent).join('/')}`);
 
   const askOnce = (url: URL, asked: Asked): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
@@ -132,11 +135,47 @@ export function httpStore(remote: RemoteConfig, jobs = 8): RemoteStore {
           `Nothing can be removed from ${place}: HTTP has no listing to know what is there.`,
         ),
       ),
+    async find(key) {
+      const answer = await ask(key, { method: 'HEAD' });
+      answer.resume();
+      if (answer.statusCode === 404) return [];
+      const length = answer.headers['content-length'];
+      const size = length === undefined ? undefined : Number(length);
+      return [
+        {
+          key,
+          size,
+          mark: {
+            name: 'checksum',
+            value: checksumOf(key === '' ? remote.url : addressOf(key).href, size, answer),
+          },
+        },
+      ];
+    },
     close: () => {
       for (const agent of Object.values(agents)) agent.destroy();
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * The server's own mark; without one what dvc makes of its answer, so that dvc sees the same.
+ *
+ * @see fsspec, AbstractFileSystem.checksum: the md5 of the printed description, as a number
+ */
+function checksumOf(url: string, size: number | undefined, { headers }: IncomingMessage): string {
+  if (headers.etag !== undefined) return headers.etag;
+  const type = headers['content-type']?.split(';')[0];
+  const about = new Map<string, YamlValue>([
+    ['name', url],
+    ['size', size === undefined ? null : BigInt(size)],
+    ...(type === undefined ? [] : [['mimetype', type] as const]),
+    ['url', url],
+    ...(headers['last-modified'] === undefined ? [] : [['Last-Modified', headers['last-modified']] as const]),
+    ['type', 'file'],
+  ]);
+  return BigInt(`0x${hash('md5', `(${pythonRepr(about)},)`)}`).toString();
 }
 
 const wants = (challenge: string | undefined): string =>

@@ -79,3 +79,59 @@ export const missingAtRemote = (
     `Ask who made this version to push it (tilth data push)${verb === 'pull' ? ', or take what there is with --allow-missing' : ''}.`,
     { details: missing },
   );
+
+export const foreignUnreachable = (url: string, reason: string): TilthError =>
+  new TilthError(
+    'FOREIGN_REPOSITORY_UNREACHABLE',
+    502,
+    `git can't read the repository ${url}: ${reason}`,
+    `Try it by hand: git ls-remote ${url}`,
+  );
+
+export const foreignWithoutCommit = (url: string): TilthError =>
+  new TilthError(
+    'FOREIGN_REPOSITORY_EMPTY',
+    404,
+    `${url} is no git repository, or has no commit yet.`,
+    'Only what is committed can be imported.',
+  );
+
+export const foreignPathMissing = (url: string, path: string, commit: string): TilthError =>
+  new TilthError(
+    'FOREIGN_PATH_MISSING',
+    404,
+    `${url} has no ${path} at ${commit.slice(0, 10)}.`,
+    `See what it has: tilth dvc list -R ${url}`,
+  );
+
+export const urlMissing = (url: string): TilthError =>
+  new TilthError(
+    'IMPORT_URL_MISSING',
+    404,
+    `${url} does not exist.`,
+    'Look at the address; a folder is named without a pattern.',
+  );
+
+export const importPathTaken = (path: string, isFolder: boolean): TilthError =>
+  new TilthError(
+    'IMPORT_PATH_TAKEN',
+    409,
+    `The ${isFolder ? 'directory' : 'file'} '${path}' already exists locally.`,
+    "To override it, re-run with '--force'; another name: --out PATH",
+  );
+
+export const importOutside = (path: string, root: string): TilthError =>
+  new TilthError(
+    'IMPORT_PATH_OUTSIDE',
+    400,
+    `${path} lies outside of the repository ${root}.`,
+    'Import into the repository, or only bring the data: tilth data get',
+  );
+
+export const notAnImport = (address: string): TilthError =>
+  new TilthError(
+    'IMPORT_NOT_ONE',
+    400,
+    `${address} was not imported, so there is no source to look at.`,
+    'Imports are made with: tilth data import, or import-url',
+  );

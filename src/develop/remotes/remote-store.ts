@@ -21,7 +21,17 @@ export interface RemoteStore {
    */
   get(key: string, draft: string): Promise<string>;
   remove(keys: readonly string[]): Promise<void>;
+  /** The file at a key, or all that lie below it; `''` is the place itself. None when nothing is there. */
+  find(key: string): Promise<readonly FoundObject[]>;
   close(): Promise<void>;
+}
+
+export interface FoundObject {
+  readonly key: string;
+  /** bytes; undefined where the server does not say */
+  readonly size: number | undefined;
+  /** by which a later look sees that it changed, under the name that dvc writes it; none where only its content tells */
+  readonly mark: { readonly name: 'etag' | 'checksum'; readonly value: string } | undefined;
 }
 
 /** Where an object of DVC 3 lies in a cache or remote. */

@@ -9,7 +9,7 @@ import type { RemoteConfig } from '../dvc-files/config.ts';
 import { download } from './download.ts';
 import { inParallel } from './in-parallel.ts';
 import { objectMissing, remoteAway, remotePlaceMissing, remoteRefused } from './remote-errors.ts';
-import { keysByFolder, listingPays, type RemoteStore } from './remote-store.ts';
+import { keysByFolder, listingPays, type FoundObject, type RemoteStore } from './remote-store.ts';
 import { s3Client } from './s3-client.ts';
 
 const pageSize = 1000;
@@ -18,13 +18,14 @@ const smallBytes = 8 * 1024 * 1024;
 
 /** A bucket, or what lies below a prefix in it, as a remote. */
 export function s3Store(remote: RemoteConfig, jobs = 16): RemoteStore {
-  const { host: name, pathname } = new URL(remote.url);
-  const prefix = decodeURIComponent(pathname).replace(/^\/+|\/+$/g, '');
+  // as written: an address library would change spaces and percent signs, which keys may hold
+  const [, name = '', path = ''] = /^s3:\/\/([^/]+)(\/.*)?$/i.exec(remote.url) ?? [];
+  const prefix = path.replaceAll(/^\/+|\/+$/g, '');
   const place = `s3://${[name, prefix].filter((part) => part !== '').join('/')}`;
   const s3 = s3Client(remote, jobs);
   const at = (key: string): { Bucket: string; Key: string } => ({
     Bucket: name,
-    Key: prefix === '' ? key : `${prefix}/${key}`,
+    Key: [prefix, key].filter((part) => part !== '').join('/'),
   });
   const call = async <T>(key: string, work: (client: S3) => Promise<T>): Promise<T> => {
     try {
@@ -50,19 +51,25 @@ export function s3Store(remote: RemoteConfig, jobs = 16): RemoteStore {
   const listPages = async (
     folder: string,
     mostPages = Infinity,
-  ): Promise<{ keys: string[]; isWhole: boolean }> => {
-    const keys: string[] = [];
+  ): Promise<{ found: FoundObject[]; isWhole: boolean }> => {
+    const found: FoundObject[] = [];
+    const whole = at(folder).Key;
+    const Prefix = whole === '' ? '' : `${whole}/`;
     let token: string | undefined;
     for (let pages = 0; pages < mostPages; pages++) {
-      const { Key } = at(`${folder}/`);
       const page = await call(folder, (client) =>
-        client.listObjectsV2({ Bucket: name, Prefix: Key, MaxKeys: pageSize, ContinuationToken: token }),
+        client.listObjectsV2({ Bucket: name, Prefix, MaxKeys: pageSize, ContinuationToken: token }),
       );
-      for (const object of page.Contents ?? []) keys.push(`${folder}/${object.Key?.slice(Key.length) ?? ''}`);
+      for (const { Key = '', Size, ETag } of page.Contents ?? []) {
+        const name = Key.slice(Prefix.length);
+        // what a console makes in place of an empty folder
+        if (!name.endsWith('/') && name !== '')
+          found.push({ key: folder === '' ? name : `${folder}/${name}`, size: Size, mark: markOf(ETag) });
+      }
       token = page.NextContinuationToken;
-      if (page.IsTruncated !== true || token === undefined) return { keys, isWhole: true };
+      if (page.IsTruncated !== true || token === undefined) return { found, isWhole: true };
     }
-    return { keys, isWhole: false };
+    return { found, isWhole: false };
   };
   const ask = async (keys: readonly string[], found: Set<string>, parallel: number): Promise<void> =>
     inParallel(keys, parallel, async (key) => {
@@ -77,7 +84,18 @@ export function s3Store(remote: RemoteConfig, jobs = 16): RemoteStore {
     place,
     jobs,
     isLocal: false,
-    list: async (folder) => (await listPages(folder)).keys,
+    list: async (folder) => (await listPages(folder)).found.map(({ key }) => key),
+    async find(key) {
+      if (at(key).Key !== '') {
+        try {
+          const { ContentLength, ETag } = await call(key, (client) => client.headObject(at(key)));
+          return [{ key, size: ContentLength, mark: markOf(ETag) }];
+        } catch (thrown) {
+          if (!isMissingObject(thrown)) throw thrown;
+        }
+      }
+      return (await listPages(key)).found;
+    },
     async existing(keys, parallel) {
       const found = new Set<string>();
       const folders = keysByFolder(keys);
@@ -90,7 +108,9 @@ export function s3Store(remote: RemoteConfig, jobs = 16): RemoteStore {
       else
         await inParallel(folders, parallel, async ([folder, wanted]) => {
           const names = new Set(
-            folder === first && sample.isWhole ? sample.keys : (await listPages(folder)).keys,
+            (folder === first && sample.isWhole ? sample : await listPages(folder)).found.map(
+              ({ key }) => key,
+            ),
           );
           for (const key of wanted) if (names.has(key)) found.add(key);
         });
@@ -127,6 +147,9 @@ export function s3Store(remote: RemoteConfig, jobs = 16): RemoteStore {
     close: () => Promise.resolve(s3.destroy()),
   };
 }
+
+const markOf = (etag: string | undefined): FoundObject['mark'] =>
+  etag === undefined ? undefined : { name: 'etag', value: etag.replaceAll('"', '') };
 
 const isMissingObject = (thrown: unknown): boolean =>
   thrown instanceof TilthError && thrown.code === 'REMOTE_OBJECT_MISSING';

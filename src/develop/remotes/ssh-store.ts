@@ -4,7 +4,7 @@ import { posix } from 'node:path';
 import { TilthError } from '../../platform/errors.ts';
 import { isTrue, type RemoteConfig } from '../dvc-files/config.ts';
 import { inParallel } from './in-parallel.ts';
-import { objectMissing, remoteAway, remoteRefused } from './remote-errors.ts';
+import { objectMissing, remoteAway, remoteRefused, schemeUnknown } from './remote-errors.ts';
 import { keysByFolder, listingPays, type RemoteStore } from './remote-store.ts';
 import { withRetries } from './retry.ts';
 import { SftpEnded, SftpRefusal, sftpCodes, startSftp, type SftpSession } from './sftp-session.ts';
@@ -16,11 +16,10 @@ const blocksTogether = 32;
 
 /** A folder of another machine as a remote, by the machine's own OpenSSH. */
 export function sshStore(remote: RemoteConfig, jobs = 16): RemoteStore {
-  const url = new URL(remote.url);
-  const root = decodeURIComponent(url.pathname) || '/';
-  const place = `ssh://${url.host}${root}`;
+  const address = sshAddress(remote.url);
+  const { root, place } = address;
   const at = (key: string): string => posix.join(root, key);
-  const args = sshArguments(remote, url);
+  const args = sshArguments(remote, address);
   let session: Promise<SftpSession> | undefined;
   const made = new Map<string, Promise<void>>();
 
@@ -56,7 +55,9 @@ export function sshStore(remote: RemoteConfig, jobs = 16): RemoteStore {
   const list = async (prefix: string): Promise<string[]> => {
     const found = (await call(prefix, (sftp) => sftp.names(at(prefix)))) ?? [];
     const keys = await Promise.all(
-      found.map(async ({ name, isFolder }) => (isFolder ? list(`${prefix}/${name}`) : [`${prefix}/${name}`])),
+      found.map(async ({ name, isFolder }) =>
+        isFolder ? list(posix.join(prefix, name)) : [posix.join(prefix, name)],
+      ),
     );
     return keys.flat();
   };
@@ -110,6 +111,14 @@ export function sshStore(remote: RemoteConfig, jobs = 16): RemoteStore {
         .finally(() => closeSync(file));
     },
     remove: (keys) => inParallel(keys, jobs, (key) => call(key, (sftp) => sftp.remove(at(key)))),
+    async find(key) {
+      const names = await call(key, (sftp) => sftp.names(at(key))).catch(() => undefined);
+      const keys = names === undefined ? [key] : await list(key);
+      const sizes = await Promise.all(keys.map((one) => call(one, (sftp) => sftp.size(at(one)))));
+      return keys.flatMap((one, index) =>
+        sizes[index] === undefined ? [] : [{ key: one, size: sizes[index], mark: undefined }],
+      );
+    },
     close: async () => {
       await session?.then(
         (sftp) => sftp.end(),
@@ -120,19 +129,37 @@ export function sshStore(remote: RemoteConfig, jobs = 16): RemoteStore {
   };
 }
 
-/** `ssh://user@host:port/path`; dvc's options count more than what stands in the address. */
-function sshArguments({ options, name }: RemoteConfig, url: URL): string[] {
+interface SshAddress {
+  readonly user: string;
+  readonly password: string;
+  readonly host: string;
+  readonly port: string;
+  /** as written: spaces and percent signs mean themselves */
+  readonly root: string;
+  readonly place: string;
+}
+
+/** `ssh://user@host:port/path` */
+function sshAddress(url: string): SshAddress {
+  const [, user = '', password = '', host = '', port = '', root = '/'] =
+    /^ssh:\/\/(?:([^@/:]*)(?::([^@/]*))?@)?(\[[^\]]*\]|[^:/]+)(?::(\d+))?(\/.*)?$/i.exec(url) ?? [];
+  if (host === '') throw schemeUnknown(url);
+  return { user, password, host, port, root, place: `ssh://${host}${port === '' ? '' : `:${port}`}${root}` };
+}
+
+/** dvc's options count more than what stands in the address. */
+function sshArguments({ options, name }: RemoteConfig, address: SshAddress): string[] {
   const secret = ['password', 'ask_password', 'passphrase', 'ask_passphrase'].find((option) =>
     options.has(option),
   );
-  if (secret?.endsWith('password') === true || url.password !== '')
+  if (secret?.endsWith('password') === true || address.password !== '')
     throw remoteRefused(
-      `ssh://${url.host}`,
+      `ssh://${address.host}`,
       'it is asked with a password, which OpenSSH takes from a person only',
-      `Let in your key instead (ssh-copy-id ${url.hostname}), then: tilth data remote modify --unset ${name} ${secret ?? 'password'}`,
+      `Let in your key instead (ssh-copy-id ${address.host}), then: tilth data remote modify --unset ${name} ${secret ?? 'password'}`,
     );
-  const user = options.get('user') ?? decodeURIComponent(url.username);
-  const port = options.get('port') ?? url.port;
+  const user = options.get('user') ?? address.user;
+  const port = options.get('port') ?? address.port;
   const keyfile = options.get('keyfile');
   return [
     '-oBatchMode=yes',
@@ -146,7 +173,7 @@ function sshArguments({ options, name }: RemoteConfig, url: URL): string[] {
     ...(options.get('allow_agent')?.toLowerCase() === 'false' ? ['-oIdentityAgent=none'] : []),
     '-s',
     '--',
-    url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    address.host.replace(/^\[(.*)\]$/, '$1'),
     'sftp',
   ];
 }
@@ -232,7 +259,7 @@ function translated(reason: unknown, place: string, key: string, { name }: Remot
   }
   if (!(reason instanceof SftpEnded)) return reason;
   const said = reason.message.split('\n').at(-1) ?? '';
-  const host = new URL(place).hostname;
+  const host = sshAddress(place).host;
   if (/Permission denied|Too many authentication/i.test(reason.message))
     return remoteRefused(
       place,
