@@ -102,7 +102,8 @@ export class Cache {
         onBytes?.(block.length);
       });
     });
-    this.#settle(draft, md5);
+    if (this.has(md5)) rmSync(draft);
+    else this.#settle(draft, this.pathOf(md5));
     return md5;
   }
 
@@ -115,36 +116,47 @@ export class Cache {
     } catch (reason) {
       throw fileFailure(this.pathOf(md5), reason);
     }
-    this.#settle(draft, md5);
+    this.#settle(draft, this.pathOf(md5));
     return md5;
   }
 
   /**
-   * Makes a file itself the object, by a second name for the same bytes; from then on both are read-only.
+   * Makes a file itself the object, by a second name for the same bytes; from then on both are read-only. Killed in
+   * between it leaves an object that is not read-only yet, which is read once more before it is used.
    *
    * @param seen what the file was when its md5 was taken
+   * @returns false when the object was there already
    * @throws DATA_CHANGED_MEANWHILE
    */
-  adoptFile(path: string, md5: string, seen: { readonly size: number; readonly mtimeMs: number }): void {
-    const draft = this.#drafts.next();
-    linkSync(encodePath(path), draft);
-    chmodSync(draft, objectMode);
-    const now = statSync(draft);
+  adoptFile(path: string, md5: string, seen: { readonly size: number; readonly mtimeMs: number }): boolean {
+    const object = this.pathOf(md5);
+    try {
+      this.#inFolder(object, () => linkSync(encodePath(path), object));
+    } catch (reason) {
+      const { code } = reason as NodeJS.ErrnoException;
+      if (code === 'EEXIST') return false;
+      if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw reason;
+      this.addFile(path, seen.size);
+      return false;
+    }
+    const now = statSync(object);
     if (now.size !== seen.size || now.mtimeMs !== seen.mtimeMs) {
-      rmSync(draft);
+      rmSync(object);
       throw changedDuring(path);
     }
-    this.#settle(draft, md5);
+    chmodSync(object, objectMode);
+    return true;
   }
 
-  /** A path for a new file that comes from elsewhere; `keepDraft` makes it an object. */
+  /** A path for a new file that comes from elsewhere (remotes); `keepDraft` makes it an object. */
   draft(): string {
     return this.#drafts.next();
   }
 
   /** Makes a whole draft the object of that name; who wrote it has seen to it that it is, and that it is read-only. */
   keepDraft(draft: string, md5: string): void {
-    this.#settle(draft, md5);
+    if (this.has(md5)) rmSync(draft);
+    else this.#settle(draft, this.pathOf(md5));
   }
 
   /** @throws DATA_NOT_IN_CACHE, DVC_FILE_UNREADABLE */
@@ -209,20 +221,24 @@ export class Cache {
   }
 
   /** The last step of an object's way in: from here on it is whole, and there. */
-  #settle(draft: string, md5: string): void {
-    const object = this.pathOf(md5);
-    if (this.has(md5)) {
-      rmSync(draft);
-      return;
-    }
+  #settle(draft: string, object: string): void {
     try {
-      renameSync(draft, object);
+      this.#inFolder(object, () => renameSync(draft, object));
     } catch (reason) {
-      if ((reason as NodeJS.ErrnoException).code !== 'ENOENT') throw fileFailure(object, reason);
+      throw fileFailure(object, reason);
+    }
+  }
+
+  /** Makes the folder of an object only when it turns out to be missing: there are 256 for any number of files. */
+  #inFolder(object: string, work: () => void): void {
+    try {
+      work();
+    } catch (reason) {
+      if ((reason as NodeJS.ErrnoException).code !== 'ENOENT') throw reason;
       const folder = dirname(object);
       mkdirSync(folder, { recursive: true });
       if (this.#isShared) chmodSync(folder, 0o2775);
-      renameSync(draft, object);
+      work();
     }
   }
 }

@@ -27,6 +27,9 @@ const isRefusal = (reason: unknown): boolean =>
     (reason as NodeJS.ErrnoException | undefined)?.code ?? '',
   );
 
+/** Copies that share one folder of drafts: what a killed checkout has to do again. */
+const filesADraft = 2000;
+
 /** Brings objects of the cache into the workspace, by the first of the repository's link types that works. */
 export class Links {
   readonly #cache: Cache;
@@ -68,10 +71,69 @@ export class Links {
    * @throws DATA_NOT_IN_CACHE, DATA_CACHE_DAMAGED, DATA_LINK_UNAVAILABLE, DATA_DISK_FULL
    */
   place(md5: string, path: string): void {
+    this.#byFirstType((type) => this.#arrive(path, (draft) => this.#make(type, md5, draft, path)));
+  }
+
+  /**
+   * Puts objects into a folder that is not there yet or is empty. Copies are made in a folder of drafts, which then
+   * takes its place as a whole: half as much work for the file system as one rename each.
+   */
+  placeFolder(folder: string, files: readonly { readonly md5: string; readonly name: string }[]): void {
+    if (isLink(this.type())) {
+      withPath(folder, () => mkdirSync(encodePath(folder), { recursive: true }));
+      for (const { md5, name } of files) this.#placeAbsent(md5, `${folder}/${name}`);
+      return;
+    }
+    for (let from = 0; from < files.length; from += filesADraft) {
+      const draft = this.#drafts.next();
+      mkdirSync(draft);
+      const done: string[] = [];
+      try {
+        for (const { md5, name } of files.slice(from, from + filesADraft)) {
+          this.#byFirstType((type) => this.#make(type, md5, `${draft}/${name}`, `${folder}/${name}`));
+          done.push(name);
+        }
+      } finally {
+        // also when it breaks off: what is whole stays
+        if (done.length > 0 && !(from === 0 && this.#becomes(draft, folder)))
+          for (const name of done) this.#rename(encodePath(`${draft}/${name}`), `${folder}/${name}`);
+        rmSync(draft, { recursive: true, force: true });
+      }
+    }
+  }
+
+  /** @returns false when something is there already, or it is on another file system */
+  #becomes(draft: string, folder: string): boolean {
+    const target = encodePath(folder);
+    try {
+      mkdirSync(encodePath(dirname(folder)), { recursive: true });
+      renameSync(draft, target);
+      return true;
+    } catch (reason) {
+      if (['ENOTEMPTY', 'EEXIST', 'EXDEV'].includes((reason as NodeJS.ErrnoException).code ?? ''))
+        return false;
+      throw fileFailure(folder, reason);
+    }
+  }
+
+  /** A link is whole from the beginning, so that it needs no draft where nothing is in its place. */
+  #placeAbsent(md5: string, path: string): void {
+    try {
+      this.#byFirstType((type) => {
+        if (isLink(type)) this.#make(type, md5, path, path);
+        else this.#arrive(path, (draft) => this.#make(type, md5, draft, path));
+      });
+    } catch (reason) {
+      if ((causeOf(reason) as NodeJS.ErrnoException).code !== 'EEXIST') throw reason;
+      this.place(md5, path);
+    }
+  }
+
+  #byFirstType(work: (type: LinkType) => void): void {
     const tried: LinkType[] = [];
     for (let type = this.type(); ; type = this.type()) {
       try {
-        this.#placeBy(type, md5, path);
+        work(type);
         return;
       } catch (reason) {
         if (type === 'copy' || !isRefusal(causeOf(reason))) throw reason;
@@ -82,42 +144,48 @@ export class Links {
     }
   }
 
-  #placeBy(type: LinkType, md5: string, path: string): void {
-    if (type === 'copy') return this.#copy(md5, path);
+  /** @param at where nothing is yet @param path where it will be, for messages */
+  #make(type: LinkType, md5: string, at: string, path: string): void {
+    if (type === 'copy') return this.#makeCopy(md5, at, path);
     const object = this.#cache.pathOf(md5);
     const { size } = this.#cache.checked(md5, path);
-    this.#arrive(path, (draft) => {
+    withPath(path, () => {
       if (type === 'reflink') {
-        copyFileSync(object, draft, constants.COPYFILE_FICLONE_FORCE);
-        chmodSync(draft, this.#fileMode);
-        utimesSync(draft, this.#writtenAt, this.#writtenAt);
-      } else if (type === 'symlink') symlinkSync(object, draft);
+        copyFileSync(object, encodePath(at), constants.COPYFILE_FICLONE_FORCE);
+        this.#finish(at);
+      } else if (type === 'symlink') symlinkSync(object, encodePath(at));
       // as dvc: all empty files would be one, with more names than a file system allows
-      else if (size === 0) writeFileSync(draft, '', { flag: 'wx', mode: this.#fileMode });
-      else linkSync(object, draft);
+      else if (size === 0) writeFileSync(encodePath(at), '', { flag: 'wx', mode: this.#fileMode });
+      else linkSync(object, encodePath(at));
     });
   }
 
-  #copy(md5: string, path: string): void {
+  #makeCopy(md5: string, at: string, path: string): void {
     const bytes = this.#cache.readObject(md5, path);
-    this.#arrive(path, (draft) => {
+    if (bytes === undefined) this.#cache.checked(md5, path);
+    try {
       if (bytes === undefined) {
-        this.#cache.checked(md5, path);
-        copyFileSync(this.#cache.pathOf(md5), draft, constants.COPYFILE_FICLONE);
-        chmodSync(draft, this.#fileMode);
-        utimesSync(draft, this.#writtenAt, this.#writtenAt);
+        copyFileSync(this.#cache.pathOf(md5), encodePath(at), constants.COPYFILE_FICLONE);
+        this.#finish(at);
       } else
-        writeNew(draft, this.#fileMode, (write, handle) => {
+        writeNew(at, this.#fileMode, (write, handle) => {
           write(bytes);
           futimesSync(handle, this.#writtenAt, this.#writtenAt);
         });
-    });
+    } catch (reason) {
+      throw fileFailure(path, reason);
+    }
+  }
+
+  #finish(at: string): void {
+    chmodSync(encodePath(at), this.#fileMode);
+    utimesSync(encodePath(at), this.#writtenAt, this.#writtenAt);
   }
 
   /** Gives a file that shares its bytes with the cache bytes of its own, writable. */
   unprotect(path: string): void {
-    withPath(path, () =>
-      this.#arrive(path, (draft) => {
+    this.#arrive(path, (draft) =>
+      withPath(path, () => {
         copyFileSync(encodePath(path), draft, constants.COPYFILE_FICLONE);
         chmodSync(draft, this.#fileMode);
       }),
@@ -127,7 +195,7 @@ export class Links {
   #arrive(path: string, make: (draft: string) => void): void {
     const draft = this.#drafts.next();
     try {
-      withPath(path, () => make(draft));
+      make(draft);
       this.#rename(draft, path);
     } catch (reason) {
       rmSync(draft, { force: true });
@@ -135,7 +203,7 @@ export class Links {
     }
   }
 
-  #rename(draft: string, path: string): void {
+  #rename(draft: string | Buffer, path: string): void {
     const target = encodePath(path);
     try {
       renameSync(draft, target);
@@ -150,7 +218,7 @@ export class Links {
   }
 
   /** Data on another file system than the repository: the last step has to begin beside the file. */
-  #moveAcross(draft: string, path: string): void {
+  #moveAcross(draft: string | Buffer, path: string): void {
     const beside = encodePath(join(dirname(path), `.tilth-draft-${process.pid}`));
     withPath(path, () => {
       copyFileSync(draft, beside);
@@ -173,6 +241,8 @@ export class Links {
     }
   }
 }
+
+const isLink = (type: LinkType): boolean => type === 'hardlink' || type === 'symlink';
 
 const causeOf = (reason: unknown): unknown =>
   reason instanceof Error && reason.cause !== undefined ? reason.cause : reason;

@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { Cache } from './cache.ts';
 import type { LinkType } from './config.ts';
 import { stampOf, statOf, walkData, type DataFolder } from './data-walk.ts';
-import { notInCache, pathMissing, unsavedData, withPath } from './dvc-errors.ts';
+import { fileFailure, notInCache, pathMissing, unsavedData, withPath } from './dvc-errors.ts';
 import { hashFile } from './file-bytes.ts';
 import { HashMemory } from './hash-memory.ts';
 import { IgnoreRules } from './ignore-rules.ts';
@@ -161,8 +161,8 @@ export class Workspace {
       work: 'adding',
       md5Of: (file, known, fileCount, onBytes) => {
         holds ??= this.cache.holder(fileCount);
-        const md5 = this.#store(file, known, holds, onBytes);
-        if (this.#tie(file, md5)) tiedCount += 1;
+        const { md5, isTied } = this.#store(file, known, holds, onBytes);
+        if (!isTied && this.#tie(file, md5)) tiedCount += 1;
         return md5;
       },
       isDone: (md5, folders) => !this.#mayNeedTies(folders) && this.isCached(md5),
@@ -178,28 +178,36 @@ export class Workspace {
     const file = { path, size: stat.size, mtimeMs: stat.mtimeMs, isLinked: isLink(path) };
     const steps = new Steps('adding', 1, this.#onProgress);
     const known = this.#memory.find(path, stampOf(stat));
-    const md5 = this.#store(file, known, (one) => this.cache.has(one), steps.bytes);
-    const stamp = this.#tie(file, md5) ? stampOf(statOf(path) ?? stat) : stampOf(stat);
+    const { md5, isTied } = this.#store(file, known, (one) => this.cache.has(one), steps.bytes);
+    const stamp = !isTied && this.#tie(file, md5) ? stampOf(statOf(path) ?? stat) : stampOf(stat);
     this.#memory.keepFile(path, stamp, md5, seenAt);
     return { md5, size: stat.size };
   }
 
-  /** Sees to it that the cache has a file's bytes. @param known its md5, when it need not be read to know */
+  /**
+   * Sees to it that the cache has a file's bytes.
+   *
+   * @param known its md5, when it need not be read to know
+   * @returns whether the file itself became the object, so that it is what a hard link asks for
+   */
   #store(
     file: SeenFile,
     known: string | undefined,
     holds: (md5: string) => boolean,
     onBytes: (count: number) => void,
-  ): string {
-    if (known !== undefined && holds(known)) return known;
-    return withPath(file.path, () => {
-      // a link may lead to another file system, and an empty file is never one with another
-      const isCopied = isCopy(this.#links.type()) || file.isLinked || file.size === 0;
-      if (isCopied) return this.cache.addFile(file.path, file.size, onBytes);
+  ): { md5: string; isTied: boolean } {
+    if (known !== undefined && holds(known)) return { md5: known, isTied: false };
+    const type = this.#links.type();
+    // a link may lead to another file system, and an empty file is never one with another
+    const isCopied = isCopy(type) || file.isLinked || file.size === 0;
+    try {
+      if (isCopied) return { md5: this.cache.addFile(file.path, file.size, onBytes), isTied: false };
       const md5 = known ?? hashFile(file.path, file.size, onBytes);
-      if (!holds(md5)) this.cache.adoptFile(file.path, md5, file);
-      return md5;
-    });
+      const isAdopted = !holds(md5) && this.cache.adoptFile(file.path, md5, file);
+      return { md5, isTied: isAdopted && type === 'hardlink' };
+    } catch (reason) {
+      throw fileFailure(file.path, reason);
+    }
   }
 
   #mayNeedTies(folders: readonly DataFolder[]): boolean {
@@ -258,13 +266,16 @@ export class Workspace {
     for (const relpath of there.keys())
       if (!wanted.has(relpath))
         withPath(`${path}/${relpath}`, () => rmSync(encodePath(`${path}/${relpath}`)));
-    mkdirSync(encodePath(path), { recursive: true });
     if (there.size > 0) removeEmptyFolders(path);
+    if (entries.length === 0) mkdirSync(encodePath(path), { recursive: true });
     const steps = new Steps('checking out', toPlace.length, this.#onProgress);
-    for (const entry of toPlace) {
-      this.#links.place(entry.md5, `${path}/${entry.relpath}`);
-      this.#learn(`${path}/${entry.relpath}`, entry.md5);
-      steps.file(0);
+    for (const [folder, files] of byFolder(path, toPlace)) {
+      if (isNothing(folder)) this.#links.placeFolder(folder, files);
+      else for (const { md5: one, name } of files) this.#links.place(one, `${folder}/${name}`);
+      for (const { md5: one, name } of files) {
+        this.#learn(`${folder}/${name}`, one);
+        steps.file(0);
+      }
     }
     this.#measureFolder(path);
   }
@@ -297,6 +308,27 @@ const md5ByPath = ({ folders, md5s }: Surveyed): Map<string, string> =>
       names.map((name, at): [string, string] => [prefix + name, md5s[index]?.[at] ?? '']),
     ),
   );
+
+/** Files by the folder they lie in, the folders above first. */
+function byFolder(path: string, entries: readonly TreeEntry[]): [string, { md5: string; name: string }[]][] {
+  const folders = new Map<string, { md5: string; name: string }[]>();
+  for (const { relpath, md5 } of entries) {
+    const slash = relpath.lastIndexOf('/');
+    const folder = slash === -1 ? path : `${path}/${relpath.slice(0, slash)}`;
+    const files = folders.get(folder);
+    const file = { md5, name: relpath.slice(slash + 1) };
+    if (files === undefined) folders.set(folder, [file]);
+    else files.push(file);
+  }
+  const depth = (folder: string): number => folder.split('/').length;
+  return [...folders].sort(([left], [right]) => depth(left) - depth(right));
+}
+
+/** Nothing is there, or an empty folder. */
+function isNothing(folder: string): boolean {
+  const stat = statOf(folder);
+  return stat === undefined || (stat.isDirectory() && readdirSync(encodePath(folder)).length === 0);
+}
 
 const linkedFiles = (folders: readonly DataFolder[]): string[] =>
   folders.flatMap(({ path, names, linked }) => [...linked].map((at) => `${path}/${names[at] ?? ''}`));
