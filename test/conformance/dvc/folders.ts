@@ -37,7 +37,7 @@ export function sharedFilesOf(root: string): Record<string, string> {
 /**
  * Every object of a cache or remote hashed again. A `.dir` counts as damaged also when one of its files is missing.
  *
- * @returns one sentence for each that is not what its name says; empty when all are sound
+ * @returns one sentence for each that is not what its name says, at most ten; empty when all are sound
  */
 export function damageOf(
   store: string,
@@ -55,7 +55,7 @@ export function damageOf(
         if (objects[`${file.slice(0, 2)}/${file.slice(2)}`] === undefined)
           damage.push(`${path} names ${relpath} (${file}), which is not there`);
   }
-  return damage;
+  return damage.slice(0, 10);
 }
 
 export function readTree(path: string): { readonly md5: string; readonly relpath: string }[] {
