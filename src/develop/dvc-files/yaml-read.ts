@@ -1,5 +1,6 @@
 import { Scalar, isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml';
 import { fileUnreadable } from './dvc-errors.ts';
+import { readPlainYaml } from './yaml-plain.ts';
 import { isList, isMap as isYamlMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
 
 const booleans = /^(?:true|True|TRUE|false|False|FALSE)$/;
@@ -27,6 +28,12 @@ export function kindOfPlain(text: string): 'null' | 'bool' | 'float' | 'int' | '
  * @throws DVC_FILE_UNREADABLE
  */
 export function readYaml(text: string, name: string): YamlValue {
+  const plain = readPlainYaml(text, (word) => plainScalar(word, name));
+  return plain === undefined ? readAnyYaml(text, name) : plain;
+}
+
+/** The same by a parser of the whole of YAML. */
+export function readAnyYaml(text: string, name: string): YamlValue {
   const document = parseDocument(text, { schema: 'failsafe', merge: false, uniqueKeys: true });
   const fault = document.errors[0];
   if (fault !== undefined) throw fileUnreadable(name, fault.message);
@@ -67,6 +74,11 @@ function merge(into: Map<YamlScalar, YamlValue>, from: YamlMap): void {
 function scalarOf(node: Scalar, name: string): YamlScalar {
   const text = typeof node.value === 'string' ? node.value : '';
   if (node.type !== undefined && node.type !== Scalar.PLAIN) return text;
+  return plainScalar(text, name);
+}
+
+/** What a word without quotes stands for. */
+function plainScalar(text: string, name: string): YamlScalar {
   switch (kindOfPlain(text)) {
     case 'null':
       return null;
