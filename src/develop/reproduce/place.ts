@@ -51,7 +51,7 @@ export function makePlace(wanted: WantedCode, from = process.cwd()): Place {
     // what we put into the checkout is none of its changes
     writeFileSync(
       join(folder, '.git', 'info', 'exclude'),
-      '/.venv\n/.dvc/cache\n/.dvc/tmp\n/.dvc/config.local\n',
+      '.venv\n/.dvc/cache\n/.dvc/tmp\n/.dvc/config.local\n',
     );
     const remote =
       wanted.remote ??

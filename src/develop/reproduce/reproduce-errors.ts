@@ -20,6 +20,14 @@ export const aliasUnknown = (model: string, alias: string): TilthError =>
     `tilth model show ${model}`,
   );
 
+export const stopped = (): TilthError =>
+  new TilthError(
+    'REPRODUCTION_STOPPED',
+    400,
+    'It was stopped before it came to a verdict; nothing was kept.',
+    'tilth reproduce RUN',
+  );
+
 /** A step of a reproduction that failed; caught, and kept with the run. */
 export class StepFailed extends Error {
   readonly failure: Failure;

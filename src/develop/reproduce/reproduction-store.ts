@@ -12,6 +12,7 @@ import { causesOf } from './causes.ts';
 import { compareRuns, fits, likenessOf, reproductionFile } from './likeness.ts';
 import { noiseOf, type FinalMetrics } from './noise.ts';
 import type {
+  Failure,
   Ingredient,
   Likeness,
   Noise,
@@ -91,9 +92,10 @@ export async function recordReproduction(
       ? null
       : withStage(await compareRuns(world, runId, told.againId, told.leftOut), told);
   const noise = likeness === null || likeness.isIdentical ? null : await noiseIn(world, run, told);
-  const verdict = verdictOf(likeness, noise, told.failure);
+  const failure = told.failure ?? (likeness !== null && isEmpty(likeness) ? nothingToCompare : null);
+  const verdict = verdictOf(likeness, noise, failure);
   const findings = verdict === 'differs' && likeness !== null ? causesOf(likeness, told.experiments) : [];
-  const { againId, experiments, failure, leftOut, notes, place } = told;
+  const { againId, experiments, leftOut, notes, place } = told;
   const known: Omit<Reproduction, 'summary'> = {
     id: newUlid(),
     runId,
@@ -117,6 +119,15 @@ export async function recordReproduction(
   await keep(world, actor, run, made);
   return made;
 }
+
+const isEmpty = ({ outputs }: Likeness): boolean => outputs.every(({ state }) => state === 'left out');
+
+const nothingToCompare: Failure = {
+  step: 'command',
+  message: 'it ran, but logged nothing that could be compared',
+  output: '',
+  todo: "Log what counts: mlflow.log_metric('auc', auc), mlflow.log_artifact('model.pkl')",
+};
 
 /** What it says of itself must hold: only a run that was started to reproduce this one may speak for it. */
 async function requireReproductionOf(world: World, run: Run, id: string): Promise<void> {

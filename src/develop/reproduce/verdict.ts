@@ -33,7 +33,6 @@ export function summaryOf(
     const out = countOf(likeness, 'left out');
     return `Bit-identical: all ${total} outputs are equal${but}${out === 0 ? '' : `; ${out} left out as asked`}.`;
   }
-  if (total === 0) return 'Nothing to compare: the run logged no metric, param or artifact.';
   const differing =
     countOf(likeness, 'differs') + countOf(likeness, 'only recorded') + countOf(likeness, 'only found');
   if (verdict === 'within-noise') {
