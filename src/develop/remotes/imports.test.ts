@@ -18,8 +18,9 @@ function meet(): Colleagues {
 }
 
 /** A repository with data of dvc and files of git, in two versions. */
-async function makeSource({ repository, git, dvc }: Colleagues, name: string): Promise<string> {
-  const source = await repository(name);
+async function makeSource(colleagues: Colleagues, name: string): Promise<string> {
+  const { git, dvc } = colleagues;
+  const source = await colleagues.repository(name);
   mkdirSync(join(source, 'data', 'sub'), { recursive: true });
   mkdirSync(join(source, 'mix', 'd'), { recursive: true });
   for (const [path, text] of Object.entries({
@@ -59,7 +60,10 @@ async function bothDo(
   assert.deepEqual(own(ours), own(theirs));
   for (const path of own(ours))
     assert.equal(readFileSync(join(ours, path), 'utf8'), readFileSync(join(theirs, path), 'utf8'), path);
-  assert.deepEqual(filesBelow(join(ours, '.dvc', 'cache')), filesBelow(join(theirs, '.dvc', 'cache')));
+  // ours keeps the list of a folder that it took a part of, dvc one of a bucket's marks; neither harms
+  const objects = (folder: string): string[] =>
+    filesBelow(join(folder, '.dvc', 'cache')).filter((path) => !path.endsWith('.dir'));
+  assert.deepEqual(objects(ours), objects(theirs));
 }
 
 test(
@@ -100,10 +104,7 @@ test(
       ['update', 'later.dvc'],
       ['update', 'data.dvc', '--rev', 'v1'],
       ['update', 'old.dvc'],
-    ]).catch((reason: unknown) => {
-      // the caches differ by what was pulled again only
-      if (!String(reason).includes('files/md5')) throw reason;
-    });
+    ]);
     assert.equal(
       (await colleagues.tilth(ours, 'update', 'old.dvc')).stdout,
       "'old.dvc' didn't change, skipping\n",

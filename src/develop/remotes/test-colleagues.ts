@@ -28,10 +28,10 @@ export interface Colleagues {
   /** what both find in their environment; may be added to */
   readonly environment: Record<string, string>;
   /** `tilth dvc …`, must end well unless `fails` */
-  tilth(folder: string, ...args: string[]): Promise<Outcome>;
+  readonly tilth: (folder: string, ...args: string[]) => Promise<Outcome>;
   /** the real dvc */
-  dvc(folder: string, ...args: string[]): Promise<Outcome>;
-  git(folder: string, ...args: string[]): Promise<Outcome>;
+  readonly dvc: (folder: string, ...args: string[]) => Promise<Outcome>;
+  readonly git: (folder: string, ...args: string[]) => Promise<Outcome>;
   /** the same without looking at how it ends */
   tries(who: 'tilth' | 'dvc', folder: string, ...args: string[]): Promise<Outcome>;
   /** A new repository of git and dvc below the root. */

@@ -136,7 +136,7 @@ async function fromUrl(
   const written = textOf(dep.fields.get('path')) ?? dep.path;
   const settings = dep.fields.get('fs_config');
   const fsConfig = new Map(
-    [...(isMap(settings) ? settings : [])].map(([key, value]) => [String(key), String(value)]),
+    [...(isMap(settings) ? settings : [])].map(([key, value]) => [String(key), textOf(value) ?? '']),
   );
   const source = await openSource(dep.path, {
     folder: resolve(folder),
