@@ -1,8 +1,9 @@
-import { chmodSync, rmSync, statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { chmodSync, existsSync, lstatSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import { TilthError } from '../../platform/errors.ts';
 import { pathOutside, targetUnknown, unsavedData } from '../dvc-files/dvc-errors.ts';
-import { measureOut } from '../dvc-files/measured-out.ts';
+import { restoreLegacy } from '../dvc-files/legacy-restore.ts';
+import { cacheFor, measureOut } from '../dvc-files/measured-out.ts';
 import { repositoryPath } from '../dvc-files/repository.ts';
 import { readIndex, type Recorded } from '../dvc-files/stored.ts';
 import { chooseTargets, type Chosen } from '../dvc-files/targets.ts';
@@ -69,8 +70,9 @@ export function checkOutChosen(
   options: CheckOutOptions = {},
 ): CheckOutOutcome {
   const { repository } = workspace;
+  const staysInside = withinLinks(repository.root);
   for (const { stage, outs } of chosen) {
-    const outside = outs.find((out) => out.isCached && !out.isInside);
+    const outside = outs.find((out) => out.isCached && !(out.isInside && staysInside(out.path)));
     if (outside !== undefined) throw pathOutside(outside.path, stage.address);
   }
   const placed = new PlacedPaths(repository);
@@ -137,14 +139,15 @@ function bringWhole(
   const before = measureOut(workspace, out);
   if (before?.md5 === md5) {
     // what is added again becomes what the settings ask for
-    if (isRelinked === true) workspace.add(path);
+    if (isRelinked === true && out.hashName === 'md5') workspace.add(path);
     return unchanged(isFolder);
   }
   const filesBefore = filesAt(workspace, path);
-  const change = workspace.restore(path, md5, isForced === true);
+  const isLegacy = out.hashName === 'md5-dos2unix';
+  const change = isLegacy ? restoreLegacy(workspace, path, md5, isForced === true) : workspace.restore(path, md5, isForced === true);
   if (out.fields.get('isexec') === true) chmodSync(path, statSync(path).mode | 0o111);
   const after = isFolder
-    ? new Map(workspace.cache.readTree(md5, path).map((entry) => [entry.relpath, entry.md5]))
+    ? new Map(cacheFor(workspace, out.hashName).readTree(md5, path).map((entry) => [entry.relpath, entry.md5]))
     : new Map([['', md5]]);
   return {
     change: change === 'unchanged' ? undefined : change,
@@ -203,4 +206,21 @@ function bringPart(
   const counts = countFiles(before, after);
   if (counts.added + counts.modified + counts.deleted === 0) return unchanged(isFolder);
   return { change: before.size === 0 ? 'added' : 'modified', isFolder, counts };
+}
+
+/** Whether a path stays below `root` when the links among its folders are followed; what is not there yet leads nowhere. */
+function withinLinks(root: string): (path: string) => boolean {
+  const known = new Map<string, boolean>([[root, true]]);
+  const real = realpathSync(root) + sep;
+  const isInside = (folder: string): boolean => {
+    const before = known.get(folder);
+    if (before !== undefined) return before;
+    const isLink = lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    const found = isLink
+      ? existsSync(folder) && `${realpathSync(folder)}${sep}`.startsWith(real)
+      : isInside(dirname(folder));
+    known.set(folder, found);
+    return found;
+  };
+  return (path) => isInside(dirname(path));
 }

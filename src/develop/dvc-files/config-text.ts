@@ -1,4 +1,4 @@
-import { fileUnreadable } from './dvc-errors.ts';
+import { configUnreadable } from './dvc-errors.ts';
 
 /** A list comes from a value with commas that are not quoted. */
 export type ConfigValue = string | readonly string[];
@@ -39,7 +39,7 @@ function configLines(text: string, file: string): ConfigLine[] {
   const seen = new Set<string>();
   let section = '';
   const refuse = (number: number, reason: string): never => {
-    throw fileUnreadable(file, `line ${number} ${reason}`);
+    throw configUnreadable(file, `line ${number} ${reason}`);
   };
   for (const [index, line] of text
     .replace(/^\uFEFF/, '')

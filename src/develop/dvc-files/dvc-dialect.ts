@@ -62,7 +62,7 @@ function tellAsDvc(thrown: unknown, failsWith: 1 | 255): number {
 function exitCodeOf(error: TilthError, failsWith: 1 | 255): number {
   if (error.code === 'DVC_REPOSITORY_MISSING') return dvcExitCodes.noRepository;
   if (error.code.startsWith('DVC_CONFIG')) return dvcExitCodes.config;
-  return error.code === 'USAGE' ? dvcExitCodes.failed : failsWith;
+  return error.code === 'USAGE' || error.code === 'DVC_IGNORE_IN_DATA' ? dvcExitCodes.failed : failsWith;
 }
 
 /** Standard output of a verb: nothing with `-q`, one line of JSON with `--json`, as dvc writes it. */

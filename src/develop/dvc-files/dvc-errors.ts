@@ -3,6 +3,9 @@ import { TilthError } from '../../platform/errors.ts';
 export const fileUnreadable = (name: string, reason: string): TilthError =>
   new TilthError('DVC_FILE_UNREADABLE', 400, `${name} can't be read: ${reason}.`, 'Correct the file, or take it back from git.');
 
+export const configUnreadable = (name: string, reason: string): TilthError =>
+  new TilthError('DVC_CONFIG_UNREADABLE', 400, `${name} can't be read: ${reason}.`, 'Correct the file, or take it back from git.');
+
 export const notARepository = (folder: string): TilthError =>
   new TilthError('DVC_REPOSITORY_MISSING', 404, `${folder} is not inside a DVC repository.`, 'Make one with: tilth data init');
 
