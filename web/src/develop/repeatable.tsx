@@ -5,6 +5,7 @@ import type { RepeatCheck, RunRepeatability } from '../../../src/develop/repeata
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Command, Copy, Panel, type Tone } from '../parts/basics.tsx';
 import { Icon, type IconName } from '../parts/icon.tsx';
+import { ReproductionsOf } from './reproductions.tsx';
 import { ApiError, authorization, segment, useApi, withParams } from '../platform/api.ts';
 
 const verdicts: Readonly<Record<RunRepeatability['verdict'], readonly [Tone, string]>> = {
@@ -37,6 +38,7 @@ export function Repeatable({ runId, isRunning }: { runId: string; isRunning: boo
       >
         <Answer query={query}>{(data) => <Checks found={data} />}</Answer>
       </Panel>
+      {found === undefined || found.firstRunId === null || isRunning ? null : <ReproductionsOf runId={runId} />}
       {found === undefined || found.firstRunId === null ? null : (
         <Output
           runId={runId}
