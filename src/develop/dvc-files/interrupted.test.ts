@@ -111,7 +111,8 @@ for (const type of ['copy', 'hardlink'] as const)
     async () => {
       const repository = repositoryOf(type);
       const path = join(repository.root, 'data');
-      writeData(repository, 0);
+      const names = type === 'copy' ? allNames : smallNames;
+      writeData(repository, 0, names);
       const wholeMs = await command(repository, 'workspace.add(path)', undefined);
       for (let round = 1; round <= rounds; round++) {
         writeData(repository, round, names);
@@ -147,8 +148,9 @@ for (const type of ['copy', 'hardlink', 'symlink'] as const)
     async () => {
       const repository = repositoryOf(type);
       const path = join(repository.root, 'data');
+      const names = type === 'copy' ? allNames : smallNames;
       const versions = [1, 2].map((version) => {
-        writeData(repository, version);
+        writeData(repository, version, names);
         return inWorkspace(repository, (workspace) => workspace.add(path)).md5;
       });
       const restore = (version: number): string =>
