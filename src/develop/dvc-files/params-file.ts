@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
-import { parse as parseToml } from '@decimalturn/toml-patch';
 import { fileUnreadable } from './dvc-errors.ts';
+import { tomlPackage } from './lazy-packages.ts';
 import { readPythonLiterals } from './python-literals.ts';
 import { readYamlMap } from './yaml-read.ts';
 import { isMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
@@ -45,7 +45,7 @@ export function parseParams(text: string, name: string): YamlMap {
       return mapOf(parseJson(text, name), name);
     case '.toml':
       return mapOf(
-        attempt(name, () => valueOf(parseToml(text, { integersAsBigInt: true }))),
+        attempt(name, () => valueOf(tomlPackage().parse(text, { integersAsBigInt: true }))),
         name,
       );
     case '.py':

@@ -1,11 +1,5 @@
-import {
-  isMap as isMapNode,
-  isSeq as isListNode,
-  parseDocument,
-  type Document,
-  type YAMLMap,
-  type YAMLSeq,
-} from 'yaml';
+import type { Document, YAMLMap, YAMLSeq } from 'yaml';
+import { yamlPackage } from './lazy-packages.ts';
 import { readYamlMap } from './yaml-read.ts';
 import { equalValues, isList, isMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
 import { writeYaml } from './yaml-write.ts';
@@ -21,6 +15,7 @@ export function editYaml(before: string, name: string, state: YamlMap): string {
   const map = readYamlMap(before, name);
   if (equalValues(map, state)) return before;
   if (writeYaml(map) === before) return writeYaml(merged(map, state));
+  const { isMap: isMapNode, parseDocument } = yamlPackage();
   const document = parseDocument(before, { intAsBigInt: true });
   if (!isMapNode(document.contents)) return writeYaml(state);
   mergeNode(document, document.contents, map, state);
@@ -70,6 +65,7 @@ function mergeList(
 /** @returns false when the value has to be replaced as a whole */
 function mergeHeld(document: Document, held: unknown, before: YamlValue, after: YamlValue): boolean {
   if (equalValues(before, after)) return true;
+  const { isMap: isMapNode, isSeq: isListNode } = yamlPackage();
   if (isMapNode(held) && isMap(before) && isMap(after)) {
     mergeNode(document, held, before, after);
     return true;

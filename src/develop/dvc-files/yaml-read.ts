@@ -1,5 +1,6 @@
-import { Scalar, isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml';
+import type { Document, Node, Scalar } from 'yaml';
 import { fileUnreadable } from './dvc-errors.ts';
+import { yamlPackage } from './lazy-packages.ts';
 import { readPlainYaml } from './yaml-plain.ts';
 import { isList, isMap as isYamlMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
 
@@ -34,7 +35,7 @@ export function readYaml(text: string, name: string): YamlValue {
 
 /** The same by a parser of the whole of YAML. */
 export function readAnyYaml(text: string, name: string): YamlValue {
-  const document = parseDocument(text, { schema: 'failsafe', merge: false, uniqueKeys: true });
+  const document = yamlPackage().parseDocument(text, { schema: 'failsafe', merge: false, uniqueKeys: true });
   const fault = document.errors[0];
   if (fault !== undefined) throw fileUnreadable(name, fault.message);
   return document.contents === null ? null : convert(document.contents, document, name);
@@ -48,6 +49,7 @@ export function readYamlMap(text: string, name: string): YamlMap {
 }
 
 function convert(node: Node, document: Document, name: string): YamlValue {
+  const { isAlias, isMap, isScalar, isSeq } = yamlPackage();
   if (isAlias(node)) {
     const target = node.resolve(document);
     if (target === undefined) throw fileUnreadable(name, `the alias *${node.source} has no anchor`);
@@ -73,7 +75,7 @@ function merge(into: Map<YamlScalar, YamlValue>, from: YamlMap): void {
 
 function scalarOf(node: Scalar, name: string): YamlScalar {
   const text = typeof node.value === 'string' ? node.value : '';
-  if (node.type !== undefined && node.type !== Scalar.PLAIN) return text;
+  if (node.type !== undefined && node.type !== 'PLAIN') return text;
   return plainScalar(text, name);
 }
 
