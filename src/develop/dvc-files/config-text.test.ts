@@ -104,7 +104,7 @@ test('a line that is no setting is named with its number', () => {
     ['[core]\n[Core]\n', 2],
   ] as const)
     assert.throws(() => readConfigText(text, 'F'), {
-      code: 'DVC_FILE_UNREADABLE',
+      code: 'DVC_CONFIG_UNREADABLE',
       message: new RegExp(`^F .*line ${line}`),
     });
 });
