@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { withPath } from './dvc-errors.ts';
 
 /**
  * Names for files that are not whole yet, in a folder of this process below `parent`. A file leaves by a rename, so a
@@ -21,7 +22,7 @@ export class Drafts {
   next(): string {
     if (this.#count === 0) {
       this.#sweep();
-      mkdirSync(this.#folder, { recursive: true });
+      withPath(this.#folder, () => mkdirSync(this.#folder, { recursive: true }));
     }
     this.#count += 1;
     return `${this.#folder}/${this.#count}`;

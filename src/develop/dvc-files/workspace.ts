@@ -343,10 +343,19 @@ function removeEmptyFolders(folder: string | Buffer): boolean {
   let isEmpty = true;
   for (const entry of readdirSync(encodeName(folder), { withFileTypes: true, encoding: 'buffer' })) {
     const path = Buffer.concat([Buffer.from(encodeName(folder)), Buffer.from('/'), entry.name]);
-    if (entry.isDirectory() && removeEmptyFolders(path)) rmdirSync(path);
-    else isEmpty = false;
+    if (!entry.isDirectory() || !removeEmptyFolders(path) || !isRemoved(path)) isEmpty = false;
   }
   return isEmpty;
+}
+
+function isRemoved(folder: Buffer): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    // a folder without files means nothing to dvc, so one that may not be removed is no reason to stop
+    return false;
+  }
 }
 
 const encodeName = (path: string | Buffer): string | Buffer =>
