@@ -114,12 +114,24 @@ async function repro(targets: string[], flags: RunFlags & DvcFlags): Promise<voi
   });
   const outcomes = await execute(targets, flags, 'record', text);
   if (flags.json === true) print(flags, { stages: outcomes }, () => '');
-  else text.finish(isGit(process.cwd()));
+  else {
+    const isStaged = await stageInGit(text.changedFiles);
+    text.finish(isGit(process.cwd()) && !isStaged);
+  }
 }
 
 /** One stage that was just written. */
 export async function runOne(stage: string, flags: CommonFlags & DvcFlags): Promise<void> {
   await repro([stage], { ...flags, singleItem: true });
+}
+
+/** `core.autostage`: what changed is ready to be committed. @returns whether it is set */
+async function stageInGit(files: readonly string[]): Promise<boolean> {
+  const { root, config } = openRepository(process.cwd());
+  if (!config.autostage) return false;
+  const { git } = await import('../dvc-files/repository.ts');
+  if (files.length > 0) git(root, ['add', '--', ...files]);
+  return true;
 }
 
 async function execute(
@@ -153,6 +165,7 @@ async function execute(
                 confirmed(`Going to reproduce stage: '${address}'. Are you sure you want to continue?`),
             }
           : {}),
+        allow: async (stage) => (await import('./stage-permission.ts')).allowStage(repository, stage),
         ...(flags.pull === true
           ? {
               pull: async (stage, workspace) =>

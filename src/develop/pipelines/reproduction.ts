@@ -45,6 +45,8 @@ export interface ReproductionOptions extends Choice, Omit<DecisionOptions, 'isDr
   readonly signal: AbortSignal;
   /** asked before a stage runs; false ends the run */
   readonly confirm?: (stage: RecordedStage) => Promise<boolean>;
+  /** asked before a stage reads anything, and refuses by throwing: contracts and policies of the project */
+  readonly allow?: (stage: RecordedStage) => Promise<void>;
   /** brings what a stage made, or misses, from the remote; whether it could */
   readonly pull?: (stage: RecordedStage, workspace: Workspace) => Promise<boolean>;
 }
@@ -169,6 +171,7 @@ class Reproduction {
         let decision = decide(workspace, stage, read, options, this.#remade);
         if (decision.kind !== 'unchanged' && (await this.#isPulled(workspace, stage, options)))
           decision = { kind: 'unchanged' };
+        if (decision.kind === 'run' && this.#options.isDry !== true) await this.#options.allow?.(stage);
         if (decision.kind === 'run') {
           if (this.#options.confirm !== undefined && !(await this.#options.confirm(stage)))
             throw runStopped([stage.address]);

@@ -219,7 +219,11 @@ export class RunRecorder implements Watcher {
     if (error !== undefined) sender.output.add('err', Buffer.from(`${messageOf(error)}\n`), endedAt);
     await this.#facts?.pythonKnown();
     if (settled?.locked !== undefined && stage.record.kind === 'stage') {
-      await logResults(this.#flags, runId, stage.record.stage, settled.locked, execution.inputs);
+      // a result that the server does not take must not keep the run from ending
+      await logResults(this.#flags, runId, stage.record.stage, settled.locked, execution.inputs).catch(
+        (reason: unknown) =>
+          note(`The server does not take all results of ${stage.address}: ${messageOf(reason)}`),
+      );
     }
     const isStopped = outcome === 'stopped';
     await sender.finish(

@@ -7,7 +7,12 @@ import { stagePath, type Stage } from '../dvc-files/stage.ts';
 import { scalarWord } from '../dvc-files/template-text.ts';
 import { isList, isMap, textOf, type YamlScalar, type YamlValue } from '../dvc-files/yaml-value.ts';
 import { defaultParams } from '../dvc-files/lock-file.ts';
+import { commandRunTag } from '../repeatable/repeatable.ts';
 import type { StagePath } from './pipeline-api.ts';
+
+interface RunCount {
+  readonly runs: readonly unknown[];
+}
 
 interface RunAnswer {
   readonly run: {
@@ -28,6 +33,13 @@ export async function logResults(
   locked: LockedStage,
   inputs: readonly StagePath[],
 ): Promise<void> {
+  const datasets = inputs.filter(({ md5 }) => md5 !== '').map(datasetOf);
+  if (datasets.length > 0)
+    await call(flags, 'POST', '/api/2.0/mlflow/runs/log-inputs', { run_id: runId, datasets });
+  // of several runs nobody knows which one a file of metrics is about
+  const filter = encodeURIComponent(`tags."${commandRunTag}" = '${runId}'`);
+  const { runs } = await call<RunCount>(flags, 'GET', `/api/v1/runs?filter=${filter}&limit=2`);
+  if (runs.length > 1) return;
   const { run } = await call<RunAnswer>(flags, 'GET', `/api/2.0/mlflow/runs/get?run_id=${runId}`);
   const has = (known: readonly { readonly key: string }[] = []): ((one: { key: string }) => boolean) => {
     const keys = new Set(known.map(({ key }) => key));
@@ -46,9 +58,6 @@ export async function logResults(
     };
     await call(flags, 'POST', '/api/2.0/mlflow/runs/log-batch', batch);
   }
-  const datasets = inputs.filter(({ md5 }) => md5 !== '').map(datasetOf);
-  if (datasets.length > 0)
-    await call(flags, 'POST', '/api/2.0/mlflow/runs/log-inputs', { run_id: runId, datasets });
 }
 
 const datasetOf = ({ path, md5, dataset }: StagePath): unknown => ({
