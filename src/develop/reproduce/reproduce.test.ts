@@ -29,6 +29,8 @@ import {
   tilth,
   write,
   type Said,
+  makeWheel,
+  wheelOf,
 } from './test-project.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'tilth reproduce '));
@@ -191,17 +193,6 @@ function overwrite(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-const makeWheel = `
-import sys, zipfile
-path, version = sys.argv[1:]
-info = "tinynumber-" + version + ".dist-info/"
-with zipfile.ZipFile(path, "w") as wheel:
-    wheel.writestr("tinynumber.py", "value = " + version)
-    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: tinynumber\\nVersion: " + version + "\\n")
-    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-    wheel.writestr(info + "RECORD", "")
-`;
-
 /** A project whose lock has version 1.0 of a package, and whose environment 2.0; where pip finds both without a network. */
 async function withTinynumber(
   name: string,
@@ -213,16 +204,13 @@ async function withTinynumber(
     'requirements.txt': 'tinynumber==1.0\n',
     '.gitignore': '.venv\n',
   });
-  write(wheels, { 'make.py': makeWheel });
   const start = promisify(execFile);
-  const wheelOf = (version: string): string => join(wheels, `tinynumber-${version}-py3-none-any.whl`);
-  for (const version of ['1.0', '2.0'])
-    await start(python, [join(wheels, 'make.py'), wheelOf(version), version]);
+  for (const version of ['1.0', '2.0']) await makeWheel(wheels, version);
   await start(python, ['-m', 'venv', '--without-pip', join(folder, '.venv')]);
   const [site = ''] = readdirSync(join(folder, '.venv/lib')).map((each) =>
     join(folder, '.venv/lib', each, 'site-packages'),
   );
-  await start(python, ['-m', 'zipfile', '-e', wheelOf('2.0'), site]);
+  await start(python, ['-m', 'zipfile', '-e', wheelOf(wheels, '2.0'), site]);
   return { folder, at: { environment: { PIP_NO_INDEX: '1', PIP_FIND_LINKS: pathToFileURL(wheels).href } } };
 }
 

@@ -24,12 +24,20 @@ export interface Said {
   readonly runId: string;
 }
 
+interface Options {
+  readonly environment?: NodeJS.ProcessEnv;
+  /** words before the command: as another user */
+  readonly through?: readonly string[];
+  /** Ctrl-C once it has said this on standard error */
+  readonly stopOn?: string;
+}
+
 /** A command of ours, or the words that start it, in a process of its own. */
 export function tilth(
   address: string,
   folder: string,
   words: readonly string[],
-  options: { environment?: NodeJS.ProcessEnv; through?: readonly string[] } = {},
+  options: Options = {},
 ): Promise<Said> {
   const { MLFLOW_RUN_CONTEXT: _context, TILTH_RUN_ID: _run, ...rest } = process.env;
   const own = { TILTH_URL: address, NO_COLOR: '1', OMP_NUM_THREADS: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
@@ -41,7 +49,11 @@ export function tilth(
     });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => {
+      const wasSaid = options.stopOn !== undefined && err.includes(options.stopOn);
+      err += chunk.toString();
+      if (options.stopOn !== undefined && !wasSaid && err.includes(options.stopOn)) child.kill('SIGINT');
+    });
     child.on('close', (code) =>
       resolve({ code, out, err, runId: /\/runs\/([0-9a-f]{32})/.exec(err)?.[1] ?? '' }),
     );
@@ -105,4 +117,24 @@ export function rows(count: number): string {
     return `${a.toFixed(4)},${b.toFixed(4)},${a + b * 0.5 + next() * 0.3 > 0.9 ? 1 : 0}`;
   });
   return `a,b,late\n${lines.join('\n')}\n`;
+}
+
+const wheelScript = `
+import sys, zipfile
+path, version = sys.argv[1:]
+info = "tinynumber-" + version + ".dist-info/"
+with zipfile.ZipFile(path, "w") as wheel:
+    wheel.writestr("tinynumber.py", "value = " + version)
+    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: tinynumber\\nVersion: " + version + "\\n")
+    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    wheel.writestr(info + "RECORD", "")
+`;
+
+export const wheelOf = (folder: string, version: string): string =>
+  join(folder, `tinynumber-${version}-py3-none-any.whl`);
+
+/** A package of one module, where pip finds it without a network: `PIP_FIND_LINKS`. */
+export async function makeWheel(folder: string, version: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await promisify(execFile)(python, ['-c', wheelScript, wheelOf(folder, version), version]);
 }
