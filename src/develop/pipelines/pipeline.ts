@@ -59,12 +59,39 @@ export function toDot({ names, edges }: Drawing): string {
   return ['strict digraph {', ...lines, '}'].join('\n');
 }
 
-/** Mermaid, for Markdown pages. */
-export function toMermaid({ names, edges }: Drawing): string {
-  const ids = new Map(names.map((name, at) => [name, `node${at + 1}`]));
-  return [
-    'flowchart TD',
-    ...names.map((name) => `\t${ids.get(name) ?? ''}["${name.replaceAll('"', '#quot;')}"]`),
-    ...edges.map(({ from, to }) => `\t${ids.get(from) ?? ''}-->${ids.get(to) ?? ''}`),
-  ].join('\n');
+/** Mermaid, for Markdown pages: one group of connected stages after the other, each in the order of names, as dvc prints it. */
+export function toMermaid(drawing: Drawing): string {
+  const lines = ['flowchart TD'];
+  let count = 0;
+  for (const { names, edges } of connectedParts(drawing)) {
+    const ids = new Map(names.toSorted(byText).map((name) => [name, `node${(count += 1)}`]));
+    for (const [name, id] of ids) lines.push(`\t${id}["${name.replaceAll('"', '#quot;')}"]`);
+    const ordered = edges.toSorted((a, b) => byText(a.from, b.from) || byText(a.to, b.to));
+    for (const { from, to } of ordered) lines.push(`\t${ids.get(from) ?? ''}-->${ids.get(to) ?? ''}`);
+  }
+  return lines.join('\n');
+}
+
+const byText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+function connectedParts({ names, edges }: Drawing): Drawing[] {
+  const neighbours = new Map<string, string[]>(names.map((name) => [name, []]));
+  for (const { from, to } of edges) {
+    neighbours.get(from)?.push(to);
+    neighbours.get(to)?.push(from);
+  }
+  const seen = new Set<string>();
+  return names.flatMap((first) => {
+    if (seen.has(first)) return [];
+    seen.add(first);
+    const part = [first];
+    for (const name of part)
+      for (const next of neighbours.get(name) ?? []) {
+        if (seen.has(next)) continue;
+        seen.add(next);
+        part.push(next);
+      }
+    const inside = new Set(part);
+    return [{ names: part, edges: edges.filter(({ from }) => inside.has(from)) }];
+  });
 }
