@@ -5,7 +5,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { launcher } from './people.ts';
 
 interface Outcome {
@@ -66,6 +66,8 @@ function runPass(pass: string): void {
       maxBuffer: 1 << 28,
       env: {
         ...process.env,
+        // stages of the tests call `python`
+        PATH: `${dirname(python ?? '')}:${process.env['PATH']}`,
         HOME: join(folder, 'home'),
         PYTHONPATH: import.meta.dirname,
         DVC_SITE_CACHE_DIR: join(folder, 'site'),

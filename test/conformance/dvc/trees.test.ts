@@ -113,6 +113,8 @@ describe(`random trees of hard names (TILTH_TEST_SEED=${firstSeed})`, needsDvc, 
     mkdirSync(folder, { recursive: true });
     await person.git(folder, 'init', '-q');
     await person.does(folder, 'init', '-q');
+    // its sentences are each tool's own
+    writeFileSync(join(folder, '.dvcignore'), '# nothing\n');
     tree.write(join(folder, 'tree'));
     writeFileSync(join(folder, beside), beside);
     await person.does(folder, 'add', 'tree', beside);
