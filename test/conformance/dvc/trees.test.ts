@@ -67,7 +67,14 @@ describe(`random trees of hard names (TILTH_TEST_SEED=${firstSeed})`, needsDvc, 
       await answersAlike('data', 'status', '--json', '--granular');
       await commit();
       await answersAlike('diff', '--json', 'HEAD~1', 'HEAD');
-      await answersAlike('ls', '.', '-R', '--json', '--dvc-only', '--size');
+      const listing = ['ls', '.', '-R', '--json', '--dvc-only', '--size'] as const;
+      // dvc loses tabs and line breaks of folders' names here (see deviations.test.ts)
+      const withoutBreaks = (answer: unknown): unknown =>
+        JSON.parse(JSON.stringify(answer).replace(/\\[nrt]/g, ''));
+      assert.deepEqual(
+        inAnyOrder(withoutBreaks(await ours.asks(here, ...listing))),
+        inAnyOrder(withoutBreaks(await theirs.asks(there, ...listing))),
+      );
 
       for (const [person, folder] of [
         [ours, here],
