@@ -4,6 +4,7 @@ import { note, print, usage } from '../../platform/terminal.ts';
 import { asDvc, dvcGroup, dvcVerb, printAsDvc, type DvcFlags } from '../dvc-files/dvc-dialect.ts';
 import { openRepository } from '../dvc-files/repository.ts';
 import { statusLines } from './pipeline-text.ts';
+import { addDvcPlotCommands, addPipelinePlotCommands } from './plot-commands.ts';
 import { addDvcReproCommand, addRunCommand } from './repro-commands.ts';
 import { addDvcStageCommands, addPipelineStageCommands } from './stage-commands.ts';
 import { addDvcValueCommands, addPipelineValueCommands } from './value-commands.ts';
@@ -17,6 +18,7 @@ export const addPipelineCommands: AddCommands = (program) => {
   withDagFlags(withCommonFlags(pipeline.command('dag [target]').description('who needs whom'))).action(dag);
   addPipelineStageCommands(pipeline);
   addPipelineValueCommands(pipeline);
+  addPipelinePlotCommands(pipeline);
 };
 
 /** The verbs of dvc that touch stages; data adds its own to the same group. */
@@ -32,6 +34,7 @@ export const addDvcPipelineCommands: AddCommands = (program) => {
   withDagFlags(dvcVerb(dvc, 'dag [target]', 'draw who needs whom')).action(asDvc(dvcDag, 1));
   addDvcStageCommands(program);
   addDvcValueCommands(program);
+  addDvcPlotCommands(program);
 };
 
 interface DagFlags extends CommonFlags {
