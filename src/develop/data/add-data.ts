@@ -7,7 +7,7 @@ import { pathMissing } from '../dvc-files/dvc-errors.ts';
 import { isUrl, readDvcFile, saveDvcFile, writeDvcFile, type SizedContent } from '../dvc-files/dvc-file.ts';
 import { GitFiles } from '../dvc-files/git-files.ts';
 import { IgnoreRules } from '../dvc-files/ignore-rules.ts';
-import { measureOut } from '../dvc-files/measured-out.ts';
+import { isHeld, measureOut } from '../dvc-files/measured-out.ts';
 import { refuseOverlaps } from '../dvc-files/overlaps.ts';
 import { headCommit, repositoryPath, trackedByGit, type Repository } from '../dvc-files/repository.ts';
 import { isInside, readIndex, type Index, type Recorded } from '../dvc-files/stored.ts';
@@ -153,6 +153,7 @@ function bringIn(
   const at = resolve(folder, out);
   const to = statSync(at, { throwIfNoEntry: false })?.isDirectory() === true ? join(at, basename(from)) : at;
   if (existsSync(to) && !isForced) throw alreadyThere(repositoryPath(repository, to));
+  if (!existsSync(dirname(to))) throw pathMissing(`${dirname(to)}, where it should go,`);
   rmSync(to, { recursive: true, force: true });
   cpSync(from, to, { recursive: true, dereference: true });
   return to;
@@ -250,12 +251,11 @@ function store(
     isGoverned || isOnlyHashed || isOldFormat || path !== target ? workspace.measure(path) : undefined;
   let content: SizedContent;
   if (path === target) {
-    const isAsOldFormatSays = isOldFormat && measureOut(workspace, recorded)?.md5 === recorded.md5;
+    // a file of DVC 2 stays one until its data changes
+    if (isOldFormat && before !== undefined && isAsRecorded(workspace, recorded)) return before;
     content = isOnlyHashed && before !== undefined ? before : workspace.add(path);
     // the contract was checked on what was measured; anything else must be checked again
     if (before !== undefined && content.md5 !== before.md5) throw changedWhileAdded(shown);
-    // a file of DVC 2 stays one until its data changes
-    if (isAsOldFormatSays && before !== undefined) return before;
   } else {
     content = storePart(workspace, path, target, recorded, options.isWithoutCache === true);
     if (isGoverned && content.md5 !== before?.md5) throw notTheWholeDataset(shown);
@@ -269,6 +269,11 @@ function store(
   placed.save();
   return { ...content, size: content.size ?? before?.size ?? 0 };
 }
+
+const isAsRecorded = (workspace: Workspace, out: Recorded): boolean =>
+  out.md5 !== undefined &&
+  measureOut(workspace, out)?.md5 === out.md5 &&
+  isHeld(workspace, { ...out, md5: out.md5 });
 
 /** The versioned folder with one file or folder of it as that is now, or without it when it is gone. */
 export function storePart(

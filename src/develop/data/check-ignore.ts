@@ -8,8 +8,8 @@ export interface IgnoreAnswer {
   /** as it was given */
   readonly path: string;
   readonly isIgnored: boolean;
-  /** patterns that match, the deciding one last, as `.dvcignore:3:*.log` */
-  readonly patterns: readonly string[];
+  /** the one that decides, as `.dvcignore:3:*.log`; undefined where none matches */
+  readonly pattern: string | undefined;
 }
 
 interface Pattern {
@@ -26,17 +26,35 @@ const builtIn = ['.hg/', '.git/', '.git', '.dvc/'];
 export function checkIgnore(repository: Repository, folder: string, path: string): IgnoreAnswer {
   const at = resolve(folder, path);
   if (!isWithin(at, repository.root) || at === repository.root)
-    return { path, isIgnored: false, patterns: [] };
+    return { path, isIgnored: false, pattern: undefined };
   const isFolder = statSync(at, { throwIfNoEntry: false })?.isDirectory() === true;
-  const found = patternsAbove(repository, dirname(at)).filter(({ text, folder: base }) =>
-    matches(text, base, at, isFolder),
-  );
-  const last = found.at(-1);
-  return {
-    path,
-    isIgnored: last !== undefined && !last.text.startsWith('!'),
-    patterns: found.map(({ shown }) => shown),
-  };
+  for (const group of groupsOf(patternsAbove(repository, dirname(at))).reverse()) {
+    if (group[0]?.text.endsWith('/') === true && !isFolder) continue;
+    const found = group.find(({ text, folder: base }) => matches(text, base, at, isFolder));
+    if (found !== undefined) return { path, isIgnored: !isNegated(found), pattern: found.shown };
+  }
+  return { path, isIgnored: false, pattern: undefined };
+}
+
+const isNegated = ({ text }: Pattern): boolean => text.startsWith('!');
+
+/**
+ * Neighbours of one kind, of which dvc names the first that matches; patterns that take back stand alone. The last
+ * group that matches decides.
+ */
+function groupsOf(patterns: readonly Pattern[]): Pattern[][] {
+  const groups: Pattern[][] = [];
+  for (const pattern of patterns) {
+    const last = groups.at(-1)?.[0];
+    const isAlike =
+      last !== undefined &&
+      !isNegated(last) &&
+      !isNegated(pattern) &&
+      last.text.endsWith('/') === pattern.text.endsWith('/');
+    if (isAlike) groups.at(-1)?.push(pattern);
+    else groups.push([pattern]);
+  }
+  return groups;
 }
 
 function matches(text: string, base: string, path: string, isFolder: boolean): boolean {

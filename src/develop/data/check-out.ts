@@ -24,7 +24,7 @@ export interface CheckOutOptions {
 }
 
 export interface CheckedOut {
-  /** relative to the repository */
+  /** what is recorded, also where only a part of it was meant; relative to the repository */
   readonly path: string;
   readonly isFolder: boolean;
   readonly change: 'added' | 'modified' | 'deleted';
@@ -97,7 +97,7 @@ export function checkOutChosen(
         if (out.md5 !== undefined && inside === undefined) placed.remember(out.path, out.md5);
         if (done.change === undefined) continue;
         changes.push({
-          path: repositoryPath(repository, inside ?? out.path),
+          path: repositoryPath(repository, out.path),
           isFolder: done.isFolder,
           change: done.change,
         });
@@ -144,10 +144,16 @@ function bringWhole(
   }
   const filesBefore = filesAt(workspace, path);
   const isLegacy = out.hashName === 'md5-dos2unix';
-  const change = isLegacy ? restoreLegacy(workspace, path, md5, isForced === true) : workspace.restore(path, md5, isForced === true);
+  const change = isLegacy
+    ? restoreLegacy(workspace, path, md5, isForced === true)
+    : workspace.restore(path, md5, isForced === true);
   if (out.fields.get('isexec') === true) chmodSync(path, statSync(path).mode | 0o111);
   const after = isFolder
-    ? new Map(cacheFor(workspace, out.hashName).readTree(md5, path).map((entry) => [entry.relpath, entry.md5]))
+    ? new Map(
+        cacheFor(workspace, out.hashName)
+          .readTree(md5, path)
+          .map((entry) => [entry.relpath, entry.md5]),
+      )
     : new Map([['', md5]]);
   return {
     change: change === 'unchanged' ? undefined : change,
@@ -192,6 +198,7 @@ function bringPart(
     .filter(({ relpath }) => relpath === name || relpath.startsWith(`${name}/`));
   if (wanted.length === 0) throw targetUnknown(repositoryPath(workspace.repository, part), 'dvc.yaml');
   const isFolder = wanted[0]?.relpath !== name;
+  const wasThere = existsSync(out.path);
   const before = filesAt(workspace, part);
   const inside = (entry: TreeEntry): string => (isFolder ? entry.relpath.slice(name.length + 1) : '');
   const after = new Map(wanted.map((entry) => [inside(entry), entry.md5]));
@@ -204,8 +211,8 @@ function bringPart(
     if (before.get(relpath) !== md5) workspace.restore(join(part, relpath), md5, isForced === true);
   for (const [relpath] of surplus) rmSync(join(part, relpath), { force: true });
   const counts = countFiles(before, after);
-  if (counts.added + counts.modified + counts.deleted === 0) return unchanged(isFolder);
-  return { change: before.size === 0 ? 'added' : 'modified', isFolder, counts };
+  if (counts.added + counts.modified + counts.deleted === 0) return unchanged(true);
+  return { change: wasThere ? 'modified' : 'added', isFolder: true, counts };
 }
 
 /** Whether a path stays below `root` when the links among its folders are followed; what is not there yet leads nowhere. */

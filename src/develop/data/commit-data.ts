@@ -88,14 +88,18 @@ function settleDvcFile(
   const fields = dvcFile.outs.map((out) => {
     const recorded = outs.find(({ path }) => path === out.path);
     if (!meant.has(out.path) || recorded === undefined) return out.fields;
-    if (inside !== undefined)
-      return withContent(out.fields, storePart(workspace, out.path, inside, recorded, false));
+    if (inside !== undefined) {
+      const content = storePart(workspace, out.path, inside, recorded, false);
+      const whole = workspace.measure(out.path);
+      return withContent(out.fields, whole?.md5 === content.md5 ? whole : content);
+    }
     const before = measureOut(workspace, recorded);
     if (before === undefined) throw pathMissing(repositoryPath(workspace.repository, out.path));
-    const content = recorded.isCached ? workspace.add(out.path) : before;
+    // a file of DVC 2 stays one until its data changes
+    const isOld = recorded.hashName === 'md5-dos2unix' && before.md5 === out.md5;
+    const content = recorded.isCached && !isOld ? workspace.add(out.path) : before;
     placed.remember(out.path, content.md5);
     if (recorded.isCached) gitFiles.ignore(out.path);
-    // a file of DVC 2 stays one until its data changes
     return before.md5 === out.md5 ? out.fields : withContent(out.fields, content);
   });
   saveDvcFile(dvcFile.file, new Map([...dvcFile.fields, ['outs', fields]]));

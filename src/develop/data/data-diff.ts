@@ -1,5 +1,6 @@
-import { pathMissing } from '../dvc-files/dvc-errors.ts';
+import { usage } from '../../platform/terminal.ts';
 import { revisionTree } from '../dvc-files/file-tree.ts';
+import { cacheFor } from '../dvc-files/measured-out.ts';
 import { headCommit, repositoryPath } from '../dvc-files/repository.ts';
 import { commitOf } from '../dvc-files/revision.ts';
 import { readIndex, type Recorded } from '../dvc-files/stored.ts';
@@ -39,7 +40,7 @@ interface Side {
  * Data that differs between two commits, or between a commit and the workspace.
  *
  * @param to undefined: the workspace
- * @throws GIT_REVISION_UNKNOWN, DATA_PATH_MISSING for a target that neither side knows
+ * @throws GIT_REVISION_UNKNOWN; USAGE for a target that neither side knows
  */
 export function dataDiff(
   workspace: Workspace,
@@ -53,7 +54,7 @@ export function dataDiff(
   const before = sideOf(workspace, from, options);
   const after = sideOf(workspace, to, options);
   const nowhere = options.targets.find((target) => before.unknown.has(target) && after.unknown.has(target));
-  if (nowhere !== undefined) throw pathMissing(nowhere);
+  if (nowhere !== undefined) throw usage(`Neither side of the comparison has ${nowhere}.`);
   const roots = outermost([...before.roots, ...after.roots]);
   return diffOf(workspace, before.tree, after.tree, roots, to === undefined);
 }
@@ -117,7 +118,7 @@ function diffOf(
       diff.modified.push({ path: shownEntry(old), hash: { old: old?.md5 ?? null, new: now?.md5 ?? null } });
     else if (kind === 'renamed')
       diff.renamed.push({ path: { old: shownEntry(old), new: shownEntry(now) }, hash: old?.md5 ?? null });
-    if (withMissing && old?.md5 !== undefined && !workspace.cache.has(old.md5))
+    if (withMissing && old?.md5 !== undefined && !cacheFor(workspace, old.hashName ?? 'md5').has(old.md5))
       diff['not in cache'].push(pathOf(old));
   }
   return Object.values(diff).some((entries: readonly unknown[]) => entries.length > 0) ? diff : {};

@@ -31,7 +31,8 @@ export function dataDifference(
       changes.push({ kind, old: old?.entry, new: now?.entry });
     const oldChildren = childrenOf(old, options);
     const newChildren = childrenOf(now, options);
-    const isUnlisted = isOpen(old, options) && old?.isUnlisted === true;
+    const isUnlisted =
+      isUnknown || [old, now].some((node) => isOpen(node, options) && node?.isUnlisted === true);
     for (const [name, child] of oldChildren) compare(child, newChildren.get(name), isUnlisted);
     for (const [name, child] of newChildren)
       if (!oldChildren.has(name)) compare(undefined, child, isUnlisted);

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { usage } from '../../platform/terminal.ts';
 import type { DvcFlags } from '../dvc-files/dvc-dialect.ts';
 import type { Dialect } from '../remotes/dialect.ts';
@@ -34,7 +34,12 @@ export function addDataReadVerbs(group: Command, dialect: Dialect): void {
   status
     .option('--granular', 'file by file inside folders')
     .option('--unchanged', 'also what did not change')
-    .option('--untracked-files [which]', 'also files that neither git nor DVC knows: all or no')
+    .addOption(
+      new Option('--untracked-files [which]', 'also files that neither git nor DVC knows').choices([
+        'all',
+        'no',
+      ]),
+    )
     .option('--not-in-remote', 'also what the remote lacks')
     .option('-r, --remote <name>', 'which remote to ask')
     .option('--no-remote-refresh', 'ask what is remembered of the remote')
@@ -67,8 +72,6 @@ export function addDataReadVerbs(group: Command, dialect: Dialect): void {
 
 async function dataChanges({ isDvc, print }: Dialect, targets: string[], flags: StatusFlags): Promise<void> {
   const { untrackedFiles } = flags;
-  if (typeof untrackedFiles === 'string' && !['all', 'no'].includes(untrackedFiles))
-    throw usage(`--untracked-files is all or no, not ${untrackedFiles}.`);
   const withUntracked = untrackedFiles !== undefined && untrackedFiles !== 'no';
   const { inWorkspace } = await import('./in-workspace.ts');
   const { dataStatus, isGitDirty } = await import('./data-status.ts');
@@ -138,13 +141,13 @@ async function ignored({ print }: Dialect, targets: string[], flags: IgnoreFlags
   const asked = flags.stdin === true ? await linesOfInput() : targets;
   const answers = asked.map((path) => checkIgnore(repository, process.cwd(), path));
   const hasMatch = answers.some(
-    ({ isIgnored, patterns }) => patterns.length > 0 && (isIgnored || flags.details === true),
+    ({ isIgnored, pattern }) => pattern !== undefined && (isIgnored || flags.details === true),
   );
   print(flags, answers, () =>
-    answers.flatMap(({ path, isIgnored, patterns }) => {
+    answers.flatMap(({ path, isIgnored, pattern }) => {
       if (flags.details !== true) return isIgnored ? [path] : [];
-      const shown = patterns.length === 0 && flags.nonMatching === true ? ['::'] : patterns;
-      return (flags.all === true ? shown : shown.slice(-1)).map((pattern) => `${pattern}\t${path}`);
+      const shown = pattern ?? (flags.nonMatching === true ? '::' : undefined);
+      return shown === undefined ? [] : [`${shown}\t${path}`];
     }),
   );
   if (!hasMatch) process.exitCode = 1;

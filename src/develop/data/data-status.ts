@@ -1,6 +1,7 @@
 import { relative, resolve, sep } from 'node:path';
 import { TilthError } from '../../platform/errors.ts';
 import { revisionTree } from '../dvc-files/file-tree.ts';
+import { cacheFor } from '../dvc-files/measured-out.ts';
 import { git, isGit, repositoryPath, type Repository } from '../dvc-files/repository.ts';
 import { readIndex, type Index } from '../dvc-files/stored.ts';
 import { isWithin } from '../dvc-files/targets.ts';
@@ -65,7 +66,11 @@ export async function dataStatus(workspace: Workspace, options: StatusOptions): 
   return withoutEmpty({
     not_in_cache: uncommitted
       .map(({ old }) => old)
-      .flatMap((old) => (old?.md5 === undefined || workspace.cache.has(old.md5) ? [] : [shownEntry(old)])),
+      .flatMap((old) =>
+        old?.md5 === undefined || cacheFor(workspace, old.hashName ?? 'md5').has(old.md5)
+          ? []
+          : [shownEntry(old)],
+      ),
     not_in_remote: await options.missingInRemote?.(index, targets, options.isGranular),
     committed: committed === undefined ? {} : changedPaths(committed),
     uncommitted: changedPaths(uncommitted),

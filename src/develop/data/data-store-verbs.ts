@@ -80,10 +80,11 @@ export const withListFlags = (command: Command): Command =>
     .option('--show-hash', 'with hashes');
 
 async function gc({ isDvc, print }: Dialect, flags: GarbageFlags): Promise<void> {
-  if (flags.remote !== undefined && flags.cloud !== true && flags.notInRemote !== true)
-    throw usage('`--remote` requires `--cloud` or `--not-in-remote`');
   if (flags.notInRemote === true && flags.cloud === true)
     throw usage('`--not-in-remote` and `--cloud` are mutually exclusive');
+  const isAsked = flags.force !== true && flags.dry !== true;
+  if (!isAsked && flags.remote !== undefined && flags.cloud !== true && flags.notInRemote !== true)
+    throw usage('`--remote` requires `--cloud` or `--not-in-remote`');
   const { inWorkspace } = await import('./in-workspace.ts');
   const { findGarbage, removeGarbage } = await import('./collect-garbage.ts');
   const remote = flags.cloud === true || flags.notInRemote === true ? (flags.remote ?? '') : undefined;

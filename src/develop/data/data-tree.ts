@@ -1,8 +1,9 @@
 import { basename, dirname } from 'node:path';
+import type { HashName } from '../dvc-files/dvc-file.ts';
 import { repositoryPath } from '../dvc-files/repository.ts';
-import { entriesOfOut, measureOut } from '../dvc-files/measured-out.ts';
+import { cacheFor, entriesOfOut, measureOut } from '../dvc-files/measured-out.ts';
 import type { Recorded } from '../dvc-files/stored.ts';
-import { isTreeHash } from '../dvc-files/tree.ts';
+import { isTreeHash, type TreeEntry } from '../dvc-files/tree.ts';
 import type { Workspace } from '../dvc-files/workspace.ts';
 
 /** One file or folder of data: as recorded, or as it is in the workspace. */
@@ -14,6 +15,8 @@ export interface DataEntry {
   readonly isFolder: boolean;
   /** bytes, where known */
   readonly size?: number;
+  /** of what is recorded: which cache holds it */
+  readonly hashName?: HashName;
 }
 
 /** A place in a tree of data; folders above versioned data have no entry of their own. */
@@ -60,25 +63,39 @@ export function recordedTree(
     const path = repositoryPath(workspace.repository, out.path);
     const node = nodeAt(root, path);
     const isFolder = out.md5 !== undefined && isTreeHash(out.md5);
-    node.entry = { path, md5: out.md5, isFolder, ...(out.size === undefined ? {} : { size: out.size }) };
-    if (isFolder && out.md5 !== undefined && isDeep) addListing(workspace, node, path, out.md5);
+    node.entry = {
+      path,
+      md5: out.md5,
+      isFolder,
+      hashName: out.hashName,
+      ...(out.size === undefined ? {} : { size: out.size }),
+    };
+    if (isFolder && out.md5 !== undefined && isDeep) addListing(workspace, node, path, out.md5, out.hashName);
   }
   return root;
 }
 
-function addListing(workspace: Workspace, node: DataNode, path: string, md5: string): void {
-  if (!workspace.cache.has(md5)) {
+function addListing(
+  workspace: Workspace,
+  node: DataNode,
+  path: string,
+  md5: string,
+  hashName: HashName,
+): void {
+  const cache = cacheFor(workspace, hashName);
+  if (!cache.has(md5)) {
     node.isUnlisted = true;
     return;
   }
-  addFiles(node, path, workspace.cache.readTree(md5, path));
+  addFiles(node, path, cache.readTree(md5, path), hashName);
 }
 
 /** Hangs the files of a folder below its node. */
 export function addFiles(
   node: DataNode,
   path: string,
-  files: readonly { readonly relpath: string; readonly md5: string }[],
+  files: readonly TreeEntry[],
+  hashName: HashName,
 ): void {
   const folders = new Map<string, DataNode>([['.', node]]);
   const folderAt = (relpath: string): DataNode => {
@@ -92,7 +109,7 @@ export function addFiles(
   };
   for (const { relpath, md5 } of files) {
     const file = emptyTree();
-    file.entry = { path: `${path}/${relpath}`, md5, isFolder: false };
+    file.entry = { path: `${path}/${relpath}`, md5, isFolder: false, hashName };
     const slash = relpath.lastIndexOf('/');
     folderAt(slash === -1 ? '.' : relpath.slice(0, slash)).children.set(relpath.slice(slash + 1), file);
   }
@@ -112,7 +129,8 @@ export function workspaceTree(
     const path = repositoryPath(workspace.repository, out.path);
     const node = nodeAt(root, path);
     node.entry = { path, md5: content.md5, isFolder: content.nfiles !== undefined, size: content.size };
-    if (content.nfiles !== undefined && isDeep) addFiles(node, path, entriesOfOut(workspace, out));
+    if (content.nfiles !== undefined && isDeep)
+      addFiles(node, path, entriesOfOut(workspace, out), out.hashName);
   }
   return root;
 }

@@ -134,7 +134,9 @@ async function add({ isDvc, print }: Dialect, targets: string[], flags: AddFlags
     isForced: flags.force === true,
     isWithoutCache: flags.commit === false,
     ...(Object.keys(notes).length === 0 ? {} : { notes }),
-  }).catch(async (reason: unknown) => (await import('./refusal-send.ts')).toldRefusal(flags, process.cwd(), reason));
+  }).catch(async (reason: unknown) =>
+    (await import('./refusal-send.ts')).toldRefusal(flags, process.cwd(), reason),
+  );
   const { recordVersions } = await import('./record-versions.ts');
   const recorded = await recordVersions(flags, outcome);
   const { describeAdded } = await import('./describe-added.ts');
@@ -186,10 +188,7 @@ function changeLines({ changes }: CheckOutOutcome, isDvc: boolean, isRelinked: b
   const lines = (['modified', 'added', 'deleted'] as const).flatMap((kind) =>
     changes
       .filter(({ change }) => change === kind)
-      .map(
-        ({ path, isFolder }) =>
-          `${letters[kind]}${isDvc ? '\t' : '  '}${fromHere(path)}${isFolder ? '/' : ''}`,
-      ),
+      .map(({ path, isFolder }) => `${letters[kind]}       ${fromHere(path)}${isFolder ? '/' : ''}`),
   );
   if (isRelinked) return [...lines, 'Relinked successfully'];
   return lines.length === 0 && !isDvc ? ['Everything is as recorded.'] : lines;

@@ -152,18 +152,24 @@ function addOut(repository: Repository, cache: Cache, root: Place, out: Recorded
   place.entry = {
     isout: true,
     isdir: isFolder,
-    isexec: out.fields.get('isexec') === true,
+    isexec: out.fields.get('isexec') === true || (!place.entry.isdir && place.entry.isexec),
     size: out.size ?? null,
     md5: out.md5 ?? null,
   };
   if (!isFolder || out.md5 === undefined || !cache.has(out.md5)) return;
-  place.children.clear();
   for (const { relpath, md5 } of cache.readTree(out.md5, path)) {
-    placeAt(place, relpath).entry = {
-      isout: false,
+    for (let end = relpath.indexOf('/'); end !== -1; end = relpath.indexOf('/', end + 1)) {
+      const folder = placeAt(place, relpath.slice(0, end));
+      folder.entry = { ...folder.entry, isout: true };
+    }
+    const file = placeAt(place, relpath);
+    // a listing tells no sizes; only what is in the workspace has one
+    const isThere = !file.entry.isdir;
+    file.entry = {
+      isout: true,
       isdir: false,
-      isexec: false,
-      size: cache.stat(md5)?.size ?? null,
+      isexec: isThere && file.entry.isexec,
+      size: isThere ? file.entry.size : null,
       md5,
     };
   }

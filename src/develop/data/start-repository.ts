@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { usage } from '../../platform/terminal.ts';
 import { git, initRepository, isGit, type Repository } from '../dvc-files/repository.ts';
 import { cannotStart } from './data-errors.ts';
 
@@ -23,7 +24,7 @@ export function startRepository(
 ): Repository {
   const root = resolve(folder);
   if (isWithoutGit === true && isSubfolder === true)
-    throw cannotStart('--no-scm and --subdir exclude each other');
+    throw usage('Cannot initialize repo with `--no-scm` and `--subdir`.');
   const hasGit = isSubfolder === true ? isGit(root) : existsSync(join(root, '.git'));
   if (isWithoutGit !== true && !hasGit) {
     throw cannotStart(

@@ -10,7 +10,7 @@ export interface TreeName {
   readonly name: string;
   readonly isFolder: boolean;
   readonly isExecutable: boolean;
-  /** bytes; undefined of a folder */
+  /** bytes; of a folder only what the disk says */
   readonly size: number | undefined;
 }
 
@@ -79,7 +79,7 @@ function namesOnDisk(folder: string): TreeName[] {
           name,
           isFolder,
           isExecutable: !isFolder && (stat.mode & 0o100) !== 0,
-          size: isFolder ? undefined : stat.size,
+          size: stat.size
         },
       ];
     });

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { Cache } from './cache.ts';
 import type { HashName } from './dvc-file.ts';
 import { LegacyHashes } from './legacy-hash.ts';
-import { treeHash, treeText, type TreeEntry } from './tree.ts';
+import { isTreeHash, treeHash, treeText, type TreeEntry } from './tree.ts';
 import type { Content, Workspace } from './workspace.ts';
 
 interface Out {
@@ -25,4 +26,26 @@ export function entriesOfOut(workspace: Workspace, { path, hashName }: Out): rea
   if (hashName === 'md5') return entries;
   const hashes = new LegacyHashes(workspace.repository.state);
   return entries.map(({ relpath, md5 }) => ({ relpath, md5: hashes.of(join(path, relpath), md5) }));
+}
+
+const legacyCaches = new WeakMap<Workspace, Cache>();
+
+/** The cache that holds objects of a kind of hash; that of DVC 2 lies beside that of DVC 3 and is only read. */
+export function cacheFor(workspace: Workspace, hashName: HashName): Cache {
+  if (hashName === 'md5') return workspace.cache;
+  const known = legacyCaches.get(workspace) ?? new Cache(workspace.repository, true);
+  legacyCaches.set(workspace, known);
+  return known;
+}
+
+/** Whether the cache can bring back all of an out. */
+export function isHeld(
+  workspace: Workspace,
+  { md5, hashName }: { readonly md5: string; readonly hashName: HashName },
+): boolean {
+  if (hashName === 'md5') return workspace.isCached(md5);
+  const cache = cacheFor(workspace, hashName);
+  return (
+    cache.has(md5) && (!isTreeHash(md5) || cache.readTree(md5, md5).every((entry) => cache.has(entry.md5)))
+  );
 }

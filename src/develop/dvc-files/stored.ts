@@ -5,7 +5,7 @@ import { workingTree, type FileTree } from './file-tree.ts';
 import { lockFileOf, readLockFile, type LockedStage } from './lock-file.ts';
 import { paramsReader, type ReadParams, type ReadText } from './params-file.ts';
 import { readPipelineFile } from './pipeline-file.ts';
-import { measureOut } from './measured-out.ts';
+import { isHeld, measureOut } from './measured-out.ts';
 import { repositoryPath, type Repository } from './repository.ts';
 import { stagePath, type Stage } from './stage.ts';
 import type { Workspace } from './workspace.ts';
@@ -219,7 +219,7 @@ export function changeOf(workspace: Workspace, recorded: Recorded): Change | und
   const now = measureOut(workspace, recorded);
   if (md5 === undefined || md5 === '') return now === undefined ? 'deleted' : 'new';
   // dvc says first what can't be brought back
-  if (isCached && !workspace.isCached(md5)) return 'not in cache';
+  if (isCached && !isHeld(workspace, { md5, hashName: recorded.hashName })) return 'not in cache';
   if (now === undefined) return 'deleted';
   return now.md5 === md5 ? undefined : 'modified';
 }
