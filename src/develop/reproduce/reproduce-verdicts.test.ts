@@ -87,7 +87,7 @@ catch (error) { console.error("FileNotFoundError: [Errno 2] No such file or dire
     assert.deepEqual([differs.verdict, differs.experiments], ['differs', []]);
     const made = await reproduce(folder, id, '--leave-out', '*_seconds');
     assert.deepEqual([made.verdict, made.leftOut], ['bit-identical', ['*_seconds']]);
-    assert.match(made.summary, /1 outputs are equal; 1 left out as asked/);
+    assert.match(made.summary, /the one output is equal; 1 left out as asked/);
     const nothing = await reproduce(folder, id, '--leave-out', '*');
     assert.equal(nothing.verdict, 'failed', 'everything left out is no proof');
   });
@@ -148,7 +148,7 @@ metric('auc', 0.7 + ((seed * 48271) % 1000) / 100000 + process.pid * 1e-12);
       JSON.stringify(after),
     );
     const shown = await ours(folder, 'run', 'show', id);
-    assert.match(shown.out, /done again .*the newest of 4\nBit-identical: all 1 outputs are equal\./);
+    assert.match(shown.out, /done again .*the newest of 4\nBit-identical: the one output is equal\./);
     const { err } = await ours(folder, 'reproduce', 'late@worst');
     assert.match(err, /no version with the alias worst.*\[MODEL_ALIAS_UNKNOWN\]/);
   });

@@ -31,7 +31,7 @@ export function summaryOf(
     const but =
       harmless === 0 ? '' : `, ${harmless} of them but for times and ids that a named rule takes out`;
     const out = countOf(likeness, 'left out');
-    return `Bit-identical: all ${total} outputs are equal${but}${out === 0 ? '' : `; ${out} left out as asked`}.`;
+    return `Bit-identical: ${total === 1 ? 'the one output is' : `all ${total} outputs are`} equal${but}${out === 0 ? '' : `; ${out} left out as asked`}.`;
   }
   const differing =
     countOf(likeness, 'differs') + countOf(likeness, 'only recorded') + countOf(likeness, 'only found');
