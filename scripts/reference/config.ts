@@ -43,6 +43,7 @@ export const settings: Readonly<Record<string, Setting>> = {
 export const handedOn: Readonly<Record<string, string>> = {
   ORT_DISABLE_TELEMETRY: 'Keeps the ONNX runtime from reporting its use to its makers.',
   TILTH_STAGE: 'Name of the stage that runs.',
+  TILTH_GENERATOR_SEED: 'Seed of the generators that a script leaves without one, in the experiments of `tilth reproduce`.',
   DVC_STAGE: 'Name of the stage that runs, as dvc says it.',
   DVC_ROOT: 'Root of the repository, as dvc says it.',
   MLFLOW_TRACKING_URI: 'Address of the server, so that the MLflow client logs to it.',

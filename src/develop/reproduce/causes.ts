@@ -17,7 +17,9 @@ export function causesOf(likeness: Likeness, experiments: readonly Experiment[])
       .filter(({ kind, outcome }) => kind === 'swap' && outcome === 'as reproduced')
       .map(({ subject }) => subject),
   );
-  const left = differing.filter((subject) => !ruledOut.has(subject));
+  // put back alone, it gave the recorded result: nothing else that differs has a part in it
+  const alone = shown.find(({ outcome }) => outcome === 'as recorded')?.subject;
+  const left = differing.filter((subject) => (alone === undefined ? !ruledOut.has(subject) : subject === alone));
   const isRepeated = experiments.some(({ kind, outcome }) => kind === 'repeat' && outcome === 'equal');
   const named = left.map((subject): Finding => {
     const swap = shown.find((each) => each.subject === subject);
