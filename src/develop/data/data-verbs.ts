@@ -90,7 +90,7 @@ export function addDataVerbs(group: Command, dialect: Dialect, settleStage: Sett
   );
 
   verb(group, 'unprotect <targets...>', 'give files that are links to the cache bytes of their own').action(
-    run((targets: string[], flags: DvcFlags) => unprotect(dialect, targets, flags), 1),
+    run((targets: string[], flags: DvcFlags) => unprotect(dialect, targets, flags)),
   );
 }
 

@@ -46,7 +46,6 @@ describe(
       tools.agree(['add', 'data']);
       tools.agree(['add', 'one.bin']);
       tools.agree(['add', 'other/two.txt']);
-      tools.agree(['add', 'data/sub/b/none']);
       tools.both('ln -s data linked');
       tools.agree(['add', 'linked/a']);
     });

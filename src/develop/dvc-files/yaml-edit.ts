@@ -19,7 +19,26 @@ export function editYaml(before: string, name: string, state: YamlMap): string {
   const document = parseDocument(before, { intAsBigInt: true });
   if (!isMapNode(document.contents)) return writeYaml(state);
   mergeNode(document, document.contents, map, state);
-  return document.toString({ indentSeq: false, lineWidth: 80, flowCollectionPadding: false, singleQuote: true, nullStr: '' });
+  const text = document.toString({ indentSeq: false, lineWidth: 80, flowCollectionPadding: false, singleQuote: true, nullStr: '' });
+  return withCommentsInPlace(text, before);
+}
+
+const trailingComment = /^(.*\S)( +)(#.*)$/;
+
+/** A comment behind a value keeps its column, as far as the value leaves room for it. */
+function withCommentsInPlace(text: string, before: string): string {
+  const columns = new Map<string, number>();
+  for (const line of before.split('\n')) {
+    const [, value = '', space = '', comment] = trailingComment.exec(line) ?? [];
+    if (comment !== undefined && !columns.has(comment)) columns.set(comment, value.length + space.length);
+  }
+  if (columns.size === 0) return text;
+  const moved = text.split('\n').map((line) => {
+    const [, value = '', , comment] = trailingComment.exec(line) ?? [];
+    const column = comment === undefined ? undefined : columns.get(comment);
+    return column === undefined ? line : `${value.padEnd(column - 1)} ${comment ?? ''}`;
+  });
+  return moved.join('\n');
 }
 
 function merged(before: YamlMap, after: YamlMap): YamlMap {
@@ -65,13 +84,19 @@ function mergeList(
 /** @returns false when the value has to be replaced as a whole */
 function mergeHeld(document: Document, held: unknown, before: YamlValue, after: YamlValue): boolean {
   if (equalValues(before, after)) return true;
-  const { isMap: isMapNode, isSeq: isListNode } = yamlPackage();
+  const { isMap: isMapNode, isScalar, isSeq: isListNode } = yamlPackage();
   if (isMapNode(held) && isMap(before) && isMap(after)) {
     mergeNode(document, held, before, after);
     return true;
   }
   if (isListNode(held) && isList(before) && isList(after) && before.length === after.length) {
     mergeList(document, held, before, after);
+    return true;
+  }
+  if (isScalar(held) && !isMap(after) && !isList(after)) {
+    // its comment stays; how the old value was spelled does not
+    held.value = after;
+    delete held.source;
     return true;
   }
   return false;
