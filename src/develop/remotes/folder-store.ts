@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   constants,
@@ -11,7 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { hashFile, md5Of, readSmall, writeNew } from '../dvc-files/file-bytes.ts';
+import { hashFile, md5Of, readBlocks, readSmall, writeNew } from '../dvc-files/file-bytes.ts';
 import { objectMissing, remoteAway, remotePlaceMissing, remoteRefused } from './remote-errors.ts';
 import { keysByFolder, listingPays, type RemoteStore } from './remote-store.ts';
 
@@ -58,7 +58,7 @@ export function folderStore(root: string): RemoteStore {
       const draft = `${path}.${randomBytes(6).toString('hex')}.tmp`;
       try {
         makeParent(path);
-        copyFileSync(file, draft, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+        copyFile(file, draft);
         renameSync(draft, path);
       } catch (reason) {
         rmSync(draft, { force: true });
@@ -91,15 +91,47 @@ export function folderStore(root: string): RemoteStore {
 
 /** @returns the md5 of what was written */
 function bringFile(path: string, draft: string): string {
-  // read whole, hashed and written: a copy by the system and a second reading cost more
+  // read once, hashed and written
   const bytes = readSmall(path, 0);
   if (bytes !== undefined) {
     writeNew(draft, objectMode, (write) => write(bytes));
     return md5Of(bytes);
   }
-  copyFileSync(path, draft, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-  chmodSync(draft, objectMode);
-  return hashFile(draft, statSync(draft).size);
+  if (clone(path, draft)) return hashFile(draft, statSync(draft).size);
+  const digest = createHash('md5');
+  writeNew(draft, objectMode, (write) =>
+    readBlocks(path, (block) => {
+      digest.update(block);
+      write(block);
+    }),
+  );
+  return digest.digest('hex');
+}
+
+/** A copy by reading and writing: of small files the system's own copy takes many times the processor time. */
+function copyFile(path: string, draft: string): void {
+  if (clone(path, draft)) return;
+  const bytes = readSmall(path, 0);
+  writeNew(draft, objectMode, (write) => (bytes === undefined ? readBlocks(path, write) : write(bytes)));
+}
+
+let canClone = true;
+
+/** Where the file system shares blocks between files, nothing is copied. @returns whether it did */
+function clone(path: string, draft: string): boolean {
+  if (!canClone) return false;
+  try {
+    copyFileSync(path, draft, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL);
+    chmodSync(draft, objectMode);
+    return true;
+  } catch (reason) {
+    const code = codeOf(reason);
+    if (code === 'ENOENT' || code === 'EACCES') throw reason;
+    // asked once: the answer is the same for the next file
+    canClone = false;
+    rmSync(draft, { force: true });
+    return false;
+  }
 }
 
 function listBelow(root: string, prefix: string): string[] {

@@ -90,13 +90,6 @@ test(
       'it belongs to the other one',
     );
 
-    rmSync(join(ours, '.dvc', 'cache'), { recursive: true });
-    for (const path of ['data', 'old', 'part', 'mix']) rmSync(join(ours, path), { recursive: true });
-    await colleagues.tilth(ours, 'pull', 'data.dvc', 'old.dvc', 'part.dvc', 'mix.dvc');
-    assert.equal(readFileSync(join(ours, 'data', 'a'), 'utf8'), '12');
-    assert.equal(readFileSync(join(ours, 'old', 'a'), 'utf8'), '1');
-    assert.equal(readFileSync(join(ours, 'mix', 'd', 'q'), 'utf8'), 'q');
-
     writeFileSync(join(source, 'plain.txt'), 'changed');
     await colleagues.git(source, 'commit', '-qam', '3');
     await bothDo(colleagues, ours, theirs, [
@@ -109,6 +102,13 @@ test(
       (await colleagues.tilth(ours, 'update', 'old.dvc')).stdout,
       "'old.dvc' didn't change, skipping\n",
     );
+
+    rmSync(join(ours, '.dvc', 'cache'), { recursive: true });
+    for (const path of ['data', 'old', 'part', 'mix']) rmSync(join(ours, path), { recursive: true });
+    await colleagues.tilth(ours, 'pull', 'data.dvc', 'old.dvc', 'part.dvc', 'mix.dvc');
+    assert.equal(readFileSync(join(ours, 'data', 'a'), 'utf8'), '1');
+    assert.equal(readFileSync(join(ours, 'old', 'a'), 'utf8'), '1');
+    assert.equal(readFileSync(join(ours, 'mix', 'd', 'q'), 'utf8'), 'q');
   },
 );
 

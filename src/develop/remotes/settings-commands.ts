@@ -1,3 +1,4 @@
+import { TilthError } from '../../platform/errors.ts';
 import type { Command } from 'commander';
 import { note } from '../../platform/terminal.ts';
 import type { DvcFlags } from '../dvc-files/dvc-dialect.ts';
@@ -217,15 +218,15 @@ const atTabs = (line: string): string => {
 
 /** Loaded when a verb runs, so that help stays quick. */
 async function work() {
-  const [settings, remotes, { configInvalid }] = await Promise.all([
+  const [settings, remotes] = await Promise.all([
     import('./settings.ts'),
     import('./remote-settings.ts'),
-    import('../dvc-files/config-check.ts'),
   ]);
   return {
     ...settings,
     ...remotes,
     settings: settings.settingsAt(process.cwd()),
-    wrongFlags: (reason: string) => configInvalid(reason),
+    // dvc ends with 1 here, not with the code of wrong settings
+    wrongFlags: (reason: string) => new TilthError('REMOTE_FLAGS_WRONG', 400, reason),
   };
 }

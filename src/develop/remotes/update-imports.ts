@@ -61,7 +61,9 @@ export async function updateImports(
         const isChanged =
           !equalValues(fields, dep.fields) || (content !== undefined && content.md5 !== out.md5);
         if (isChanged) {
-          if (content !== undefined) workspace.restore(out.path, content.md5);
+          // what is there as it was recorded came from the source, and can come again
+          const isRecorded = content !== undefined && workspace.measure(out.path)?.md5 === out.md5;
+          if (content !== undefined) workspace.restore(out.path, content.md5, isRecorded);
           const outFields = content === undefined ? onlyNamed(out.fields) : withContent(out.fields, content);
           saveImport({ file, dep: fields, out: outFields, isLooked: true, before: dvcFile.fields });
           git.track(file);
