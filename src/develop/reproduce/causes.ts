@@ -19,7 +19,9 @@ export function causesOf(likeness: Likeness, experiments: readonly Experiment[])
   );
   // put back alone, it gave the recorded result: nothing else that differs has a part in it
   const alone = shown.find(({ outcome }) => outcome === 'as recorded')?.subject;
-  const left = differing.filter((subject) => (alone === undefined ? !ruledOut.has(subject) : subject === alone));
+  const left = differing.filter((subject) =>
+    alone === undefined ? !ruledOut.has(subject) : subject === alone,
+  );
   const isRepeated = experiments.some(({ kind, outcome }) => kind === 'repeat' && outcome === 'equal');
   const named = left.map((subject): Finding => {
     const swap = shown.find((each) => each.subject === subject);
@@ -108,18 +110,19 @@ function unknown(ingredients: readonly Ingredient[], isRepeated: boolean): Findi
   const open = [
     ...new Set(ingredients.filter(({ state }) => state === 'not recorded').map(({ name }) => name)),
   ];
-  const parts = [
-    'Everything that was recorded is as it was',
-    isRepeated ? ', and the reproduction repeats itself' : '',
-    '; what was not recorded must differ',
+  const such =
     open.length === 0
-      ? ': data that is not versioned, variables of the environment, network.'
-      : `, such as ${open.slice(0, 5).join(', ')}.`,
-  ];
+      ? 'data that is not versioned, variables of the environment, or the network'
+      : open.slice(0, 5).join(', ');
+  const because = isRepeated
+    ? `Everything that was recorded is as it was, and the reproduction repeats itself: what was not recorded must differ, such as ${such}.`
+    : `Everything that was recorded is as it was. It was not run twice here, so that it may be chance; or what was not recorded differs, such as ${such}.`;
   return {
     cause: 'unknown',
     certainty: 'possible',
-    because: parts.join(''),
-    todo: 'See what the run lacks: tilth run show RUN',
+    because,
+    todo: isRepeated
+      ? 'See what the run lacks: tilth run show RUN'
+      : 'Let it be run twice: tilth reproduce RUN',
   };
 }

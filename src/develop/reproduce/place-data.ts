@@ -74,6 +74,7 @@ export async function restoreData(
   onProgress: (line: string) => void,
 ): Promise<string[]> {
   if (wanted.length === 0) return [];
+  hideFromGit(place, wanted);
   const sources = sourcesOf(place);
   const shown = ({ path }: WantedData): string => path.slice(place.folder.length + 1);
   const absent = wanted.filter(({ md5 }) => lackingOf(sources, md5).length > 0);
@@ -104,6 +105,17 @@ export async function restoreData(
     else notes.push(`No whole copy of ${shown(each)} was found: it ran with the damaged one.`);
   }
   return notes;
+}
+
+/** Data that the commit's `.gitignore` does not name yet is no change of the code. */
+function hideFromGit(place: Place, wanted: readonly WantedData[]): void {
+  const file = join(place.folder, '.git', 'info', 'exclude');
+  const before = readFileSync(file, 'utf8');
+  const lines = wanted.map(({ path }) =>
+    path.slice(place.folder.length).replace(/[[\]!*#?\\]/g, (one) => `\\${one}`),
+  );
+  const added = lines.filter((line) => !before.split('\n').includes(line));
+  writeFileSync(file, `${before}${added.map((line) => `${line}\n`).join('')}`);
 }
 
 const fileHash = (path: string): string => hashFile(path, statSync(path).size);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -86,5 +86,18 @@ test(
 
     const other = await reproduce('--commit', 'HEAD', '--seeds', '3');
     assert.equal(other.verdict, 'bit-identical');
+
+    const md5 =
+      executions.find(({ stage }) => stage === 'train')?.inputs.find(({ path }) => path === 'prepared.csv')
+        ?.md5 ?? '';
+    const object = join(folder, '.dvc/cache/files/md5', md5.slice(0, 2), md5.slice(2));
+    chmodSync(object, 0o644);
+    writeFileSync(object, '100\n');
+    const damaged = await reproduce();
+    assert.deepEqual(
+      [damaged.verdict, damaged.findings.map(({ cause }) => cause)],
+      ['differs', ['data']],
+      JSON.stringify(damaged),
+    );
   },
 );

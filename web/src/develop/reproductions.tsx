@@ -124,7 +124,7 @@ const isBad = (state: string): boolean => state === 'differs' || state.startsWit
 function Ingredients({ made }: { made: Reproduction }) {
   const told = (made.likeness?.ingredients ?? []).filter(({ state }) => state !== 'equal');
   if (told.length === 0)
-    return <p className="text-ink-2">Code, data, environment, seeds and hardware were as recorded.</p>;
+    return <p className="text-ink-2">Everything that was recorded was found as it was.</p>;
   return (
     <Grid head={['ingredient', 'recorded', 'found', '']}>
       {told.slice(0, shownOutputs).map(({ subject, name, recorded, found, state }) => (
