@@ -56,7 +56,10 @@ function convert(node: Node, document: Document, name: string): YamlValue {
     return convert(target, document, name);
   }
   if (isScalar(node)) return scalarOf(node, name);
-  if (isSeq(node)) return node.items.map((item) => convert(item as Node, document, name));
+  // an alias is the very value that it names, so that it is written as an alias again
+  const known = converted.get(node);
+  if (known !== undefined) return known;
+  if (isSeq(node)) return keep(node, node.items.map((item) => convert(item as Node, document, name)));
   if (!isMap(node)) throw fileUnreadable(name, 'it holds something that is neither map, list nor scalar');
   const map = new Map<YamlScalar, YamlValue>();
   for (const { key, value } of node.items) {
@@ -66,7 +69,14 @@ function convert(node: Node, document: Document, name: string): YamlValue {
     if (at === '<<' && isYamlMap(held)) merge(map, held);
     else map.set(at, held);
   }
-  return map;
+  return keep(node, map);
+}
+
+const converted = new WeakMap<Node, YamlMap | readonly YamlValue[]>();
+
+function keep<T extends YamlMap | readonly YamlValue[]>(node: Node, value: T): T {
+  converted.set(node, value);
+  return value;
 }
 
 function merge(into: Map<YamlScalar, YamlValue>, from: YamlMap): void {

@@ -12,15 +12,49 @@ const blanks = '\0 \t\r\n\u0085\u2028\u2029';
  * two spaces, dashes at the column of their key, long strings folded at column 80, Python's floats.
  */
 export function writeYaml(value: YamlMap): string {
-  const writer = new Writer();
+  const writer = new Writer(anchorsIn(value));
   writer.map(value, 0);
   return writer.finish();
 }
 
+/** Lists and maps that stand in several places, as dvc writes params of which one holds the other: named at the first place. */
+function anchorsIn(value: YamlMap): ReadonlyMap<object, string> {
+  const seen = new Set<object>();
+  const anchors = new Map<object, string>();
+  let count = 0;
+  const visit = (one: YamlValue): void => {
+    if (!isMap(one) && !isList(one)) return;
+    if (seen.has(one)) {
+      if (!anchors.has(one)) anchors.set(one, `id${String((count += 1)).padStart(3, '0')}`);
+      return;
+    }
+    seen.add(one);
+    for (const item of one.values()) visit(item);
+  };
+  visit(value);
+  return anchors;
+}
+
 class Writer {
+  readonly #anchors: ReadonlyMap<object, string>;
+  readonly #written = new Set<object>();
   #text = '';
   /** code points since the last line break */
   #column = 0;
+
+  constructor(anchors: ReadonlyMap<object, string>) {
+    this.#anchors = anchors;
+  }
+
+  /** @returns true where an alias says it all */
+  #anchor(value: YamlValue): boolean {
+    const name = isMap(value) || isList(value) ? this.#anchors.get(value) : undefined;
+    if (name === undefined || !(isMap(value) || isList(value))) return false;
+    const isWritten = this.#written.has(value);
+    this.#put(` ${isWritten ? '*' : '&'}${name}`);
+    this.#written.add(value);
+    return isWritten;
+  }
 
   finish(): string {
     return `${this.#text}\n`;
@@ -52,6 +86,7 @@ class Writer {
 
   /** What follows a key's colon. Lists of a map start at the map's own indent. */
   #value(value: YamlValue, indent: number): void {
+    if (this.#anchor(value)) return;
     if (isMap(value) && value.size > 0) {
       this.#newLine(indent + 2);
       this.map(value, indent + 2);
@@ -63,7 +98,15 @@ class Writer {
 
   /** What follows a dash: its first line stays on the same line. */
   #compact(value: YamlValue, indent: number): void {
-    if (isMap(value) && value.size > 0) {
+    if (this.#anchor(value)) return;
+    const isNamed = (isMap(value) || isList(value)) && this.#anchors.has(value);
+    if (isNamed && isMap(value) && value.size > 0) {
+      this.#newLine(indent + 2);
+      this.map(value, indent + 2);
+    } else if (isNamed && isList(value) && value.length > 0) {
+      this.#newLine(indent + 2);
+      this.#list(value, indent + 2);
+    } else if (isMap(value) && value.size > 0) {
       this.#put(' ');
       this.map(value, indent + 2);
     } else if (isList(value) && value.length > 0) {

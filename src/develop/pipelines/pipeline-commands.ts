@@ -29,6 +29,13 @@ export const addDvcPipelineCommands: AddCommands = (program) => {
     dvcVerb(dvc, 'status [targets...]', 'what changed since it was recorded')
       .option('-R, --recursive', 'all that lies below the given folders')
       .option('-d, --with-deps', 'also what the targets need')
+      .option('-c, --cloud', 'how the cache differs from the remote')
+      .option('-r, --remote <name>', 'how the cache differs from this remote')
+      .option('-j, --jobs <number>', 'how many questions to the remote at once')
+      .option('-a, --all-branches', 'with --cloud: also what the tips of all branches record')
+      .option('-T, --all-tags', 'with --cloud: also what all tags record')
+      .option('-A, --all-commits', 'with --cloud: also what every commit records')
+      .option('--no-updates', 'do not ask where imports come from')
       .action(asDvc(dvcStatus, 1));
   }
   withDagFlags(dvcVerb(dvc, 'dag [target]', 'draw who needs whom')).action(asDvc(dvcDag, 1));
@@ -61,12 +68,34 @@ async function status(stages: string[], flags: CommonFlags): Promise<void> {
   );
 }
 
-async function dvcStatus(
-  targets: string[],
-  flags: DvcFlags & { recursive?: boolean; withDeps?: boolean },
-): Promise<void> {
+interface DvcStatusFlags extends DvcFlags {
+  readonly recursive?: boolean;
+  readonly withDeps?: boolean;
+  readonly cloud?: boolean;
+  readonly remote?: string;
+  readonly allBranches?: boolean;
+  readonly allTags?: boolean;
+  readonly allCommits?: boolean;
+}
+
+async function dvcStatus(targets: string[], flags: DvcStatusFlags): Promise<void> {
+  const isOfRemote = flags.cloud === true || flags.remote !== undefined;
+  const found = await (isOfRemote ? dvcCloudStatus : dvcLocalStatus)(targets, flags);
+  if (flags.quiet === true && flags.json !== true) {
+    process.exitCode = Object.keys(found.value).length === 0 ? 0 : 1;
+    return;
+  }
+  printAsDvc({ ...flags, quiet: false }, found.value, () => found.lines());
+}
+
+interface Found {
+  readonly value: object;
+  readonly lines: () => string | string[];
+}
+
+async function dvcLocalStatus(targets: string[], flags: DvcStatusFlags): Promise<Found> {
   const { pipelineStatus } = await import('./pipeline-status.ts');
-  const found = pipelineStatus(openRepository(process.cwd()), {
+  const value = pipelineStatus(openRepository(process.cwd()), {
     targets,
     folder: process.cwd(),
     isRecursive: flags.recursive === true,
@@ -76,9 +105,34 @@ async function dvcStatus(
         `WARNING: stage: '${address}' is frozen. Its dependencies are not going to be shown in the status output.`,
       ),
   });
-  printAsDvc(flags, found, (all) =>
-    Object.keys(all).length === 0 ? 'Data and pipelines are up to date.' : statusLines(all),
-  );
+  const lines = (): string | string[] =>
+    Object.keys(value).length === 0 ? 'Data and pipelines are up to date.' : statusLines(value);
+  return { value, lines };
+}
+
+async function dvcCloudStatus(targets: string[], flags: DvcStatusFlags): Promise<Found> {
+  const { cloudStatus } = await import('../remotes/cloud-status.ts');
+  const repository = openRepository(process.cwd());
+  const scope = {
+    targets,
+    folder: process.cwd(),
+    isRecursive: flags.recursive === true,
+    withDeps: flags.withDeps === true,
+    allBranches: flags.allBranches === true,
+    allTags: flags.allTags === true,
+    allCommits: flags.allCommits === true,
+  };
+  const value = await cloudStatus(repository, scope, { remote: flags.remote });
+  const lines = (): string | string[] => {
+    const changed = Object.entries(value);
+    if (changed.length > 0)
+      return changed.map(
+        ([path, state]) => `${flags.cloud === true ? '\t' : ''}${`${state}:`.padEnd(20)}${path}`,
+      );
+    const remote = flags.remote ?? repository.config.defaultRemote ?? '';
+    return `Cache and remote '${remote}' are in sync.`;
+  };
+  return { value, lines };
 }
 
 async function dag(target: string | undefined, flags: DagFlags): Promise<void> {

@@ -4,6 +4,7 @@ import { TilthError, messageOf } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import { note } from '../../platform/terminal.ts';
 import { headCommit, repositoryPath, type Repository } from '../dvc-files/repository.ts';
+import { stagePath } from '../dvc-files/stage.ts';
 import { depsOf } from '../dvc-files/targets.ts';
 import type { Recorded, RecordedStage } from '../dvc-files/stored.ts';
 import { endOf } from '../repeatable/command-end.ts';
@@ -267,10 +268,12 @@ export class RunRecorder implements Watcher {
     const known = new Map(
       this.#graph.stages.flatMap((one) => one.outs.map((out): [string, Recorded] => [out.path, out])),
     );
-    const params =
-      stage.record.kind === 'stage' ? new Set(stage.record.stage.params.map(({ file }) => file)) : new Set();
+    const { record } = stage;
+    const params = new Set(
+      record.kind === 'stage' ? record.stage.params.map(({ file }) => stagePath(record.stage, file)) : [],
+    );
     return depsOf(stage)
-      .filter((path) => !params.has(repositoryPath(this.#repository, path)))
+      .filter((path) => !params.has(path))
       .map((path) => ({
         path: repositoryPath(this.#repository, path),
         md5: this.#facts?.md5Of(path) ?? known.get(path)?.md5 ?? '',

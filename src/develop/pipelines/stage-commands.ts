@@ -163,14 +163,15 @@ function newStage(words: readonly string[], flags: AddFlags): NewStage {
     deps: [...new Set(flags.deps ?? [])],
     params: paramsOf(flags.params ?? []),
     outs: [
-      ...outs(flags.outs, 'out', true),
-      ...outs(flags.outsNoCache, 'out', false),
+      // in dvc's order, in which .gitignore names them
       ...outs(flags.outsPersist, 'out', true, true),
       ...outs(flags.outsPersistNoCache, 'out', false, true),
-      ...outs(flags.metrics, 'metric', true),
       ...outs(flags.metricsNoCache, 'metric', false),
+      ...outs(flags.metrics, 'metric', true),
       ...outs(flags.plots, 'plot', true),
       ...outs(flags.plotsNoCache, 'plot', false),
+      ...outs(flags.outsNoCache, 'out', false),
+      ...outs(flags.outs, 'out', true),
     ],
     isAlwaysChanged: flags.alwaysChanged === true,
     description: flags.desc,

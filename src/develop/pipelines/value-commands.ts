@@ -214,7 +214,7 @@ function cellText(value: YamlScalar | undefined, digits: number): string {
   if (value === undefined || value === null) return '-';
   if (typeof value === 'boolean') return value ? 'True' : 'False';
   if (typeof value !== 'number') return String(value);
-  const rounded = Number(value.toFixed(digits));
+  const rounded = roundedToEven(value, digits);
   return Number.isInteger(rounded) && Math.abs(rounded) < 1e16 ? `${rounded}.0` : String(rounded);
 }
 
@@ -225,4 +225,12 @@ async function printJson(flags: ValueFlags, value: YamlValue): Promise<void> {
 
 function printText(flags: ValueFlags, text: string): void {
   if (flags.quiet !== true && text !== '') process.stdout.write(`${text}\n`);
+}
+
+/** As Python rounds: what lies exactly in the middle goes to the even digit. */
+function roundedToEven(value: number, digits: number): number {
+  const scaled = value * 10 ** digits;
+  if (Math.abs(scaled % 1) !== 0.5) return Number(value.toFixed(digits));
+  const below = Math.floor(scaled);
+  return (below % 2 === 0 ? below : below + 1) / 10 ** digits;
 }
