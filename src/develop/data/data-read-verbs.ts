@@ -135,6 +135,7 @@ async function ignored({ print }: Dialect, targets: string[], flags: IgnoreFlags
   if (flags.nonMatching === true && flags.details !== true)
     throw usage('`--non-matching` is only valid with `--details`');
   if (flags.all === true && flags.details !== true) throw usage('`--all` is only valid with `--details`');
+  if (flags.quiet === true && flags.details === true) throw usage('cannot use both `--details` and `--quiet`');
   const { checkIgnore } = await import('./check-ignore.ts');
   const { openRepository } = await import('../dvc-files/repository.ts');
   const repository = openRepository(process.cwd());

@@ -141,7 +141,10 @@ function outsOf(entry: YamlValue, kind: StageOut['kind'], where: string): StageO
     return [{ path: pathOf(entry, where), isCached: true, isKept: false, kind, flags: new Map() }];
   return [...entry].map(([path, written]) => {
     const first = isList(written) ? written[0] : written;
-    const flags: YamlMap = isMap(first) ? first : new Map();
+    if (first === null || !isMap(first))
+      throw pipelineInvalid(where, `${textOf(path) ?? ''}: it should hold flags such as cache: false`);
+    const flags: YamlMap = first;
+    requireFlags(flags, kind, `${where}: ${textOf(path) ?? ''}`);
     return {
       path: pathOf(path, where),
       isCached: flags.get('cache') !== false,
@@ -150,6 +153,24 @@ function outsOf(entry: YamlValue, kind: StageOut['kind'], where: string): StageO
       flags,
     };
   });
+}
+
+const switches = new Set(['cache', 'persist', 'checkpoint', 'push', 'header']);
+const texts = new Set(['remote', 'desc', 'type']);
+const flagsOfOuts = new Set([...switches, ...texts, 'labels', 'meta']);
+const flagsOfPlots = new Set([...flagsOfOuts, 'template', 'x', 'y', 'x_label', 'y_label', 'title']);
+
+/** A flag that dvc does not know makes it refuse the whole file, so that it must not pass here either. */
+function requireFlags(flags: YamlMap, kind: StageOut['kind'], where: string): void {
+  for (const [key, value] of flags) {
+    const name = textOf(key) ?? '';
+    if (!(kind === 'plot' ? flagsOfPlots : flagsOfOuts).has(name) || (name === 'header' && kind !== 'plot'))
+      throw pipelineInvalid(where, `an output has no flag ${name}`);
+    if (switches.has(name) && typeof value !== 'boolean')
+      throw pipelineInvalid(where, `${name} should be true or false`);
+    if (texts.has(name) && typeof value !== 'string')
+      throw pipelineInvalid(where, `${name} should be a text`);
+  }
 }
 
 /** A path twice in one stage could not be told apart in `dvc.lock`. */

@@ -39,8 +39,10 @@ export function addSettingsVerbs(group: Command, dialect: Dialect): void {
     .option('-l, --list', 'show all')
     .option('--show-origin', 'with the file that says so')
     .action(
-      run((name: string | undefined, value: string | undefined, flags: ConfigFlags) =>
-        config(dialect, name, value, flags),
+      run(
+        (name: string | undefined, value: string | undefined, flags: ConfigFlags) =>
+          config(dialect, name, value, flags),
+        1,
       ),
     );
   const cache = group.command('cache').description('where data is kept on this machine');
@@ -218,10 +220,7 @@ const atTabs = (line: string): string => {
 
 /** Loaded when a verb runs, so that help stays quick. */
 async function work() {
-  const [settings, remotes] = await Promise.all([
-    import('./settings.ts'),
-    import('./remote-settings.ts'),
-  ]);
+  const [settings, remotes] = await Promise.all([import('./settings.ts'), import('./remote-settings.ts')]);
   return {
     ...settings,
     ...remotes,

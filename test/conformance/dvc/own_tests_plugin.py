@@ -231,6 +231,8 @@ def pytest_runtest_makereport(item, call):
     if report.when != "call" and report.outcome == "passed":
         return
     detail = "" if report.outcome == "passed" else str(report.longrepr)[-1500:]
+    if detail:
+        detail += "\n" + report.capstderr[-500:]
     if outcomes.get(item.nodeid, {}).get("outcome") == "failed":
         return
     outcomes[item.nodeid] = {"outcome": report.outcome, "detail": detail}
