@@ -245,8 +245,14 @@ async function removeTargets(
   print(flags, { removed }, () =>
     isDvc
       ? ''
-      : `No longer versioned: ${removed.join(', ')}. To undo it: git checkout -- ${removed.join(' ')}`,
+      : `No longer versioned: ${removed.join(', ')}. ${undoHint(removed)}`,
   );
+}
+
+/** Files of git tell the way back; a stage lies in its dvc.yaml and dvc.lock. */
+function undoHint(removed: readonly string[]): string {
+  const files = removed.flatMap((one) => (one.endsWith('.dvc') ? [one] : ['dvc.yaml', 'dvc.lock']));
+  return `To undo it, where it was committed: git checkout -- ${[...new Set(files)].join(' ')}`;
 }
 
 async function unprotect({ isDvc, print }: Dialect, targets: string[], flags: DvcFlags): Promise<void> {

@@ -23,7 +23,9 @@ export function dvcGroup(program: Command): Command {
     .option('--cd <path>', 'work in this folder');
   return dvc.hook('preAction', () => {
     const folder = dvc.opts<{ cd?: string }>().cd;
-    if (folder !== undefined) process.chdir(resolve(folder));
+    if (folder === undefined) return;
+    if (!existsSync(folder)) dvc.error(`ERROR: ${folder}, given with --cd, does not exist.`);
+    process.chdir(resolve(folder));
   });
 }
 

@@ -76,7 +76,7 @@ export function parseDvcFile(text: string, file: string): DvcFile {
     file,
     folder,
     outs: mapsOf(fields.get('outs'), file, 'outs').map((out) => ({
-      ...hashOf(out),
+      ...hashOf(out, file),
       path: pathOf(out, folder, file),
       fields: out,
     })),
@@ -118,7 +118,7 @@ export const isUrl = (path: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(
 
 function depOf(fields: YamlMap, folder: string, file: string): DvcDep {
   const repo = fields.get('repo');
-  const hash = hashOf(fields);
+  const hash = hashOf(fields, file);
   if (!isMap(repo)) return { ...hash, path: pathOf(fields, folder, file), repo: undefined, fields };
   const path = textOf(fields.get('path')) ?? '.';
   const origin = {
@@ -129,12 +129,12 @@ function depOf(fields: YamlMap, folder: string, file: string): DvcDep {
   return { ...hash, path, repo: origin, fields };
 }
 
-const hashOf = (fields: YamlMap): Pick<DvcOut, 'md5' | 'size' | 'nfiles' | 'hashName'> => ({
-  md5: textOf(fields.get('md5')),
-  size: countOf(fields.get('size')),
-  nfiles: countOf(fields.get('nfiles')),
-  hashName: hashNameOf(fields),
-});
+function hashOf(fields: YamlMap, file: string): Pick<DvcOut, 'md5' | 'size' | 'nfiles' | 'hashName'> {
+  const md5 = textOf(fields.get('md5'));
+  // it becomes part of a path in the cache
+  if (md5 !== undefined && !/^[0-9a-f]{32}(?:\.dir)?$/.test(md5)) throw fileUnreadable(file, `${md5} is no md5`);
+  return { md5, size: countOf(fields.get('size')), nfiles: countOf(fields.get('nfiles')), hashName: hashNameOf(fields) };
+}
 
 /** DVC 3 says `hash: md5`; a hash without it was taken by DVC 2. */
 export const hashNameOf = (fields: YamlMap): HashName =>
