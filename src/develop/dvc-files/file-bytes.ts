@@ -1,5 +1,15 @@
 import { createHash, hash } from 'node:crypto';
-import { closeSync, constants, fchmodSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+  type Stats,
+} from 'node:fs';
 import { encodePath } from './python-text.ts';
 
 /** Files up to this many bytes are read at once, into one buffer that all of them share. */
@@ -14,21 +24,28 @@ export const md5Of = (bytes: Uint8Array): string => hash('md5', bytes);
  * A whole file of at most `blockBytes`.
  *
  * @param size as it was last seen, bytes; 0 when that is not known
+ * @param look at the very file that is read; it then need not be known how large it is
  * @returns good until the next call; undefined when the file has grown too large for it
  */
-export function readSmall(path: string, size: number): Buffer | undefined {
+export function readSmall(path: string, size: number, look?: (stat: Stats) => void): Buffer | undefined {
   if (size > blockBytes) return undefined;
   // allocated as a whole: it must not be a part of the pool that small buffers come from
   shared ??= Buffer.allocUnsafeSlow(blockBytes + 1);
   const handle = openSync(encodePath(path), 'r');
   try {
+    let expected = size;
+    if (look !== undefined) {
+      const stat = fstatSync(handle);
+      expected = stat.size;
+      look(stat);
+    }
     let length = 0;
     for (;;) {
       const got = readSync(handle, shared, length, shared.length - length, null);
       length += got;
       if (length > blockBytes) return undefined;
       // a regular file gives all it has, so the end need not be asked for once more
-      if (got === 0 || (length >= size && size > 0)) return shared.subarray(0, length);
+      if (got === 0 || (length >= expected && expected > 0)) return shared.subarray(0, length);
     }
   } finally {
     closeSync(handle);

@@ -34,7 +34,7 @@ export class HashMemory {
   readonly #root: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #learned = new Map<string, { stamp: Stamp; md5: string }>();
+  readonly #learned = new Map<string, { modifiedAt: number; md5: string }>();
 
   constructor(repository: Repository) {
     this.#root = repository.root;
@@ -71,7 +71,9 @@ export class HashMemory {
       digest: undefined,
       md5Of: (at) => {
         const place = places === undefined ? at : places.get(nameKey(names[at] ?? ''));
-        return place !== undefined && isAt(place, at) ? md5At(place) : this.#learnedOf(folder, at);
+        const learned = this.#learnedOf(folder, at);
+        if (learned !== undefined) return learned;
+        return place !== undefined && isAt(place, at) ? md5At(place) : undefined;
       },
     };
   }
@@ -134,7 +136,7 @@ export class HashMemory {
 
   find(path: string, stamp: Stamp): string | undefined {
     const learned = this.#learned.get(path);
-    if (learned !== undefined && isEqual(learned.stamp, stamp)) return learned.md5;
+    if (learned?.modifiedAt === stamp[2]) return learned.md5;
     const row = this.#sql('SELECT inode, size, modified, md5 FROM file WHERE path = ?').get(this.#key(path));
     const isSame =
       row !== undefined &&
@@ -155,9 +157,13 @@ export class HashMemory {
     );
   }
 
-  /** What this process wrote itself, until the next walk writes it down. */
-  learn(path: string, stamp: Stamp, md5: string): void {
-    this.#learned.set(path, { stamp, md5 });
+  /**
+   * What this process wrote itself, until the next walk writes it down.
+   *
+   * @param modifiedAt a time that only our own writing gave it, ms since epoch
+   */
+  learn(path: string, modifiedAt: number, md5: string): void {
+    this.#learned.set(path, { modifiedAt, md5 });
   }
 
   /** True when the cache was seen to hold all of a tree, and its folders are as they were then. */
@@ -205,10 +211,7 @@ export class HashMemory {
   #learnedOf(folder: DataFolder, at: number): string | undefined {
     if (this.#learned.size === 0) return undefined;
     const learned = this.#learned.get(`${folder.path}/${folder.names[at] ?? ''}`);
-    return learned !== undefined &&
-      learned.stamp.every((part, index) => part === folder.stamps[at * stampWidth + index])
-      ? learned.md5
-      : undefined;
+    return learned?.modifiedAt === folder.stamps[at * stampWidth + 2] ? learned?.md5 : undefined;
   }
 
   #key(path: string): string {
@@ -223,7 +226,6 @@ export class HashMemory {
 }
 
 const isSettled = (modifiedAt: number, walkedAt: number): boolean => walkedAt - modifiedAt > settledMs;
-const isEqual = (left: Stamp, right: Stamp): boolean => left.every((part, at) => part === right[at]);
 
 const bytesOf = (value: unknown): Buffer =>
   ArrayBuffer.isView(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : Buffer.alloc(0);

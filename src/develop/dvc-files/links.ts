@@ -36,8 +36,7 @@ export class Links {
   readonly #drafts: Drafts;
   readonly #fileMode = 0o666 & ~process.umask();
   readonly #types: LinkType[];
-  // a whole second of the past: a change made right after us gets another time, however coarse the clock
-  readonly #writtenAt = Math.floor(Date.now() / 1000) - 1;
+  readonly #writtenAt = timeOfOurOwn();
 
   constructor(
     repository: Repository,
@@ -68,20 +67,25 @@ export class Links {
   /**
    * Puts an object at `path` in one step; what was there before is there until then.
    *
+   * @returns the time of modification that the file has now, ms since epoch
    * @throws DATA_NOT_IN_CACHE, DATA_CACHE_DAMAGED, DATA_LINK_UNAVAILABLE, DATA_DISK_FULL
    */
-  place(md5: string, path: string): void {
-    this.#byFirstType((type) => this.#arrive(path, (draft) => this.#make(type, md5, draft, path)));
+  place(md5: string, path: string): number {
+    return this.#byFirstType((type) => this.#arrive(path, (draft) => this.#make(type, md5, draft, path)));
   }
 
   /**
    * Puts objects into a folder that is not there yet or is empty. Copies are made in a folder of drafts, which then
    * takes its place as a whole: half as much work for the file system as one rename each.
    */
-  placeFolder(folder: string, files: readonly { readonly md5: string; readonly name: string }[]): void {
+  placeFolder(
+    folder: string,
+    files: readonly { readonly md5: string; readonly name: string }[],
+    placed: (file: { readonly md5: string; readonly name: string }, modifiedAt: number) => void,
+  ): void {
     if (isLink(this.type())) {
       withPath(folder, () => mkdirSync(encodePath(folder), { recursive: true }));
-      for (const { md5, name } of files) this.#placeAbsent(md5, `${folder}/${name}`);
+      for (const file of files) placed(file, this.#placeAbsent(file.md5, `${folder}/${file.name}`));
       return;
     }
     for (let from = 0; from < files.length; from += filesADraft) {
@@ -89,9 +93,13 @@ export class Links {
       mkdirSync(draft);
       const done: string[] = [];
       try {
-        for (const { md5, name } of files.slice(from, from + filesADraft)) {
-          this.#byFirstType((type) => this.#make(type, md5, `${draft}/${name}`, `${folder}/${name}`));
+        for (const file of files.slice(from, from + filesADraft)) {
+          const { md5, name } = file;
+          const modifiedAt = this.#byFirstType((type) =>
+            this.#make(type, md5, `${draft}/${name}`, `${folder}/${name}`),
+          );
           done.push(name);
+          placed(file, modifiedAt);
         }
       } finally {
         // also when it breaks off: what is whole stays
@@ -117,24 +125,24 @@ export class Links {
   }
 
   /** A link is whole from the beginning, so that it needs no draft where nothing is in its place. */
-  #placeAbsent(md5: string, path: string): void {
+  #placeAbsent(md5: string, path: string): number {
     try {
-      this.#byFirstType((type) => {
-        if (isLink(type)) this.#make(type, md5, path, path);
-        else this.#arrive(path, (draft) => this.#make(type, md5, draft, path));
-      });
+      return this.#byFirstType((type) =>
+        isLink(type)
+          ? this.#make(type, md5, path, path)
+          : this.#arrive(path, (draft) => this.#make(type, md5, draft, path)),
+      );
     } catch (reason) {
       if ((causeOf(reason) as NodeJS.ErrnoException).code !== 'EEXIST') throw reason;
-      this.place(md5, path);
+      return this.place(md5, path);
     }
   }
 
-  #byFirstType(work: (type: LinkType) => void): void {
+  #byFirstType<T>(work: (type: LinkType) => T): T {
     const tried: LinkType[] = [];
     for (let type = this.type(); ; type = this.type()) {
       try {
-        work(type);
-        return;
+        return work(type);
       } catch (reason) {
         if (type === 'copy' || !isRefusal(causeOf(reason))) throw reason;
         tried.push(type);
@@ -144,59 +152,75 @@ export class Links {
     }
   }
 
-  /** @param at where nothing is yet @param path where it will be, for messages */
-  #make(type: LinkType, md5: string, at: string, path: string): void {
+  /**
+   * @param at where nothing is yet
+   * @param path where it will be, for messages
+   * @returns its time of modification, ms since epoch
+   */
+  #make(type: LinkType, md5: string, at: string, path: string): number {
     if (type === 'copy') return this.#makeCopy(md5, at, path);
     const object = this.#cache.pathOf(md5);
-    const { size } = this.#cache.checked(md5, path);
-    withPath(path, () => {
+    const { size, mtimeMs } = this.#cache.checked(md5, path);
+    return withPath(path, () => {
       if (type === 'reflink') {
         copyFileSync(object, encodePath(at), constants.COPYFILE_FICLONE_FORCE);
-        this.#finish(at);
-      } else if (type === 'symlink') symlinkSync(object, encodePath(at));
-      // as dvc: all empty files would be one, with more names than a file system allows
-      else if (size === 0) writeFileSync(encodePath(at), '', { flag: 'wx', mode: this.#fileMode });
-      else linkSync(object, encodePath(at));
+        return this.#finish(at);
+      }
+      if (type === 'symlink') symlinkSync(object, encodePath(at));
+      else if (size > 0) linkSync(object, encodePath(at));
+      else {
+        // as dvc: all empty files would be one, with more names than a file system allows
+        writeFileSync(encodePath(at), '', { flag: 'wx' });
+        return this.#finish(at);
+      }
+      return mtimeMs;
     });
   }
 
-  #makeCopy(md5: string, at: string, path: string): void {
+  #makeCopy(md5: string, at: string, path: string): number {
     const bytes = this.#cache.readObject(md5, path);
     if (bytes === undefined) this.#cache.checked(md5, path);
     try {
       if (bytes === undefined) {
         copyFileSync(this.#cache.pathOf(md5), encodePath(at), constants.COPYFILE_FICLONE);
-        this.#finish(at);
-      } else
-        writeNew(at, this.#fileMode, (write, handle) => {
-          write(bytes);
-          futimesSync(handle, this.#writtenAt, this.#writtenAt);
-        });
+        return this.#finish(at);
+      }
+      writeNew(at, this.#fileMode, (write, handle) => {
+        write(bytes);
+        futimesSync(handle, this.#writtenAt, this.#writtenAt);
+      });
+      return this.#writtenAt * 1000;
     } catch (reason) {
       throw fileFailure(path, reason);
     }
   }
 
-  #finish(at: string): void {
+  #finish(at: string): number {
     chmodSync(encodePath(at), this.#fileMode);
     utimesSync(encodePath(at), this.#writtenAt, this.#writtenAt);
+    return this.#writtenAt * 1000;
   }
 
-  /** Gives a file that shares its bytes with the cache bytes of its own, writable. */
-  unprotect(path: string): void {
-    this.#arrive(path, (draft) =>
+  /**
+   * Gives a file that shares its bytes with the cache bytes of its own, writable.
+   *
+   * @returns its time of modification, ms since epoch
+   */
+  unprotect(path: string): number {
+    return this.#arrive(path, (draft) =>
       withPath(path, () => {
         copyFileSync(encodePath(path), draft, constants.COPYFILE_FICLONE);
-        chmodSync(draft, this.#fileMode);
+        return this.#finish(draft);
       }),
     );
   }
 
-  #arrive(path: string, make: (draft: string) => void): void {
+  #arrive<T>(path: string, make: (draft: string) => T): T {
     const draft = this.#drafts.next();
     try {
-      make(draft);
+      const made = make(draft);
       this.#rename(draft, path);
+      return made;
     } catch (reason) {
       rmSync(draft, { force: true });
       throw reason;
@@ -240,6 +264,20 @@ export class Links {
       for (const draft of [from, to]) rmSync(draft, { force: true });
     }
   }
+}
+
+/** Exact in seconds, microseconds and milliseconds alike, so that what is read back is what was written. */
+const timeStep = 1 / 64;
+
+let lastTime = 0;
+
+/**
+ * The time that restored files get, in seconds: it lies in the past, so that a change made right after us gets another one
+ * however coarse the clock; and no two checkouts share it, because a file of the next may get the inode of a file of this.
+ */
+function timeOfOurOwn(): number {
+  lastTime = Math.max(Math.floor((Date.now() / 1000 - 1) / timeStep) * timeStep, lastTime + timeStep);
+  return lastTime;
 }
 
 const isLink = (type: LinkType): boolean => type === 'hardlink' || type === 'symlink';

@@ -184,6 +184,17 @@ test('a damaged object is named, taken out of the cache and not spread', () => {
     rmSync(path, { recursive: true, force: true });
     write(repository, { 'data/a': 'good', 'data/b': 'fine' });
   }
+  // one that is read-only again, but was written after it came
+  const { md5 } = command(repository, (workspace) => workspace.add(path), 'copy');
+  const object = command(repository, (workspace) => workspace.cache.pathOf(md5Of(Buffer.from('good'))));
+  chmodSync(object, 0o644);
+  writeFileSync(object, 'evil');
+  chmodSync(object, 0o444);
+  utimesSync(object, Date.now() / 1000 + 10, Date.now() / 1000 + 10);
+  rmSync(path, { recursive: true });
+  assert.throws(() => command(repository, (workspace) => workspace.restore(path, md5), 'copy'), {
+    code: 'DATA_CACHE_DAMAGED',
+  });
 });
 
 test('links inside data are as in dvc: to a file it is a file, to a folder it is left out, to nothing an error', () => {
@@ -228,4 +239,20 @@ test('a large file, hashed by a second thread while it is copied, arrives whole'
   rmSync(path);
   command(repository, (workspace) => workspace.restore(path, md5), 'copy');
   assert.ok(readFileSync(path).equals(bytes));
+});
+
+test('versions that are checked out right after each other, over the same inodes, are told apart', () => {
+  const repository = repositoryWith({});
+  const path = join(repository.root, 'data');
+  const versions = ['a', 'b'].map((letter) => {
+    for (let index = 0; index < 50; index++) write(repository, { [`data/${index}`]: letter + String(index) });
+    return command(repository, (workspace) => workspace.add(path)).md5;
+  });
+  for (let round = 0; round < 20; round++) {
+    const md5 = versions[round % 2] ?? '';
+    rmSync(path, { recursive: true });
+    command(repository, (workspace) => workspace.restore(path, md5), 'copy');
+    assert.equal(command(repository, (workspace) => workspace.measure(path))?.md5, md5);
+    assert.equal(readFileSync(join(path, '7'), 'utf8'), `${'ab'[round % 2] ?? ''}7`);
+  }
 });

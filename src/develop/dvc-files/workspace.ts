@@ -223,20 +223,14 @@ export class Workspace {
     const type = this.#links.type();
     if (isCopy(type)) {
       if (!file.isLinked) return false;
-      this.#links.unprotect(file.path);
+      this.#memory.learn(file.path, this.#links.unprotect(file.path), md5);
     } else {
       if (type === 'hardlink' && file.size === 0 && !file.isLinked) return false;
       const isAsAsked = lstatSync(encodePath(file.path)).isSymbolicLink() === (type === 'symlink');
       if (isAsAsked && statOf(file.path)?.ino === this.cache.stat(md5)?.ino) return false;
-      this.#links.place(md5, file.path);
+      this.#memory.learn(file.path, this.#links.place(md5, file.path), md5);
     }
-    this.#learn(file.path, md5);
     return true;
-  }
-
-  #learn(path: string, md5: string): void {
-    const stat = statOf(path);
-    if (stat !== undefined) this.#memory.learn(path, stampOf(stat), md5);
   }
 
   #restoreFile(path: string, md5: string, isForced: boolean): void {
@@ -270,12 +264,12 @@ export class Workspace {
     if (entries.length === 0) mkdirSync(encodePath(path), { recursive: true });
     const steps = new Steps('checking out', toPlace.length, this.#onProgress);
     for (const [folder, files] of byFolder(path, toPlace)) {
-      if (isNothing(folder)) this.#links.placeFolder(folder, files);
-      else for (const { md5: one, name } of files) this.#links.place(one, `${folder}/${name}`);
-      for (const { md5: one, name } of files) {
-        this.#learn(`${folder}/${name}`, one);
+      const placed = (file: { md5: string; name: string }, modifiedAt: number): void => {
+        this.#memory.learn(`${folder}/${file.name}`, modifiedAt, file.md5);
         steps.file(0);
-      }
+      };
+      if (isNothing(folder)) this.#links.placeFolder(folder, files, placed);
+      else for (const file of files) placed(file, this.#links.place(file.md5, `${folder}/${file.name}`));
     }
     this.#measureFolder(path);
   }
