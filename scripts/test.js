@@ -47,6 +47,8 @@ const filesOfPostgres = [
   'src/develop/{tracking,traces}/*.test.ts',
   'src/deploy/registry/*.test.ts',
   'src/maintain/{audit,cleanup}/*.test.ts',
+  'src/develop/pipelines/{pipeline-routes,recorded-runs}.test.ts',
+  'src/server/lineage/*.test.ts',
   'test/conformance/{tracking,registry,mlflow-search,mlflow-calls}.test.ts',
 ];
 const counted = mkdtempSync(join(tmpdir(), 'tilth-tests-'));

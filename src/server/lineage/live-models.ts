@@ -31,7 +31,7 @@ export async function liveModelsOf(
       SELECT reach.data_version, lineage.to_kind, lineage.to_id FROM reach
       JOIN lineage ON lineage.from_kind = reach.kind AND lineage.from_id = reach.id
     )
-    SELECT DISTINCT reach.data_version, endpoint.model, substr(reach.id, length(endpoint.model) + 2) AS model_version,
+    SELECT reach.data_version, endpoint.model, substr(reach.id, length(endpoint.model) + 2) AS model_version,
       endpoint.name AS endpoint, endpoint.targets
     FROM reach
     JOIN endpoint ON reach.kind = 'model-version' AND endpoint.is_stopped = 0
