@@ -9,6 +9,7 @@ import { isHeld, measureOut } from './measured-out.ts';
 import { repositoryPath, type Repository } from './repository.ts';
 import { stagePath, type Stage } from './stage.ts';
 import type { Workspace } from './workspace.ts';
+import type { FlagStyle } from './template-text.ts';
 import { textOf, type YamlMap } from './yaml-value.ts';
 
 /** A path whose content the repository's files record: by a `.dvc` file, or as an output of a stage. */
@@ -151,11 +152,20 @@ function paramsIn(repository: Repository, tree: FileTree): ReadParams {
   return known;
 }
 
+/** `parsing.bool` and `parsing.list`: how a map in a command becomes flags. */
+function flagStyle({ config }: Repository): FlagStyle {
+  const parsing = config.sections.get('parsing');
+  return {
+    bool: String(parsing?.get('bool')) === 'boolean_optional' ? 'boolean_optional' : 'store_true',
+    list: String(parsing?.get('list')) === 'append' ? 'append' : 'nargs',
+  };
+}
+
 function pipelineStages(repository: Repository, tree: FileTree, path: string): RecordedStage[] {
   const file = join(repository.root, path);
   const readText = textIn(repository, tree);
   const locked = readLockFile(lockFileOf(file), readText);
-  return readPipelineFile(file, { readText, readParams: paramsIn(repository, tree) }).map((stage) => {
+  return readPipelineFile(file, { readText, readParams: paramsIn(repository, tree), flags: flagStyle(repository) }).map((stage) => {
     const known = locked.get(stage.name);
     const outs = stage.outs.map((out): Recorded => {
       const content = known?.outs.find((one) => one.path === out.path);

@@ -122,6 +122,29 @@ describe('stages that have nothing to do with each other', () => {
     assert.equal(await ran('--force-downstream', 'c'), 'a b c');
   });
 
+  test('are brought from the remote instead of made, with --pull, and their runs too', async () => {
+    const stage = (name: string, dep: string): string =>
+      `  ${name}: {cmd: 'cat ${dep} > ${name}; echo ${name} >> ../log', deps: [${dep}], outs: [${name}]}\n`;
+    const folder = repository('pulled', `${stage('a', 'in.txt')}${stage('b', 'a')}`);
+    for (const words of ['dvc repro', 'dvc remote add -d store ../store', 'dvc push --run-cache']) {
+      const said = await tilth(folder, ...words.split(' '));
+      assert.equal(said.code, 0, said.err);
+    }
+    const forget = (...paths: string[]): void =>
+      ['.dvc/cache', '../log', 'a', 'b', ...paths].forEach((path) =>
+        rmSync(join(folder, path), { recursive: true, force: true }),
+      );
+    forget();
+    const brought = await tilth(folder, 'dvc', 'repro', '--pull');
+    assert.equal(brought.code, 0, brought.err);
+    assert.equal(readFileSync(join(folder, 'b'), 'utf8'), 'in\n');
+    assert.equal(existsSync(join(folder, '..', 'log')), false, 'nothing ran');
+    forget('dvc.lock');
+    const again = await tilth(folder, 'dvc', 'repro', '--pull');
+    assert.equal(again.code, 0, again.err);
+    assert.deepEqual(names(folder), ['a'], 'what b made holds what a made, and its run is known');
+  });
+
   test('go on after a failure as they are told, and end with an error', async () => {
     const folder = repository(
       'failing',

@@ -147,6 +147,8 @@ async function execute(
     import('./lazy-recorder.ts'),
   ]);
   const environment = stageEnvironment(repository);
+  if (flags.pull === true && flags.runCache !== false)
+    await (await import('./pull-stage.ts')).pullRunCache(repository);
   const recorder = new LazyRecorder(flags, repository, environment);
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => stop.abort(signal);
@@ -170,6 +172,8 @@ async function execute(
           ? {
               pull: async (stage, workspace) =>
                 (await import('./pull-stage.ts')).pullStage(repository, workspace, stage),
+              pullDependencies: async (stage, workspace, index) =>
+                (await import('./pull-stage.ts')).pullDependencies(repository, workspace, index, stage),
             }
           : {}),
       },

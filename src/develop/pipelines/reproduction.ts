@@ -49,6 +49,8 @@ export interface ReproductionOptions extends Choice, Omit<DecisionOptions, 'isDr
   readonly allow?: (stage: RecordedStage) => Promise<void>;
   /** brings what a stage made, or misses, from the remote; whether it could */
   readonly pull?: (stage: RecordedStage, workspace: Workspace) => Promise<boolean>;
+  /** brings what a stage reads and what is not there, before it is decided about */
+  readonly pullDependencies?: (stage: RecordedStage, workspace: Workspace, index: Index) => Promise<void>;
 }
 
 /** Told of what happens, in the order in which it does. */
@@ -168,6 +170,7 @@ class Reproduction {
       try {
         const isForced = this.#options.isForced || this.#forced.has(stage);
         const options = { ...this.#options, isForced, isDry: this.#options.isDry === true };
+        if (options.isDry !== true) await this.#options.pullDependencies?.(stage, workspace, this.#index);
         let decision = decide(workspace, stage, read, options, this.#remade);
         if (decision.kind !== 'unchanged' && (await this.#isPulled(workspace, stage, options)))
           decision = { kind: 'unchanged' };

@@ -29,6 +29,8 @@ export type CommandEnd =
 
 /** How long a command that was asked to stop may tidy up, before it is killed. */
 const graceMs = 10_000;
+/** A shell between two commands can miss Ctrl-C: it is asked in another way then. */
+const secondAskMs = 2_000;
 const quietShells: Readonly<Record<string, readonly string[]>> = {
   bash: ['--noprofile', '--norc'],
   zsh: ['--no-rcs'],
@@ -98,14 +100,17 @@ function runLine(
 /** First politely, then, when it does not listen, for good. */
 function stopWith(child: ChildProcess, signal: AbortSignal): () => void {
   let late: NodeJS.Timeout | undefined;
+  let second: NodeJS.Timeout | undefined;
   const stop = (): void => {
     killGroup(child, signal.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
+    second = setTimeout(() => killGroup(child, 'SIGTERM'), secondAskMs);
     late = setTimeout(() => killGroup(child, 'SIGKILL'), graceMs);
   };
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   return () => {
     signal.removeEventListener('abort', stop);
+    clearTimeout(second);
     clearTimeout(late);
     // an interrupted command must not leave writers behind
     if (signal.aborted) killGroup(child, 'SIGKILL');
