@@ -198,3 +198,38 @@ test(
     ]);
   },
 );
+
+test(
+  'a repository at an address is copied once, and asked again only for what the copy does not have',
+  needsDvc,
+  async () => {
+    const colleagues = meet();
+    const { git, tilth, root, environment } = colleagues;
+    const source = await makeSource(colleagues, 'source');
+    const url = 'https://example.invalid/source.git';
+    // git itself goes to the folder in place of the address
+    writeFileSync(
+      environment['GIT_CONFIG_GLOBAL'] ?? '',
+      `[url ${JSON.stringify(source)}]\n\tinsteadOf = ${url}\n`,
+    );
+    const ours = await colleagues.repository('ours');
+    await tilth(ours, 'import', url, 'data', '--rev', 'v1');
+    await tilth(ours, 'import', url, 'plain.txt');
+    assert.equal(readFileSync(join(ours, 'data', 'a'), 'utf8'), '1');
+    writeFileSync(join(source, 'plain.txt'), 'changed');
+    await git(source, 'commit', '-qam', '3');
+    await tilth(ours, 'update', 'plain.txt.dvc');
+    assert.equal(readFileSync(join(ours, 'plain.txt'), 'utf8'), 'changed');
+
+    // the commit that was recorded is in the copy: the source may be away, its remote may not
+    writeFileSync(environment['GIT_CONFIG_GLOBAL'] ?? '', '');
+    rmSync(join(ours, '.dvc', 'cache'), { recursive: true });
+    rmSync(join(ours, 'data'), { recursive: true });
+    await tilth(ours, 'pull', 'data.dvc');
+    assert.equal(readFileSync(join(ours, 'data', 'a'), 'utf8'), '1');
+    const failed = await colleagues.tries('tilth', ours, 'import', 'https://example.invalid/other.git', 'x');
+    assert.equal(failed.status, 1);
+    assert.match(failed.stderr, /git can't read the repository https:\/\/example\.invalid\/other\.git/);
+    assert.ok(!existsSync(join(root, 'ours', 'x.dvc')));
+  },
+);
