@@ -109,7 +109,7 @@ export async function addPaths(
         isRemembered: report?.isRemembered ?? false,
       };
     });
-    const commit = headCommit(repository.root) ?? null;
+    const commit = datasets.length === 0 ? null : (headCommit(repository.root) ?? null);
     const versions = added.flatMap((one) => {
       const dataset = datasets.find(({ name }) => name === one.dataset);
       return dataset === undefined

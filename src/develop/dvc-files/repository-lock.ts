@@ -16,9 +16,9 @@ const tellAfterMs = 500;
 /**
  * Runs `work` while this process alone writes in the repository.
  *
- * dvc holds a BSD `flock` on `.dvc/tmp/lock`, which Node can't take itself: a child `flock` (util-linux) holds it for us
- * and lets go when its input closes, also when we are killed. Without that program a file created exclusively stands in;
- * it keeps two tilths apart, but not a tilth and a dvc.
+ * dvc holds a BSD `flock` on `.dvc/tmp/lock`, which Node can't take itself: the program `flock` (util-linux) takes it for a
+ * file that we have open and hands to it, and the kernel lets go when we close that or are killed. Without the program a
+ * file created exclusively stands in; it keeps two tilths apart, but not a tilth and a dvc.
  *
  * @throws DVC_REPOSITORY_BUSY after ten seconds
  */
@@ -50,24 +50,23 @@ type Release = () => Promise<void>;
 
 /** Undefined where the program is missing. */
 function takeFlock(file: string): Promise<Release | undefined> {
-  // `cat` starts once the lock is taken and says our own line back; a shell to say it would cost another start
-  const holder = spawn('flock', ['-x', '-w', String(waitSeconds), file, 'cat'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
+  const handle = openSync(file, 'a');
+  // the lock belongs to what is open, not to who asked for it: the child ends at once, and we hold it
+  const asking = spawn('flock', ['-x', '-w', String(waitSeconds), '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', handle],
   });
-  const ended = new Promise<void>((resolve) => holder.on('close', () => resolve()));
   return new Promise((resolve, reject) => {
-    holder.on('error', (reason: NodeJS.ErrnoException) =>
-      reason.code === 'ENOENT' ? resolve(undefined) : reject(reason),
-    );
-    holder.on('close', () => reject(repositoryBusy()));
-    holder.stdin.on('error', () => undefined);
-    holder.stdin.write('taken\n');
-    holder.stdout.once('data', () =>
-      resolve(() => {
-        holder.stdin.end();
-        return ended;
-      }),
-    );
+    asking.on('error', (reason: NodeJS.ErrnoException) => {
+      closeSync(handle);
+      if (reason.code === 'ENOENT') resolve(undefined);
+      else reject(reason);
+    });
+    asking.on('close', (status) => {
+      if (status === 0) return resolve(() => Promise.resolve(closeSync(handle)));
+      if (asking.pid === undefined) return;
+      closeSync(handle);
+      reject(repositoryBusy());
+    });
   });
 }
 
