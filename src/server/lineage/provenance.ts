@@ -28,10 +28,11 @@ export async function provenanceOf(read: Reader, asked: Asked): Promise<Provenan
           WHERE request_id = ${asked.requestId} AND variant <> 'shadow' AND status = 'ok'`
       : sql`SELECT model, version, NULL AS variant FROM model_version
           WHERE model = ${asked.model} AND version = ${asked.version}`;
+  // the name of the kind is put together with a column, whose order of letters PostgreSQL wants on both sides of UNION
   const { rows } = await sql<Row>`
     WITH RECURSIVE start(model, version, variant) AS (${start}),
     origin(kind, id) AS (
-      SELECT 'model-version', model || '/' || version FROM start
+      SELECT substr(model, 1, 0) || 'model-version', model || '/' || version FROM start
       UNION
       SELECT lineage.from_kind, lineage.from_id FROM origin
       JOIN lineage ON lineage.to_kind = origin.kind AND lineage.to_id = origin.id
