@@ -12,10 +12,11 @@ export function causesOf(likeness: Likeness, experiments: readonly Experiment[])
   const shown = experiments.filter(
     ({ kind, outcome }) => kind === 'swap' && (outcome === 'as recorded' || outcome === 'as neither'),
   );
-  const ruledOut = new Set(
+  // a number of threads is asked of the libraries only: not all of the machine is put back by it
+  const ruledOut = new Set<IngredientSubject>(
     experiments
       .filter(({ kind, outcome }) => kind === 'swap' && outcome === 'as reproduced')
-      .map(({ subject }) => subject),
+      .flatMap(({ subject }) => (subject === null || subject === 'hardware' ? [] : [subject])),
   );
   // put back alone, it gave the recorded result: nothing else that differs has a part in it
   const alone = shown.find(({ outcome }) => outcome === 'as recorded')?.subject;

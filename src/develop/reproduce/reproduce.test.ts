@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -385,6 +386,23 @@ describe('a change that was planted is named', { ...needsPython, concurrency: 2 
       );
     });
   }
+
+  const canPin = availableParallelism() > 1 && existsSync('/usr/bin/taskset');
+  test(
+    'hardware: it had fewer processors',
+    { skip: canPin ? false : 'needs two processors and taskset' },
+    async () => {
+      const folder = await make('pinned', {
+        'train.py': 'import os\nfrom log import metric\nmetric("m", len(os.sched_getaffinity(0)))\n',
+        'log.py': log,
+      });
+      const through = ['taskset', '-c', '0'];
+      const first = await tilth(server.address, folder, ['run', '--', python, 'train.py'], { through });
+      const made = await reproduce(folder, first.runId, '--explain');
+      assert.deepEqual([made.verdict, causesOf(made)], ['differs', ['hardware']], JSON.stringify(made));
+      assert.match(made.findings[0]?.because ?? '', /threads: 1 cores was recorded, \d+ cores was found/);
+    },
+  );
 
   test('hardware: the processor that was recorded is another one', async () => {
     const outside = join(place, 'outside.txt');
