@@ -3,6 +3,13 @@ import type { ColumnProfile, DataDifference, DataProfile } from './profile-api.t
 const shortNumber = (value: number | null): string =>
   value === null ? '' : Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 
+/** A smallest or largest value in at most 24 letters; numbers with as many digits as matter. */
+function ending(text: string | null): string {
+  if (text === null || text === '') return '';
+  const value = Number(text);
+  return Number.isFinite(value) ? shortNumber(value) : text.slice(0, 24);
+}
+
 const blocks = ' ▁▂▃▄▅▆▇█';
 
 /** A histogram as one line of at most 16 letters. */
@@ -32,10 +39,10 @@ export const columnRows = (table: DataProfile['tables'][number]): string[][] =>
     column.name,
     column.type.toLowerCase(),
     table.rowCount === 0 ? '0' : `${shortNumber((100 * column.nullCount) / table.rowCount)} %`,
-    `~${column.distinctCount}`,
-    (column.min ?? '').slice(0, 24),
+    column.distinctCount > 5000 ? `~${column.distinctCount}` : String(column.distinctCount),
+    ending(column.min),
     column.kind === 'number' ? shortNumber(column.mean) : '',
-    (column.max ?? '').slice(0, 24),
+    ending(column.max),
     spread(column),
   ]);
 

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { columnProfile } from '../../develop/data/profile-api.ts';
 import { driftMethods } from './drift-api.ts';
 
 export const datasetColumnDrift = z.object({
   name: z.string(),
+  kind: columnProfile.shape.kind,
   /** numbers and times are compared by their histograms, the rest by how often each value occurs */
   by: z.enum(['histogram', 'values']),
   method: z.enum(driftMethods),

@@ -51,9 +51,9 @@ function columnDrift(
   if (isKey(from, rowsFrom) && isKey(to, rowsTo)) return 'each row has its own';
   if (from.kind !== to.kind) return `${from.type} became ${to.type}`;
   if (from.histogram !== null && to.histogram !== null)
-    return histogramDrift(to.name, from.histogram, to.histogram);
+    return histogramDrift(to, from.histogram, to.histogram);
   if (from.frequent.length === 0 || to.frequent.length === 0) return 'its values hardly repeat';
-  return valueDrift(to.name, from, to, rowsFrom, rowsTo);
+  return valueDrift(from, to, rowsFrom, rowsTo);
 }
 
 /** A whole number of which hardly one occurs twice names its row; the estimate of large counts may be a fifth too low. */
@@ -67,7 +67,11 @@ const fewRows = 1000;
 /** so many rows of a large side stand for it beside a small one */
 const mostRows = 20_000;
 
-function histogramDrift(name: string, before: Histogram, after: Histogram): DatasetColumnDrift {
+function histogramDrift(
+  { name, kind }: ColumnProfile,
+  before: Histogram,
+  after: Histogram,
+): DatasetColumnDrift {
   const [rowsFrom, rowsTo] = [rowsIn(before), rowsIn(after)];
   const sturges = Math.max(5, Math.ceil(Math.log2(rowsFrom + rowsTo) + 1));
   const { edges, from, to } = alignHistograms(before, after, sturges);
@@ -76,6 +80,7 @@ function histogramDrift(name: string, before: Histogram, after: Histogram): Data
   const decided = rowsFrom <= fewRows ? fewRowsDrift(before, after) : null;
   return {
     name,
+    kind,
     by: 'histogram',
     ...(decided ?? {
       method: 'jensenshannon',
@@ -115,7 +120,6 @@ function fewRowsDrift(before: Histogram, after: Histogram): ColumnDrift['default
 const rest = 'other values';
 
 function valueDrift(
-  name: string,
   from: ColumnProfile,
   to: ColumnProfile,
   rowsFrom: number,
@@ -143,7 +147,8 @@ function valueDrift(
   };
   const values = [...new Set([...countedNow.keys(), ...counted.keys()])];
   return {
-    name,
+    name: to.name,
+    kind: to.kind,
     by: 'values',
     ...drift.default,
     psi: value('psi'),

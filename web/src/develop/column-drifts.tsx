@@ -2,9 +2,11 @@ import { useState } from 'react';
 import type { ColumnDifference, DataDifference } from '../../../src/develop/data/profile-api.ts';
 import type { DatasetColumnDrift, DatasetDrift } from '../../../src/monitor/drift/dataset-drift-api.ts';
 import { count, fixed, number, share } from '../platform/format.ts';
+import { useIsNarrow } from '../platform/narrow.ts';
 import { Badge, Panel, Segmented } from '../parts/basics.tsx';
 import { Table, figure } from '../parts/table.tsx';
 import { Bars, type Bar } from './bars.tsx';
+import { figureOf } from './column-bars.ts';
 
 const heads = [
   'Column',
@@ -16,6 +18,8 @@ const heads = [
   figure('Mean'),
   'Before and now',
 ];
+/** a telephone shows what moved and how it looks */
+const narrowHeads = ['Column', 'Moved', 'Before and now'];
 const atOnce = 50;
 const methodNames: Readonly<Record<string, string>> = {
   ks: 'Kolmogorov–Smirnov p',
@@ -46,6 +50,7 @@ function TableDrifts({
 }) {
   const moved = table.columns.filter(({ drifted }) => drifted);
   const [wanted, setWanted] = useState<'moved' | 'all'>(moved.length === 0 ? 'all' : 'moved');
+  const isNarrow = useIsNarrow();
   const [shown, setShown] = useState(atOnce);
   const list = (wanted === 'moved' ? moved : table.columns).toSorted(
     (left, right) => Number(right.drifted) - Number(left.drifted) || right.jensenShannon - left.jensenShannon,
@@ -80,9 +85,14 @@ function TableDrifts({
       }
     >
       {list.length === 0 ? null : (
-        <Table heads={heads} caption={`Drift of each column of ${table.name}`}>
+        <Table heads={isNarrow ? narrowHeads : heads} caption={`Drift of each column of ${table.name}`}>
           {list.slice(0, shown).map((column) => (
-            <Row key={column.name} drift={column} column={columns.find(({ name }) => name === column.name)} />
+            <Row
+              key={column.name}
+              isNarrow={isNarrow}
+              drift={column}
+              column={columns.find(({ name }) => name === column.name)}
+            />
           ))}
         </Table>
       )}
@@ -120,7 +130,15 @@ const between = (
       ? say(pair.to)
       : `${say(pair.from)} → ${say(pair.to)}`;
 
-const Row = ({ drift, column }: { drift: DatasetColumnDrift; column: ColumnDifference | undefined }) => (
+const Row = ({
+  drift,
+  column,
+  isNarrow,
+}: {
+  drift: DatasetColumnDrift;
+  column: ColumnDifference | undefined;
+  isNarrow: boolean;
+}) => (
   <tr>
     <td className="max-w-[220px] min-w-[110px] break-all">{drift.name}</td>
     <td>
@@ -132,29 +150,34 @@ const Row = ({ drift, column }: { drift: DatasetColumnDrift; column: ColumnDiffe
         </Badge>
       )}
     </td>
-    <td className="num">
-      {fixed(drift.score)}
-      <span className="block text-2xs whitespace-nowrap text-ink-3">
-        {methodNames[drift.method] ?? drift.method}, limit {drift.threshold}
-      </span>
-    </td>
-    <td className="num">{fixed(drift.psi)}</td>
-    <td className="num">{fixed(drift.jensenShannon)}</td>
-    <td className="num text-xs whitespace-nowrap">{between(column?.nullShare, share)}</td>
-    <td className="num text-xs whitespace-nowrap">{between(column?.mean, number)}</td>
-    <td className="min-w-[190px]">
+    {isNarrow ? null : (
+      <>
+        <td className="num">
+          {fixed(drift.score)}
+          <span className="block text-2xs whitespace-nowrap text-ink-3">
+            {methodNames[drift.method] ?? drift.method}, limit {drift.threshold}
+          </span>
+        </td>
+        <td className="num">{fixed(drift.psi)}</td>
+        <td className="num">{fixed(drift.jensenShannon)}</td>
+        <td className="num text-xs whitespace-nowrap">{between(column?.nullShare, share)}</td>
+        <td className="num text-xs whitespace-nowrap">{between(column?.mean, number)}</td>
+      </>
+    )}
+    <td className="min-w-[140px] sm:min-w-[200px]">
       <Bars bars={barsOf(drift)} label={`Shares of ${drift.name}, before and now`} />
     </td>
   </tr>
 );
 
 function barsOf(drift: DatasetColumnDrift): Bar[] {
-  const { edges } = drift;
+  const { edges, kind } = drift;
+  const said = (value: number): string => figureOf(kind, value);
   const label = (bin: number): string => {
     if (drift.by === 'values') return drift.values[bin] ?? '';
     const [low, high] = [edges[bin - 1], edges[bin]];
-    if (low === undefined) return `below ${number(high ?? 0)}`;
-    return high === undefined ? `from ${number(low)}` : `${number(low)} to ${number(high)}`;
+    if (low === undefined) return `below ${said(high ?? 0)}`;
+    return high === undefined ? `from ${said(low)}` : `${said(low)} to ${said(high)}`;
   };
   return drift.to.map((size, bin) => ({ label: label(bin), size, before: drift.from[bin] ?? 0 }));
 }

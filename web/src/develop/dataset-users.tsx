@@ -45,18 +45,20 @@ const Users = ({ users }: { users: DatasetUsers }) => (
     <Named
       label="Model versions"
       size={users.models.length}
-      things={users.models.slice(-shown).map(({ id }) => {
-        const at = id.lastIndexOf('/');
-        return (
-          <Link
-            key={id}
-            to={`/deploy/models/${segment(id.slice(0, at))}/${segment(id.slice(at + 1))}`}
-            className="link"
-          >
-            {id.slice(0, at)} version {id.slice(at + 1)}
-          </Link>
-        );
-      })}
+      things={newestFirst(users.models)
+        .slice(0, shown)
+        .map(({ id }) => {
+          const at = id.lastIndexOf('/');
+          return (
+            <Link
+              key={id}
+              to={`/deploy/models/${segment(id.slice(0, at))}/${segment(id.slice(at + 1))}`}
+              className="link"
+            >
+              {id.slice(0, at)} version {id.slice(at + 1)}
+            </Link>
+          );
+        })}
     />
     <Named
       label="Runs"
@@ -85,6 +87,10 @@ const Users = ({ users }: { users: DatasetUsers }) => (
     )}
   </dl>
 );
+
+/** By model, the highest number first. */
+const newestFirst = (models: DatasetUsers['models']): DatasetUsers['models'] =>
+  models.toSorted((left, right) => right.id.localeCompare(left.id, 'en', { numeric: true }));
 
 const Named = ({ label, size, things }: { label: string; size: number; things: readonly ReactNode[] }) => (
   <div className="flex gap-3">

@@ -66,9 +66,11 @@ export default function Graph({ nodes, edges, label, chosen, onChoose }: GraphSh
   const isLarge = nodes.length > many;
   const show = (instance: ReactFlowInstance<Boxed, Routed>): void => {
     const place = chosen === undefined ? undefined : places.get(chosen);
-    if (isLarge && place !== undefined)
-      void instance.setCenter(place.x + boxWidth / 2, place.y + boxHeight / 2, { zoom: 0.8 });
-    else void instance.fitView({ padding: 0.12, maxZoom: 1.1 });
+    if (isLarge && place !== undefined) {
+      // where nothing lies before it, what comes of it gets the room
+      const ahead = edges.some(({ to }) => to === chosen) ? 0 : 2 * (boxWidth + gapX) - boxWidth;
+      void instance.setCenter(place.x + boxWidth / 2 + ahead, place.y + boxHeight / 2, { zoom: 0.8 });
+    } else void instance.fitView({ padding: 0.12, maxZoom: 1.1 });
   };
   useEffect(() => {
     if (flow.current !== null) show(flow.current);
