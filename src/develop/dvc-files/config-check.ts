@@ -100,6 +100,19 @@ const http: Options = {
 
 const texts = (...names: string[]): Options => Object.fromEntries(names.map((name) => [name, 'text']));
 
+/** Options of a storage that tilth does not speak itself: names of texts, and of what is true or false. */
+const others = (named: string, switches: string): Options => ({
+  ...everyRemote,
+  ...texts(...named.split(' ')),
+  ...Object.fromEntries(switches.split(' ').map((name) => [name, 'bool'])),
+  verify: 'bool',
+});
+
+const webdav = others(
+  'user password token bearer_token_command custom_auth_header cert_path key_path timeout ssl_verify',
+  'ask_password',
+);
+
 /** By the scheme of the url; of storages that tilth does not speak itself dvc checks the options. */
 const remoteSchemes: Readonly<Record<string, Options | 'any'>> = {
   '': { ...local, ...everyRemote },
@@ -141,14 +154,25 @@ const remoteSchemes: Readonly<Record<string, Options | 'any'>> = {
   http,
   https: http,
   remote: 'any',
-  gs: 'any',
-  hdfs: 'any',
-  webhdfs: 'any',
-  azure: 'any',
-  oss: 'any',
-  gdrive: 'any',
-  webdav: 'any',
-  webdavs: 'any',
+  gs: others('projectname credentialpath endpointurl', 'allow_anonymous_login'),
+  hdfs: others('user kerb_ticket replication', ''),
+  webhdfs: others(
+    'kerberos_principal proxy_to ssl_verify token user password data_proxy_target',
+    'kerberos use_https',
+  ),
+  azure: others(
+    'connection_string sas_token account_name account_key tenant_id client_id client_secret timeout read_timeout connection_timeout',
+    'allow_anonymous_login exclude_environment_credential exclude_visual_studio_code_credential ' +
+      'exclude_shared_token_cache_credential exclude_managed_identity_credential',
+  ),
+  oss: others('oss_key_id oss_key_secret oss_endpoint', ''),
+  gdrive: others(
+    'profile gdrive_client_id gdrive_client_secret gdrive_user_credentials_file gdrive_service_account_user_email ' +
+      'gdrive_service_account_json_file_path',
+    'gdrive_use_service_account gdrive_trash_only gdrive_acknowledge_abuse',
+  ),
+  webdav,
+  webdavs: webdav,
 };
 
 const sectionOptions: Readonly<Record<string, Options | 'any'>> = {

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { findUp, userHome } from '../../platform/home.ts';
 import { configOf, mergedSections, mergeSections, withPaths, type DvcConfig } from '../dvc-files/config.ts';
 import { readConfigText } from '../dvc-files/config-text.ts';
-import { revisionTree, type FileTree } from '../dvc-files/file-tree.ts';
+import { revisionTree, workingTree, type FileTree } from '../dvc-files/file-tree.ts';
 import { repositoryAt, type Repository } from '../dvc-files/repository.ts';
 import { commitOf } from '../dvc-files/revision.ts';
 import { readIndex, type Index } from '../dvc-files/stored.ts';
@@ -28,21 +28,30 @@ export interface ForeignOptions {
   readonly rev?: string | undefined;
   /** that a relative path starts from */
   readonly folder: string;
+  /** true: of a folder on this machine without `rev`, what is there now counts, committed or not */
+  readonly mayBeUncommitted?: boolean;
   /** the remote to bring its data from, instead of its default one */
   readonly remote?: string | undefined;
 }
 
 /**
  * Opens another repository: a folder as it is, an address by a copy without working tree that is kept for the next time.
- * Only what is committed counts.
+ * Only what is committed counts, unless `mayBeUncommitted`.
  *
  * @throws FOREIGN_REPOSITORY_UNREACHABLE, GIT_REVISION_UNKNOWN, DVC_FILE_UNREADABLE
  */
-export async function openForeign(url: string, { rev, folder }: ForeignOptions): Promise<ForeignRepository> {
+export async function openForeign(
+  url: string,
+  { rev, folder, mayBeUncommitted }: ForeignOptions,
+): Promise<ForeignRepository> {
   const path = resolve(folder, url.replace(/^file:\/\//, ''));
   const isHere = existsSync(path) && statSync(path).isDirectory();
   const root = isHere ? rootOf(path) : await mirrorOf(url, rev);
   const plain = repositoryAt(root);
+  if (isHere && rev === undefined && mayBeUncommitted === true) {
+    const tree = workingTree(plain);
+    return { url, commit: 'now', repository: plain, tree, index: readIndex(plain, tree), isHere };
+  }
   if (commitOf(root, rev ?? 'HEAD') === undefined && rev === undefined) throw foreignWithoutCommit(url);
   const tree = revisionTree(plain, rev ?? 'HEAD');
   const repository = { ...plain, config: configAt(plain, tree, isHere) };

@@ -55,7 +55,7 @@ export function getFromRepository(
   options: GetOptions,
 ): Promise<Got> {
   return place(folder, path, options, async (caches) => {
-    const foreign = await openForeign(url, { rev, folder });
+    const foreign = await openForeign(url, { rev, folder, mayBeUncommitted: true });
     return bringForeign(foreign, findForeign(foreign, path), caches, { ...options, remote });
   });
 }
@@ -83,7 +83,7 @@ export function getFromUrl(
 
 /** The address of an object at the other repository's remote. */
 export async function addressOf(folder: string, { url, path, rev, remote }: RepoPath): Promise<string> {
-  const foreign = await openForeign(url, { rev, folder });
+  const foreign = await openForeign(url, { rev, folder, mayBeUncommitted: true });
   const [used] = findForeign(foreign, path).used;
   if (used === undefined) throw foreignPathMissing(url, path, foreign.commit);
   const { url: base } = remoteNamed(foreign.repository.config, remote ?? used.out.remote);

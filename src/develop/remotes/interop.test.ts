@@ -68,7 +68,7 @@ async function workTogether(colleagues: Colleagues, place: Place): Promise<void>
   await git(ours, 'pull', '-q', theirs, 'main');
   assert.equal(
     (await tilth(ours, 'pull')).stdout,
-    'M       data/\n3 files fetched, 1 file added and 1 file modified\n',
+    'M       data/\n3 files fetched, 1 file modified and 1 file added\n',
   );
   assert.equal(readFileSync(join(ours, 'data', 'a.txt'), 'utf8'), 'a changed');
   assert.equal((await dvc(ours, 'status')).stdout, 'Data and pipelines are up to date.\n');

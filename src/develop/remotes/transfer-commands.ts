@@ -99,7 +99,12 @@ async function pull(
   });
   print(flags, { fetched: fetched.broughtCount, ...done }, ({ changes, fileCounts }) => [
     ...changes.map(({ path, isFolder, change }) => `${letters[change]}       ${path}${isFolder ? '/' : ''}`),
-    summary({ fetched: fetched.broughtCount, ...fileCounts }),
+    summary({
+      fetched: fetched.broughtCount,
+      modified: fileCounts.modified,
+      added: fileCounts.added,
+      deleted: fileCounts.deleted,
+    }),
   ]);
 }
 
@@ -159,6 +164,11 @@ async function begin(targets: string[], flags: TransferFlags) {
     withDeps: flags.withDeps === true,
     isRecursive: flags.recursive === true,
     runCache: flags.runCache === true,
+    onUnversioned: (out, stage) =>
+      note(
+        `WARNING: Output '${out}'(stage: '${stage}') is missing version info. Cache for it will not be collected. ` +
+          'Use `dvc repro` to get your pipeline up to date.',
+      ),
     onProgress: flags.quiet === true ? undefined : progress.onProgress,
     ...(flags.maxSize === undefined ? {} : { mostBytes: Number(flags.maxSize) }),
     ...(flags.type === undefined

@@ -3,7 +3,7 @@ import { relative, sep } from 'node:path';
 import { Cache } from '../dvc-files/cache.ts';
 import type { HashName } from '../dvc-files/dvc-file.ts';
 import { revisionTree, workingTree, type FileTree } from '../dvc-files/file-tree.ts';
-import { git, type Repository } from '../dvc-files/repository.ts';
+import { git, repositoryPath, type Repository } from '../dvc-files/repository.ts';
 import { readIndex, type Recorded, type RecordedStage } from '../dvc-files/stored.ts';
 import { chooseTargets } from '../dvc-files/targets.ts';
 import { isTreeHash, type TreeEntry } from '../dvc-files/tree.ts';
@@ -24,6 +24,8 @@ export interface Scope {
   readonly hasWorkspace?: boolean;
   /** only outs of these kinds */
   readonly kinds?: readonly Recorded['kind'][];
+  /** told of outs of stages that never ran: paths and addresses relative to the repository */
+  readonly onUnversioned?: (out: string, stage: string) => void;
 }
 
 /** The content of one out, or of a part of it, that a cache and a remote hold. */
@@ -55,6 +57,8 @@ export function usedOuts(repository: Repository, scope: Scope = {}): UsedOut[] {
     for (const { stage, outs, inside } of chooseTargets(index, there, { folder, withDeps, isRecursive })) {
       for (const out of outs) {
         const { md5, hashName } = out;
+        if (md5 === undefined && out.isCached && stage.name !== undefined && tree.commit === undefined)
+          scope.onUnversioned?.(repositoryPath(repository, out.path), stage.address);
         if (
           md5 === undefined ||
           !out.isCached ||
