@@ -147,7 +147,7 @@ function bringWhole(
   const change = isLegacy
     ? restoreLegacy(workspace, path, md5, isForced === true)
     : workspace.restore(path, md5, isForced === true);
-  if (out.fields.get('isexec') === true) chmodSync(path, statSync(path).mode | 0o111);
+  if (out.isExec) chmodSync(path, statSync(path).mode | 0o111);
   const after = isFolder
     ? new Map(
         cacheFor(workspace, out.hashName)

@@ -151,6 +151,7 @@ export const contentFields = (content: SizedContent): Record<string, YamlValue |
   md5: content.md5,
   size: content.size === undefined ? undefined : BigInt(content.size),
   nfiles: content.nfiles === undefined ? undefined : BigInt(content.nfiles),
+  isexec: content.isExec,
   hash: 'md5',
 });
 

@@ -98,13 +98,14 @@ const pathsValue = (paths: readonly LockedPath[]): YamlValue | undefined =>
     ? undefined
     : paths
         .toSorted((left, right) => compareCodePoints(left.path, right.path))
-        .map(({ path, md5, size, nfiles }) =>
+        .map(({ path, md5, size, nfiles, isExec }) =>
           yamlMap({
             path,
             hash: 'md5',
             md5,
             size: BigInt(size),
             nfiles: nfiles === undefined ? undefined : BigInt(nfiles),
+            isexec: isExec,
           }),
         );
 
@@ -138,5 +139,6 @@ const pathsOf = (value: YamlValue | undefined): LockedPath[] =>
       size: Number(entry.get('size') ?? 0),
       ...(hashNameOf(entry) === 'md5' ? {} : { hashName: 'md5-dos2unix' as const }),
       ...(typeof nfiles === 'bigint' ? { nfiles: Number(nfiles) } : {}),
+      ...(entry.get('isexec') === true ? { isExec: true as const } : {}),
     };
   });

@@ -20,6 +20,8 @@ export interface Recorded {
   readonly md5: string | undefined;
   readonly size: number | undefined;
   readonly nfiles: number | undefined;
+  /** a file that its owner may run */
+  readonly isExec: boolean;
   readonly hashName: HashName;
   readonly kind: 'out' | 'metric' | 'plot';
   /** false: git keeps it (`cache: false`) */
@@ -103,6 +105,7 @@ function dvcFileStage(repository: Repository, dvcFile: DvcFile): RecordedStage {
       md5,
       size,
       nfiles,
+      isExec: fields.get('isexec') === true,
       hashName,
       kind: isSet(fields, 'metric') ? 'metric' : isSet(fields, 'plot') ? 'plot' : 'out',
       isInside: isInside(repository, path),
@@ -140,8 +143,10 @@ const flagsOf = (fields: YamlMap): Pick<Recorded, 'isCached' | 'isKept' | 'isPus
 });
 
 /** Text of the files of a tree by their absolute paths. */
-export const textIn = (repository: Repository, tree: FileTree): ReadText =>
-  (file) => tree.readText(repositoryPath(repository, file));
+export const textIn =
+  (repository: Repository, tree: FileTree): ReadText =>
+  (file) =>
+    tree.readText(repositoryPath(repository, file));
 
 const paramsOf = new WeakMap<FileTree, ReadParams>();
 
@@ -165,7 +170,11 @@ function pipelineStages(repository: Repository, tree: FileTree, path: string): R
   const file = join(repository.root, path);
   const readText = textIn(repository, tree);
   const locked = readLockFile(lockFileOf(file), readText);
-  return readPipelineFile(file, { readText, readParams: paramsIn(repository, tree), flags: flagStyle(repository) }).map((stage) => {
+  return readPipelineFile(file, {
+    readText,
+    readParams: paramsIn(repository, tree),
+    flags: flagStyle(repository),
+  }).map((stage) => {
     const known = locked.get(stage.name);
     const outs = stage.outs.map((out): Recorded => {
       const content = known?.outs.find((one) => one.path === out.path);
@@ -175,6 +184,7 @@ function pipelineStages(repository: Repository, tree: FileTree, path: string): R
         md5: content?.md5,
         size: content?.size,
         nfiles: content?.nfiles,
+        isExec: content?.isExec === true,
         hashName: content?.hashName ?? 'md5',
         kind: out.kind,
         isInside: isInside(repository, stagePath(stage, out.path)),

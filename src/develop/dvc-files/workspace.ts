@@ -23,6 +23,8 @@ export interface Content {
   readonly size: number;
   /** only of a folder */
   readonly nfiles?: number;
+  /** only of a file that its owner may run; dvc keeps that beside the hash */
+  readonly isExec?: true;
 }
 
 export interface WorkspaceOptions {
@@ -64,7 +66,7 @@ export class Workspace {
   measure(path: string): Content | undefined {
     const stat = withPath(path, () => statOf(path));
     if (stat === undefined) return undefined;
-    if (!stat.isDirectory()) return { md5: this.#hash(path, stat), size: stat.size };
+    if (!stat.isDirectory()) return { md5: this.#hash(path, stat), size: stat.size, ...execOf(stat) };
     return contentOf(this.#measureFolder(path));
   }
 
@@ -84,7 +86,7 @@ export class Workspace {
     const stat = withPath(path, () => statOf(path));
     if (stat === undefined) throw pathMissing(path);
     refuseBusyPaths(this.repository, { reads: [], writes: [path] });
-    return stat.isDirectory() ? this.#addFolder(path) : this.#addFile(path, stat);
+    return stat.isDirectory() ? this.#addFolder(path) : { ...this.#addFile(path, stat), ...execOf(stat) };
   }
 
   /**
@@ -293,6 +295,8 @@ export class Workspace {
 }
 
 const isCopy = (type: LinkType): boolean => type === 'copy' || type === 'reflink';
+
+const execOf = ({ mode }: Stats): { isExec?: true } => ((mode & 0o100) === 0 ? {} : { isExec: true });
 
 const contentOf = ({ md5, size, nfiles }: Surveyed): Content => ({ md5, size, nfiles });
 
