@@ -69,6 +69,7 @@ function zipEntries(bytes: Buffer): { name: Buffer; content: Buffer }[] | undefi
   // the larger form keeps its numbers elsewhere
   if (count === 0xffff || at === 0xffffffff) return undefined;
   const entries: { name: Buffer; content: Buffer }[] = [];
+  let total = 0;
   for (let index = 0; index < count; index += 1) {
     if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== 0x02014b50) return undefined;
     const method = bytes.readUInt16LE(at + 10);
@@ -86,12 +87,13 @@ function zipEntries(bytes: Buffer): { name: Buffer; content: Buffer }[] | undefi
     const from = header + 30 + bytes.readUInt16LE(header + 26) + bytes.readUInt16LE(header + 28);
     const raw = bytes.subarray(from, from + packed);
     if (method !== 0 && method !== 8) return undefined;
-    // an archive that says it unpacks to more than we read is compared byte by byte
-    if (size > mostBytes) return undefined;
+    // an archive that unpacks to more than we read is compared byte by byte, whatever it says of its size
+    total += Math.max(size, 1);
+    if (total > mostBytes) return undefined;
     try {
       entries.push({
         name,
-        content: method === 0 ? raw : inflateRawSync(raw, { maxOutputLength: mostBytes }),
+        content: method === 0 ? raw : inflateRawSync(raw, { maxOutputLength: Math.max(size, 1) }),
       });
     } catch {
       return undefined;
@@ -107,7 +109,7 @@ const gzip: Rule = {
   fits: (_, bytes) => startsWith(bytes, 0x1f, 0x8b),
   rest: (bytes) => {
     try {
-      return sha256([gunzipSync(bytes, { maxOutputLength: 4 * mostBytes })]);
+      return sha256([gunzipSync(bytes, { maxOutputLength: mostBytes })]);
     } catch {
       return undefined;
     }
