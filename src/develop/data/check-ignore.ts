@@ -29,7 +29,6 @@ export function checkIgnore(repository: Repository, folder: string, path: string
     return { path, isIgnored: false, pattern: undefined };
   const isFolder = statSync(at, { throwIfNoEntry: false })?.isDirectory() === true;
   for (const group of groupsOf(patternsAbove(repository, dirname(at))).reverse()) {
-    if (group[0]?.text.endsWith('/') === true && !isFolder) continue;
     const found = group.find(({ text, folder: base }) => matches(text, base, at, isFolder));
     if (found !== undefined) return { path, isIgnored: !isNegated(found), pattern: found.shown };
   }

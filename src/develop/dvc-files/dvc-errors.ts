@@ -89,6 +89,7 @@ export const linkTypeUnavailable = (types: readonly string[]): TilthError =>
 const causes: Record<string, { code: string; reason: string; hint: string }> = {
   ENOSPC: { code: 'DATA_DISK_FULL', reason: 'the disk is full', hint: 'Make room and repeat the command; what is done already is kept.' },
   EDQUOT: { code: 'DATA_DISK_FULL', reason: 'the quota is used up', hint: 'Make room and repeat the command; what is done already is kept.' },
+  EFBIG: { code: 'DATA_DISK_FULL', reason: 'it is larger than a file may be here', hint: 'Raise the limit (ulimit -f) or use another file system, and repeat the command.' },
   EACCES: { code: 'DATA_FILE_REFUSED', reason: 'permission denied', hint: 'See who may read and write it with: ls -l' },
   EPERM: { code: 'DATA_FILE_REFUSED', reason: 'operation not permitted', hint: 'See who may read and write it with: ls -l' },
   EROFS: { code: 'DATA_FILE_REFUSED', reason: 'the file system is read-only', hint: 'Mount it writable and repeat the command.' },

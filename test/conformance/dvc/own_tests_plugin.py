@@ -73,7 +73,9 @@ class Flags:
             flag = self.known[name]
             if value is None or value is False or flag is None:
                 continue
-            if flag == "":
+            if flag == "" and name == "b_rev":
+                args += [value] if "a_rev" in given else ["HEAD", value]
+            elif flag == "":
                 args += [value] if isinstance(value, (str, os.PathLike)) else list(value)
             elif value is True:
                 args.append(flag)
@@ -157,6 +159,11 @@ def difference(repo, out, given):
     return found if any(found.values()) else {}
 
 
+def compared(repo, out, given):
+    found = asked(repo, out, given)
+    return {"diff": found} if found else {}
+
+
 nothing = lambda repo, out, given: None  # noqa: E731
 COMMON = {"targets": "", "jobs": "-j", "remote": "-r", "all_branches": "-a", "all_tags": "-T", "all_commits": "-A"}
 COMMON |= {"with_deps": "-d", "recursive": "-R", "force": "-f", "glob": "--glob", "run_cache": "--run-cache"}
@@ -180,8 +187,8 @@ METHODS = {
 GROUPS = {
     ("metrics", "show"): (Flags("metrics show --json", targets="", all_branches="-a", all_tags="-T", all_commits="-A"), ["targets"], asked),
     ("params", "show"): (Flags("params show --json", targets="", all_branches="-a", all_tags="-T", all_commits="-A", deps_only="--deps"), ["targets"], asked),
-    ("metrics", "diff"): (Flags("metrics diff --json", **DIFFED), ["a_rev", "b_rev"], asked),
-    ("params", "diff"): (Flags("params diff --json", **DIFFED, deps_only="--deps"), ["a_rev", "b_rev"], asked),
+    ("metrics", "diff"): (Flags("metrics diff --json", **DIFFED), ["a_rev", "b_rev"], compared),
+    ("params", "diff"): (Flags("params diff --json", **DIFFED, deps_only="--deps"), ["a_rev", "b_rev"], compared),
 }  # fmt: skip
 
 
