@@ -244,5 +244,14 @@ describe('a stage that runs', () => {
     assert.match(tags['tilth.python'] ?? '', /^3\./);
     const { executions } = await ask<ExecutionList>('/api/v1/pipelines/executions?project=logging');
     assert.equal(executions[0]?.runId, run?.info.run_id);
+
+    const script = readFileSync(join(folder, 'train.py'), 'utf8');
+    writeFileSync(
+      join(folder, 'train.py'),
+      script.replace('import mlflow, json', 'import mlflow, json\nmlflow.set_experiment("chosen")'),
+    );
+    assert.equal((await tilth(folder, 'pipeline', 'run')).code, 0);
+    assert.equal((await runsOf('chosen')).length, 1, 'a script chooses the experiment of its run');
+    assert.equal((await runsOf('logging')).length, 1);
   });
 });

@@ -148,8 +148,8 @@ export class RunRecorder implements Watcher {
     };
     const outer = process.env['TILTH_RUN_ID'];
     const wanted: NewCommandRun = {
-      experiment:
-        this.#environment['MLFLOW_EXPERIMENT_NAME'] ?? this.#environment['MLFLOW_EXPERIMENT_ID'] ?? project,
+      // whatever experiment its script chooses: the run goes there when its client starts it
+      experiment: project,
       name: stage.address,
       userId: userName(),
       startedAt: Date.now(),
@@ -190,9 +190,6 @@ export class RunRecorder implements Watcher {
     const token = this.#environment['TILTH_TOKEN'];
     const address = serverAddress(this.#flags);
     const isElsewhere = this.#environment['MLFLOW_TRACKING_URI'] !== undefined;
-    const hasExperiment =
-      this.#environment['MLFLOW_EXPERIMENT_NAME'] !== undefined ||
-      this.#environment['MLFLOW_EXPERIMENT_ID'] !== undefined;
     return {
       ...(isElsewhere
         ? {}
@@ -200,7 +197,6 @@ export class RunRecorder implements Watcher {
             MLFLOW_TRACKING_URI: address,
             ...(token === undefined || token === '' ? {} : { MLFLOW_TRACKING_TOKEN: token }),
           }),
-      ...(hasExperiment ? {} : { MLFLOW_EXPERIMENT_NAME: run.experimentName }),
       MLFLOW_RUN_CONTEXT: JSON.stringify({ ...context, [commandRunTag]: run.id }),
       TILTH_URL: address,
       TILTH_RUN_ID: run.id,

@@ -70,7 +70,9 @@ async function joinFirst(
     .where('run.created_by', '=', actor.id)
     .executeTakeFirst();
   if (waiting === undefined) return undefined;
-  const experiment = await requireActiveExperiment(tx, wanted.experimentId);
+  // Default is what a client says that was told of no experiment: a stage's run stays with its pipeline then
+  const isUnchosen = wanted.experimentId === '0' && wanted.tags.some(({ key }) => key === 'tilth.stage');
+  const experiment = await requireActiveExperiment(tx, isUnchosen ? String(waiting.experiment_id) : wanted.experimentId);
   const isMoved = experiment.id !== waiting.experiment_id;
   const artifactUri = isMoved ? `${experiment.artifactLocation.replace(/\/$/, '')}/${id}/artifacts` : waiting.artifact_uri;
   await tx
