@@ -1,11 +1,12 @@
-import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { git, openRepository, type Repository } from '../dvc-files/repository.ts';
-import { isTreeHash } from '../dvc-files/tree.ts';
+import { isTreeHash, treeEntries, type TreeEntry } from '../dvc-files/tree.ts';
 import type { Workspace } from '../dvc-files/workspace.ts';
 import { openStore, remoteNamed } from '../remotes/open-store.ts';
 import { objectKey, oldObjectKey, type RemoteStore } from '../remotes/remote-store.ts';
-import { Caches, usedEntries, usedOuts, type Scope } from '../remotes/used.ts';
+import { Caches, usedEntries, usedOuts, type Scope, type UsedOut } from '../remotes/used.ts';
 import { lostFolder, noGarbageScope } from './data-errors.ts';
 
 export interface GarbageScope {
@@ -53,28 +54,28 @@ export interface Garbage {
 export async function findGarbage(workspace: Workspace, options: GarbageOptions): Promise<Garbage> {
   const { repository } = workspace;
   refuseWithoutScope(options);
-  const used = new Set<string>();
-  for (const one of [repository, ...(options.projects ?? []).map((folder) => openRepository(folder))]) {
-    for (const md5 of usedBy(one, options)) used.add(md5);
-  }
-  const stores =
+  const store =
     options.remote === undefined
       ? undefined
       : await openStore(remoteNamed(repository.config, options.remote === '' ? undefined : options.remote));
   try {
-    if (stores !== undefined && options.isOnlyNotInRemote === true) await dropThere(stores, used);
+    const used = new Set<string>();
+    for (const one of [repository, ...(options.projects ?? []).map((folder) => openRepository(folder))]) {
+      for (const md5 of await usedBy(one, options, store)) used.add(md5);
+    }
+    if (store !== undefined && options.isOnlyNotInRemote === true) await dropThere(store, used);
     const objects = objectsIn(repository).filter(({ md5 }) => !used.has(md5));
     const keys =
-      stores === undefined || options.isOnlyNotInRemote === true ? [] : await unusedKeys(stores, used);
+      store === undefined || options.isOnlyNotInRemote === true ? [] : await unusedKeys(store, used);
     return {
       scope: describeScope(options),
       objects: objects.map(({ path }) => path),
       size: objects.reduce((sum, { path }) => sum + lstatSync(path).size, 0),
       remoteKeys: keys,
-      remote: stores?.place,
+      remote: store?.place,
     };
   } finally {
-    await stores?.close();
+    await store?.close();
   }
 }
 
@@ -110,7 +111,11 @@ function refuseWithoutScope(scope: GarbageScope): void {
     throw noGarbageScope('--num goes with --rev or --all-branches.');
 }
 
-function usedBy(repository: Repository, options: GarbageOptions): Set<string> {
+async function usedBy(
+  repository: Repository,
+  options: GarbageOptions,
+  store: RemoteStore | undefined,
+): Promise<Set<string>> {
   const scope: Scope = {
     ...(options.allBranches === true ? { allBranches: true } : {}),
     ...(options.allTags === true ? { allTags: true } : {}),
@@ -124,12 +129,30 @@ function usedBy(repository: Repository, options: GarbageOptions): Set<string> {
       used.add(out.md5);
       if (!isTreeHash(out.md5)) continue;
       const cache = caches.of(out.hashName);
-      if (cache.has(out.md5)) for (const { md5 } of usedEntries(out, cache)) used.add(md5);
+      const entries = cache.has(out.md5) ? usedEntries(out, cache) : await listingAt(store, out);
+      if (entries !== undefined) for (const { md5 } of entries) used.add(md5);
       else if (!options.mayLoseFolders) throw lostFolder(out.out.path);
     }
     return used;
   } finally {
     caches.close();
+  }
+}
+
+/** The listing of a folder from the remote: without it the folder's files there would look like garbage. */
+async function listingAt(
+  store: RemoteStore | undefined,
+  { md5, hashName }: UsedOut,
+): Promise<readonly TreeEntry[] | undefined> {
+  if (store === undefined) return undefined;
+  const key = hashName === 'md5' ? objectKey(md5) : oldObjectKey(md5);
+  if ((await store.existing([key], 1)).size === 0) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'tilth-gc-'));
+  try {
+    await store.get(key, join(folder, 'listing'));
+    return treeEntries(readFileSync(join(folder, 'listing'), 'utf8'), key);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -238,6 +238,23 @@ describe(
       tools.agree(['gc', '-f', '--rev', 'nowhere']);
     });
 
+    const withRemote = `${added}; echo /remote > .gitignore; dvc remote add -q -d store remote; dvc push -q; echo changed > data/a; dvc add -q data; git commit -qam two`;
+
+    test('data status --not-in-remote, and gc --not-in-remote', (context) => {
+      const tools = pair(context, withRemote);
+      tools.agree(['data', 'status', '--json', '--not-in-remote'], { output: 'json' });
+      tools.agree(['data', 'status', '--json', '--not-in-remote', '--granular'], { output: 'json' });
+      tools.agree(['gc', '-w', '-f', '--not-in-remote']);
+    });
+
+    test('gc --cloud', (context) => {
+      const tools = pair(context, `${withRemote}; dvc push -q`);
+      tools.agree(['gc', '-f', '-c', '-A']);
+      tools.agree(['gc', '-f', '-c', '-w']);
+      tools.agree(['gc', '-f', '-c', '-w', '-r', 'store']);
+      tools.agree(['gc', '-f', '-c', '-w', '-r', 'nowhere']);
+    });
+
     test('list', (context) => {
       const tools = pair(
         context,

@@ -65,6 +65,8 @@ function tellAsDvc(thrown: unknown, failsWith: 1 | 255): number {
 function exitCodeOf(error: TilthError, failsWith: 1 | 255): number {
   if (error.code === 'DVC_REPOSITORY_MISSING') return dvcExitCodes.noRepository;
   if (error.code.startsWith('DVC_CONFIG')) return dvcExitCodes.config;
+  // to dvc a remote that is not there is a fault of the settings, which some verbs catch and others do not
+  if (['REMOTE_UNKNOWN', 'REMOTE_NOT_SET'].includes(error.code) && failsWith === 255) return dvcExitCodes.config;
   return error.code === 'USAGE' || error.code === 'DVC_IGNORE_IN_DATA' ? dvcExitCodes.failed : failsWith;
 }
 
