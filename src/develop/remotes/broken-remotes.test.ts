@@ -193,3 +193,13 @@ test('push and pull that are killed at any moment leave nothing half, and are ta
   }
   assert.ok(kills >= 1, `${kills} of 6 were killed before their end`);
 });
+
+test(
+  'rights that are missing on either side are told with the place that they are missing at',
+  { skip: process.getuid?.() === 0 ? 'root may do everything' : false },
+  async () => {
+    const remote = join(root, 'locked');
+    mkdirSync(remote, { mode: 0o555 });
+    await assert.rejects(push(repositoryWith(1, store(remote)), {}), { code: 'REMOTE_REFUSED' });
+  },
+);

@@ -1,4 +1,5 @@
 import type { Cache } from '../dvc-files/cache.ts';
+import { fileFailure } from '../dvc-files/dvc-errors.ts';
 import { Steps } from '../dvc-files/progress.ts';
 import type { HashName } from '../dvc-files/dvc-file.ts';
 import { legacyHashOfFile } from '../dvc-files/legacy-hash.ts';
@@ -122,7 +123,7 @@ async function bringObject(
       throw objectDamaged(store.place, key, found);
   } catch (thrown) {
     if (thrown instanceof TilthError && thrown.code === 'REMOTE_OBJECT_MISSING') return false;
-    throw thrown;
+    throw fileFailure(cache.pathOf(md5), thrown);
   }
   cache.keepDraft(draft, md5);
   return true;

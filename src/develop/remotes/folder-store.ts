@@ -11,6 +11,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileFailure } from '../dvc-files/dvc-errors.ts';
 import { hashFile, md5Of, readBlocks, readSmall, writeNew } from '../dvc-files/file-bytes.ts';
 import { objectMissing, remoteAway, remotePlaceMissing, remoteRefused } from './remote-errors.ts';
 import { keysByFolder, listingPays, type RemoteStore } from './remote-store.ts';
@@ -71,7 +72,8 @@ export function folderStore(root: string): RemoteStore {
         return Promise.resolve(bringFile(at(key), draft));
       } catch (reason) {
         if (isMissing(reason)) throw existsSync(root) ? objectMissing(root, key) : folderMissing(root);
-        throw translated(reason, root);
+        // the disk that is full is not this one
+        throw ['ENOSPC', 'EDQUOT'].includes(codeOf(reason)) ? reason : translated(reason, root);
       }
     },
     remove(keys) {
@@ -166,5 +168,5 @@ function translated(reason: unknown, root: string): unknown {
     );
   if (code === 'EIO' || code === 'ESTALE' || code === 'ETIMEDOUT' || code === 'EHOSTDOWN')
     return remoteAway(root, reason);
-  return reason;
+  return fileFailure(root, reason);
 }
