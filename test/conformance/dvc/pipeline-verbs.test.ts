@@ -188,7 +188,11 @@ interface Shown {
 /** How a plot looks is each tool's own; which points it has is not. */
 function pointsOf(answer: unknown): unknown {
   const sorted = (values: readonly unknown[] = []): string[] =>
-    values.map((value) => JSON.stringify(Object.entries(value as object).toSorted(([one], [other]) => (one < other ? -1 : 1)))).toSorted();
+    values
+      .map((value) =>
+        JSON.stringify(Object.entries(value as object).toSorted(([one], [other]) => (one < other ? -1 : 1))),
+      )
+      .toSorted();
   return Object.fromEntries(
     Object.entries((answer as Shown).data).map(([id, plots]) => [
       id,
