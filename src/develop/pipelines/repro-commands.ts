@@ -93,7 +93,9 @@ const choiceOf = (targets: readonly string[], flags: RunFlags) => ({
 
 async function run(stages: string[], flags: RunFlags): Promise<void> {
   const { RunProgress } = await import('./run-progress.ts');
-  const outcomes = await execute(stages, flags, 'refuse', new RunProgress(jobsOf(flags) > 1));
+  const found = await execute(stages, flags, 'refuse', new RunProgress(jobsOf(flags) > 1));
+  // `.dvc` files are in the plan too, and are no stages
+  const outcomes = found.filter(({ stage }) => !stage.endsWith('.dvc'));
   const ran = outcomes.filter(({ outcome }) => outcome === 'ran').length;
   print(flags, { stages: outcomes }, () =>
     outcomes.every(({ outcome }) => outcome === 'unchanged' || outcome === 'frozen')

@@ -270,9 +270,9 @@ class Reproduction {
       if (stage.record.kind !== 'stage') return { stage, end: { kind: 'done' }, thrown: undefined };
       const end = await runCommands(stage.record.stage, {
         environment: {
+          DVC_ROOT: this.#index.repository.root,
           ...environment,
           DVC_STAGE: stage.address,
-          DVC_ROOT: environment['DVC_ROOT'] ?? this.#index.repository.root,
           TILTH_STAGE: stage.address,
         },
         signal: this.#stop.signal,
