@@ -104,7 +104,7 @@ function mergedTree(repository: Repository, tree: FileTree, isOnlyData: boolean)
   const cache = new Cache(repository);
   try {
     for (const out of readIndex(repository, tree).outs)
-      if (out.isInside) addOut(repository, cache, root, out, tree);
+      if (out.isInside) addOut(repository, cache, root, out);
   } finally {
     cache.close();
   }
@@ -139,14 +139,10 @@ function placeAt(root: Place, path: string): Place {
   return place;
 }
 
-function addOut(repository: Repository, cache: Cache, root: Place, out: Recorded, tree: FileTree): void {
+function addOut(repository: Repository, cache: Cache, root: Place, out: Recorded): void {
   const path = repositoryPath(repository, out.path);
-  if (!out.isCached) {
-    // git has it, or nobody
-    const place = tree.exists(path) ? placeAt(root, path) : undefined;
-    if (place !== undefined) place.entry = { ...place.entry, isout: true };
-    return;
-  }
+  // git has it, or nobody; dvc lists it as any other file
+  if (!out.isCached) return;
   const place = placeAt(root, path);
   const isFolder = out.md5 !== undefined && isTreeHash(out.md5);
   place.entry = {
