@@ -1,6 +1,11 @@
+import type { Actor } from '../../platform/actor.ts';
+import type { Reader } from '../../platform/database/database.ts';
 import { answers, createApi, createRoute, takes, z, type Api } from '../../platform/http.ts';
 import type { World } from '../../platform/world.ts';
 import { can, requireRight } from '../../team/can.ts';
+import { declarationOf } from '../../start/project/project-store.ts';
+import { hiddenColumns, maskColumns } from '../../develop/contracts/masking.ts';
+import { listDatasets } from '../../develop/data/data-store.ts';
 import { addLabels, countLabels } from './label-store.ts';
 import { labelAnswer, newLabels, predictionPage, predictionSummary } from './prediction-api.ts';
 import { readPage } from './prediction-log-reader.ts';
@@ -53,8 +58,21 @@ export function predictionRoutes(world: World): Api {
       const { model } = context.req.valid('param');
       const { limit, before } = context.req.valid('query');
       const showsFeatures = can(context.var.actor, 'prediction.read-raw');
-      return context.json(await readPage(await predictionLog(world), model, { limit, before, showsFeatures }), 200);
+      const page = await readPage(await predictionLog(world), model, { limit, before, showsFeatures });
+      const hidden = await hiddenFeatures(world.database.read, context.var.actor, model);
+      const predictions = page.predictions.map((one) =>
+        one.features === null ? one : { ...one, features: maskColumns([one.features], hidden)[0] ?? null },
+      );
+      return context.json({ ...page, predictions }, 200);
     },
   );
   return api;
+}
+
+/** Inputs that are columns of the model's dataset and classified there. */
+async function hiddenFeatures(read: Reader, actor: Actor, model: string): Promise<ReadonlySet<string>> {
+  const declared = await declarationOf(read, model);
+  if (declared === undefined || can(actor, 'data.read-classified')) return new Set();
+  const dataset = (await listDatasets(read)).find(({ name }) => name === declared.model.dataset);
+  return dataset === undefined ? new Set() : hiddenColumns(actor, dataset.latest?.columns ?? [], dataset.classification);
 }
