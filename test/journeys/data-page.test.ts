@@ -18,7 +18,7 @@ import { createLogger } from '../../src/platform/log.ts';
 import { packagePath } from '../../src/platform/package-root.ts';
 import { startServer, type RunningServer } from '../../src/server/server.ts';
 import { temporaryHome } from '../../src/server/test-world.ts';
-import { program, start, type Ended, type Started } from './processes.ts';
+import { program, start, until, type Ended, type Started } from './processes.ts';
 
 const executablePath =
   process.env['TILTH_CHROMIUM'] ??
@@ -197,8 +197,12 @@ describe('a data engineer looks after a dataset on the page', { skip }, () => {
   it('watches a pipeline run, with what its stage prints', async () => {
     await open('/develop/pipelines');
     await page.getByText('No stage has run yet').waitFor(patience);
+    await page.getByText('Live', { exact: true }).waitFor(patience);
     const run = tilth('pipeline', 'run');
-    await page.getByRole('button', { name: /^running, prepare/ }).click(patience);
+    const running = page.getByRole('button', { name: /^running, prepare/ });
+    const failed = run.ended.then(({ code, stderr }) => assert.equal(code, 0, stderr));
+    await Promise.race([running.waitFor({ timeout: 45_000 }), failed]);
+    await running.click(patience);
     const log = page.getByRole('log');
     await log.getByText('part 1 of 8').waitFor(patience);
     assert.ok(!(await log.innerText()).includes('part 8 of 8'), 'the log came as a whole, not line by line');
@@ -223,18 +227,23 @@ describe('a data engineer looks after a dataset on the page', { skip }, () => {
     const dataset = page.getByRole('button', { name: /^dataset version, flights/ });
     await dataset.focus(patience);
     await page.keyboard.press('ArrowRight');
-    await page.waitForFunction(
-      'document.activeElement?.getAttribute("aria-label")?.includes("prepare")',
-      undefined,
-      patience,
+    await until(
+      async () =>
+        String(await page.evaluate('document.activeElement?.getAttribute("aria-label")')).includes('prepare'),
+      20_000,
+      'the focus on what read the dataset',
     );
     await page.keyboard.press('Enter');
     await page.waitForURL(/of=(pipeline-execution|run)/);
     await page.getByRole('radio', { name: 'List' }).click();
     await row(/before flights/).waitFor(patience);
-    await row(/before flights/).getByRole('button', { name: 'around it' }).click();
+    await row(/before flights/)
+      .getByRole('button', { name: 'around it' })
+      .click();
     await row(/this flights/).waitFor(patience);
-    await row(/after count/).first().waitFor();
+    await row(/after count/)
+      .first()
+      .waitFor();
   });
 
   it('finds the user among those of the dataset', async () => {
