@@ -20,7 +20,7 @@ export function floatText(value: number): string {
 /** A string as Python's `json.dumps` writes it: ASCII only, `\uXXXX` in lower case. */
 export const jsonText = (text: string): string =>
   // oxlint-disable-next-line no-control-regex
-  JSON.stringify(text).replace(/[\u0080-\uffff]/g, (unit) => escapeUnit(unit));
+  JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) => escapeUnit(unit));
 
 const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
