@@ -155,7 +155,7 @@ function typedValue(one: Property, group: FileGroup): string {
 /** A whole number with a fraction of zero is an integer: pandas stores integers with gaps as floats. */
 function integerValue(column: string, stored: string): string {
   if (isInteger(stored))
-    return /^U?(HUGE|BIG)INT$/.test(stored) ? `CAST(${column} AS HUGEINT)` : `CAST(${column} AS BIGINT)`;
+    return column;
   const number = isFloat(stored) ? column : `TRY_CAST(${column} AS DOUBLE)`;
   // beyond 2^53 a double has no room for every integer, the text has
   return `CASE WHEN ${number} = floor(${number}) AND isfinite(${number}) THEN CASE WHEN abs(${number}) < 9007199254740992 THEN CAST(CAST(${number} AS BIGINT) AS HUGEINT) ELSE TRY_CAST(${column} AS HUGEINT) END END`;
