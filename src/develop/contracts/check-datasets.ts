@@ -79,6 +79,22 @@ export async function checkDeclared(
   return checkContract(workspace.repository, { name, path, contract }, content.md5);
 }
 
+/**
+ * The contract that lies beside data which no `tilth.yaml` declares, held against the working tree; undefined when there
+ * is none, or it is still a draft.
+ *
+ * @throws DATA_PATH_MISSING, DATA_CONTRACT_INVALID
+ */
+export async function checkBeside(workspace: Workspace, path: string): Promise<CheckedReport | undefined> {
+  const contract = contractBeside(path);
+  if (!existsSync(contract) || isDraft.test(readFileSync(contract, 'utf8'))) return undefined;
+  const content = workspace.measure(path);
+  if (content === undefined) throw pathMissing(path);
+  return checkContract(workspace.repository, { name: basename(path), path, contract }, content.md5);
+}
+
+const isDraft = /^status:\s*(['"]?)draft\1\s*(?:#.*)?$/m;
+
 const targetOf = (dataset: DeclaredDataset): Target => ({
   name: dataset.name,
   path: resolve(dataset.root, dataset.path),

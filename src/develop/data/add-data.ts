@@ -71,8 +71,9 @@ interface Addition {
 }
 
 /**
- * Puts files and folders under version control; a path inside a versioned folder updates that folder. A declared
- * dataset must keep its contract first: when one breaks, nothing of any path is cached or changed.
+ * Puts files and folders under version control; a path inside a versioned folder updates that folder. Data with a
+ * contract, declared in `tilth.yaml` or beside it, must keep it first: when one breaks, nothing of any path is cached
+ * or changed. A contract beside undeclared data that is still a draft holds nobody up.
  *
  * @throws DATA_CONTRACT_BROKEN, DATA_PATH_MISSING, DATA_TRACKED_BY_GIT, DATA_MADE_BY_STAGE, DATA_OUTPUTS_OVERLAP
  */
@@ -99,7 +100,7 @@ export async function addPaths(
       const content = store(workspace, addition, datasets, options, gitFiles);
       const path = addition.recorded?.path ?? addition.target;
       const dataset = datasets.find((one) => pathOf(one) === path);
-      const report = dataset === undefined ? undefined : checks.get(dataset.name);
+      const report = checks.get(dataset?.name ?? path);
       return {
         ...content,
         path: repositoryPath(repository, path),
@@ -211,6 +212,7 @@ function ignoredPart(repository: Repository, target: string): { ignored: boolean
   return { ignored: false, by: '' };
 }
 
+/** By the name of a declared dataset, else by path. */
 type Checks = ReadonlyMap<string, ContractReport & { isRemembered: boolean }>;
 
 async function checkContracts(
@@ -229,6 +231,12 @@ async function checkContracts(
       if (report?.state === 'broken') throw contractBroken(report);
       if (report !== undefined) checks.set(dataset.name, report);
     }
+    const isDeclared = datasets.some((one) => isWithin(target, pathOf(one)) || isWithin(pathOf(one), target));
+    if (isDeclared || !existsSync(`${target}.odcs.yaml`)) continue;
+    const { checkBeside } = await import('../contracts/check-datasets.ts');
+    const report = await checkBeside(workspace, target);
+    if (report?.state === 'broken') throw contractBroken(report);
+    if (report !== undefined) checks.set(target, report);
   }
   return checks;
 }

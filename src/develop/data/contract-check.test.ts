@@ -59,6 +59,21 @@ const simple = contract(`  - {name: id, logicalType: integer, required: true, un
 `);
 
 describe('a contract', () => {
+  test('beside data that no project declares is kept too, once it is no draft any more', async () => {
+    writeFileSync(join(root, 'data/other.csv'), 'id,month\n1,13\n');
+    const put = (status: string): void =>
+      writeFileSync(join(root, 'data/other.csv.odcs.yaml'), simple.replace('status: active', `status: ${status}`));
+    put('active');
+    await assert.rejects(addPaths(root, ['data/other.csv']), { code: 'DATA_CONTRACT_BROKEN' });
+    assert.equal(existsSync(join(root, 'data/other.csv.dvc')), false);
+    put('draft');
+    const { added } = await addPaths(root, ['data/other.csv']);
+    assert.deepEqual(added.map(({ contractState, dataset }) => [contractState, dataset]), [['none', null]]);
+    put('active');
+    writeFileSync(join(root, 'data/other.csv'), 'id,month\n1,12\n');
+    assert.equal((await addPaths(root, ['data/other.csv'])).added[0]?.contractState, 'passed');
+  });
+
   test('names the file, the row, the column and the value that break it', async () => {
     writeContract(simple);
     writeData({ 'a.csv': 'id,month\n1,1\n2,12\n', 'b.csv': 'id,month\n3,13\n,2\n5,two\n2,\n' });
