@@ -10,7 +10,7 @@ import { rowRulesOf } from './row-rules.ts';
 import { checkTables, type Findings } from './table-check.ts';
 
 /** part of the memory's key: another version of the rules' SQL must check again */
-const engineVersion = 2;
+const engineVersion = 3;
 
 export interface CheckedDataset {
   readonly name: string;

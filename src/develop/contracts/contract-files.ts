@@ -7,7 +7,8 @@ import { IgnoreRules } from '../dvc-files/ignore-rules.ts';
 
 import type { Example, Violation } from './contract-api.ts';
 import type { ContractTable } from './contract.ts';
-import { text, type FileGroup } from './contract-sql.ts';
+import type { FileGroup } from './contract-sql.ts';
+import { text } from './sql-text.ts';
 import type { LogicalType } from './rule.ts';
 
 /** Examples kept of one broken rule. */

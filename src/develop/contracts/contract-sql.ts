@@ -1,6 +1,9 @@
 import type { ContractTable, Property } from './contract.ts';
 import type { Scalar } from './contract-text.ts';
+import { matching } from './patterns.ts';
 import type { LogicalType, Rule, RuleTest } from './rule.ts';
+import { isAlwaysOfType, isFloat, isInteger, isWholeKey, repeatsQuery, worthOwnScan } from './scans.ts';
+import { quotedName, text } from './sql-text.ts';
 
 /** Files of one format with the same columns. */
 export interface FileGroup {
@@ -18,7 +21,7 @@ export function measuringQuery(
   groups: readonly FileGroup[],
   rules: readonly number[],
 ): string {
-  const counts = rules.map((at) => `${countOf(table.rules[at] as Rule, table)} AS r${at}`);
+  const counts = rules.map((at) => `${countOf(table.rules[at] as Rule, table, groups)} AS r${at}`);
   const ages = table.ages.flatMap(({ column, of }, at) =>
     column === null
       ? []
@@ -80,6 +83,7 @@ function rows(table: ContractTable, groups: readonly FileGroup[], isLocated: boo
         `${typedValue(one, group)} AS v${at}`,
         `${presence(one, group)} AS has${at}`,
         `${rawText(one, group)} AS raw${at}`,
+        `${comparable(one, group)} AS plain${at}`,
       ]);
       const place = isLocated ? ['filename AS file', '__row AS "row"'] : [];
       const selected = [...place, ...columns].join(', ') || '1 AS nothing';
@@ -120,9 +124,6 @@ export const unionOf = (groups: readonly FileGroup[]): string =>
     .flatMap((group) => sources(group, false).map((source) => `SELECT * FROM ${source}`))
     .join(' UNION ALL BY NAME ');
 
-const isInteger = (stored: string): boolean => /INT(EGER)?$/.test(stored);
-const isFloat = (stored: string): boolean => stored === 'DOUBLE' || stored === 'FLOAT';
-
 function typedValue(one: Property, group: FileGroup): string {
   const stored = group.columns.get(one.column);
   if (stored === undefined) return `CAST(NULL AS ${sqlTypes[one.type]})`;
@@ -152,10 +153,17 @@ function typedValue(one: Property, group: FileGroup): string {
   }
 }
 
+/** The value for comparisons with a bound: of floats the column as it is, which Parquet's statistics know. */
+function comparable(one: Property, group: FileGroup): string {
+  const stored = group.columns.get(one.column);
+  return one.type === 'number' && stored !== undefined && isFloat(stored)
+    ? quotedName(one.column)
+    : typedValue(one, group);
+}
+
 /** A whole number with a fraction of zero is an integer: pandas stores integers with gaps as floats. */
 function integerValue(column: string, stored: string): string {
-  if (isInteger(stored))
-    return column;
+  if (isInteger(stored)) return column;
   const number = isFloat(stored) ? column : `TRY_CAST(${column} AS DOUBLE)`;
   // beyond 2^53 a double has no room for every integer, the text has
   return `CASE WHEN ${number} = floor(${number}) AND isfinite(${number}) THEN CASE WHEN abs(${number}) < 9007199254740992 THEN CAST(CAST(${number} AS BIGINT) AS HUGEINT) ELSE TRY_CAST(${column} AS HUGEINT) END END`;
@@ -189,13 +197,23 @@ const sqlTypes: Readonly<Record<LogicalType, string>> = {
   time: 'TIME',
 };
 
-function countOf({ test, column }: Rule, table: ContractTable): string {
+function countOf({ test, column }: Rule, table: ContractTable, groups: readonly FileGroup[]): string {
   if (test.kind === 'row-count') return 'count(*)';
   if (test.kind === 'sql') return `CAST((\n${filledQuery(test.query, table.name, column)}\n) AS DOUBLE)`;
-  if (test.kind !== 'duplicate') return `count(*) FILTER (WHERE ${violates(test, table, column)})`;
+  const property = table.properties[indexOf(table, column ?? '')];
+  if (test.kind === 'wrong-type' && property !== undefined && isAlwaysOfType(property, groups)) return '0';
+  const isAlone = worthOwnScan(test, groups);
+  if (test.kind !== 'duplicate') {
+    const violating = violates(test, table, column);
+    return isAlone
+      ? `(SELECT count(*) FROM __data WHERE ${violating})`
+      : `count(*) FILTER (WHERE ${violating})`;
+  }
   const values = test.columns.map((one) => `v${indexOf(table, one)}`);
   const isComplete = values.map((value) => `${value} IS NOT NULL`).join(' AND ');
-  return `count(*) FILTER (WHERE ${isComplete}) - count(DISTINCT (${values.join(', ')})) FILTER (WHERE ${isComplete})`;
+  if (!isAlone)
+    return `count(*) FILTER (WHERE ${isComplete}) - count(DISTINCT (${values.join(', ')})) FILTER (WHERE ${isComplete})`;
+  return `(${repeatsQuery(values, isComplete, isWholeKey(test.columns, table, groups))})`;
 }
 
 /** SQL that is true for a row that breaks the rule. */
@@ -203,6 +221,7 @@ function violates(test: RuleTest, table: ContractTable, column: string | null): 
   const at = indexOf(table, column ?? '');
   const value = `v${at}`;
   const raw = `raw${at}`;
+  const plain = `plain${at}`;
   const type = table.properties[at]?.type ?? 'other';
   switch (test.kind) {
     case 'wrong-type':
@@ -210,13 +229,13 @@ function violates(test: RuleTest, table: ContractTable, column: string | null): 
     case 'null':
       return `NOT has${at}`;
     case 'below':
-      return `${value} < ${literal(test.bound, type)}`;
+      return `${plain} < ${literal(test.bound, type)}`;
     case 'above':
-      return `${value} > ${literal(test.bound, type)}`;
+      return `${plain} > ${literal(test.bound, type)} AND has${at}`;
     case 'not-above':
-      return `${value} <= ${literal(test.bound, type)}`;
+      return `${plain} <= ${literal(test.bound, type)}`;
     case 'not-below':
-      return `${value} >= ${literal(test.bound, type)}`;
+      return `${plain} >= ${literal(test.bound, type)} AND has${at}`;
     case 'length-below':
       return `length(${raw}) < ${test.bound}`;
     case 'length-above':
@@ -224,7 +243,7 @@ function violates(test: RuleTest, table: ContractTable, column: string | null): 
     case 'not-multiple':
       return `abs(${value} / ${test.of} - round(${value} / ${test.of})) > 1e-9`;
     case 'pattern':
-      return `NOT regexp_matches(${raw}, ${text(test.pattern)})`;
+      return `NOT ${matching(raw, test.pattern)}`;
     case 'not-one-of':
       return `has${at} AND NOT (${oneOf(test.values, at, type)})`;
     case 'one-of':
@@ -245,17 +264,20 @@ function oneOf(values: readonly Scalar[], at: number, type: LogicalType): string
   const others = values.filter((one) => typeof one === 'number' || typeof one === 'boolean');
   const tests = [
     ...(values.some((one) => one === null || one === '') ? [`NOT has${at}`, `raw${at} = ''`] : []),
-    ...(texts.length === 0 ? [] : [`raw${at} IN (${texts.map((one) => text(String(one))).join(', ')})`]),
+    ...(texts.length === 0 ? [] : [isOneOfTexts(`raw${at}`, texts)]),
     ...(others.length === 0 ? [] : [comparison(others, at, type)]),
   ];
   return tests.map((test) => `coalesce(${test}, false)`).join(' OR ') || 'false';
 }
 
 function comparison(values: readonly Scalar[], at: number, type: LogicalType): string {
-  if (type === 'string' || type === 'other')
-    return `raw${at} IN (${values.map((one) => text(String(one))).join(', ')})`;
+  if (type === 'string' || type === 'other') return isOneOfTexts(`raw${at}`, values);
   return `v${at} IN (${values.map((one) => literal(one as number | boolean, type)).join(', ')})`;
 }
+
+/** Unlike IN it looks at each value of a Parquet dictionary only once. */
+const isOneOfTexts = (value: string, texts: readonly Scalar[]): string =>
+  `list_contains([${texts.map((one) => text(String(one))).join(', ')}], ${value})`;
 
 const literal = (bound: number | string | boolean, type: LogicalType): string => {
   if (type === 'date' || type === 'timestamp') return `TRY_CAST(${text(String(bound))} AS TIMESTAMP)`;
@@ -263,8 +285,3 @@ const literal = (bound: number | string | boolean, type: LogicalType): string =>
   if (type === 'integer' && typeof bound === 'string') return `TRY_CAST(${text(bound)} AS HUGEINT)`;
   return typeof bound === 'string' ? text(bound) : String(bound);
 };
-
-/** A string as SQL text. */
-export const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-/** A name as SQL name. */
-export const quotedName = (value: string): string => `"${value.replaceAll('"', '""')}"`;

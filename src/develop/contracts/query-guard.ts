@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { messageOf } from '../../platform/errors.ts';
-import { filledQuery, text } from './contract-sql.ts';
+import { filledQuery } from './contract-sql.ts';
+import { text } from './sql-text.ts';
 import type { Rule } from './rule.ts';
 
 /** From here on the connection reads these files and nothing else, and writes nothing. */

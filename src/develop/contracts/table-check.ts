@@ -14,10 +14,11 @@ import {
   unreadableFile,
 } from './contract-files.ts';
 import type { Contract, ContractTable } from './contract.ts';
-import { examplesQuery, hasRows, measuringQuery, tableView, text, type FileGroup } from './contract-sql.ts';
+import { examplesQuery, hasRows, measuringQuery, tableView, type FileGroup } from './contract-sql.ts';
 import { meets } from './limit.ts';
 import type { Rule } from './rule.ts';
 import { closeOff, queryFault } from './query-guard.ts';
+import { text } from './sql-text.ts';
 
 export type Findings = Omit<
   ContractReport,

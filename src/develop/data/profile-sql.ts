@@ -1,4 +1,4 @@
-import { text } from '../contracts/contract-sql.ts';
+import { text } from '../contracts/sql-text.ts';
 import type { ColumnProfile, TableProfile } from './profile-api.ts';
 import type { Grid } from './profile.ts';
 

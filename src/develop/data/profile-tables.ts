@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gunzipSync, constants } from 'node:zlib';
-import { text } from '../contracts/contract-sql.ts';
+import { text } from '../contracts/sql-text.ts';
 import type { TableFiles } from './profile-sql.ts';
 
 /** A file of a version, wherever its bytes lie. */
