@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { table } from '../src/platform/terminal.ts';
 import { underCircumstances } from './circumstances.ts';
 import { measureServing } from './deploy/serving.ts';
+import { measureContracts } from './develop/contracts.ts';
 import { measureData } from './develop/data.ts';
 import type { Effort, Practice } from './measure.ts';
 import { measureDrift } from './monitor/drift.ts';
@@ -13,6 +14,7 @@ const practices: Record<string, (effort: Effort) => Promise<Practice>> = {
   start: measureStart,
   tracking: measureTracking,
   data: measureData,
+  contracts: measureContracts,
   serving: measureServing,
   drift: measureDrift,
 };

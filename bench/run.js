@@ -13,7 +13,7 @@ import {
   stop,
 } from '../scripts/install.js';
 
-const practices = ['start', 'tracking', 'data', 'serving', 'drift'];
+const practices = ['start', 'tracking', 'data', 'contracts', 'serving', 'drift'];
 /** Measured by themselves: how tracking grows from 1,000 to 1,000,000 runs, and its page in a browser. */
 const alone = {
   growth: { program: 'growth.ts', peers: ['tracking'] },
