@@ -7,12 +7,9 @@ import { IgnoreRules } from '../dvc-files/ignore-rules.ts';
 
 import type { Example, Violation } from './contract-api.ts';
 import type { ContractTable } from './contract.ts';
-import type { FileGroup } from './contract-sql.ts';
+import { exampleLimit, type FileGroup } from './contract-sql.ts';
 import { text } from './sql-text.ts';
 import type { LogicalType } from './rule.ts';
-
-/** Examples kept of one broken rule. */
-export const exampleLimit = 20;
 
 const isTableFile = (path: string): boolean => /\.(parquet|csv|tsv|jsonl|ndjson)$/i.test(path);
 

@@ -2,8 +2,20 @@ import type { ContractTable, Property } from './contract.ts';
 import type { Scalar } from './contract-text.ts';
 import { matching } from './patterns.ts';
 import type { LogicalType, Rule, RuleTest } from './rule.ts';
-import { isAlwaysOfType, isFloat, isInteger, isWholeKey, repeatsQuery, worthOwnScan } from './scans.ts';
+import {
+  isAlwaysOfType,
+  isFloat,
+  isInteger,
+  isWholeKey,
+  ownScans,
+  repeats,
+  repeatsAmong,
+  wholeRepeats,
+} from './scans.ts';
 import { quotedName, text } from './sql-text.ts';
+
+/** Examples kept of one broken rule. */
+export const exampleLimit = 20;
 
 /** Files of one format with the same columns. */
 export interface FileGroup {
@@ -15,38 +27,47 @@ export interface FileGroup {
   readonly delimiter: string;
 }
 
-/** One row of numbers for all rules of a table: `n` rows, then `r0`, `r1`, … of rules and `a0`, … of ages (ms). */
-export function measuringQuery(
-  table: ContractTable,
-  groups: readonly FileGroup[],
-  rules: readonly number[],
-): string {
-  const counts = rules.map((at) => `${countOf(table.rules[at] as Rule, table, groups)} AS r${at}`);
+/**
+ * One row for all rules of a table: `n` rows, then `r0`, `r1`, … of rules and `a0`, … of ages (ms). What it says of a
+ * rule is a number, or a `Counted` where the scan finds examples too.
+ */
+export function measuringQuery(table: ContractTable, groups: readonly FileGroup[]): string {
+  const alone = ownScans(table.rules, groups);
+  const counts = table.rules.map(
+    (rule, at) => `${alone.has(at) ? scanOf(rule, table, groups) : countOf(rule, table, groups)} AS r${at}`,
+  );
   const ages = table.ages.flatMap(({ column, of }, at) =>
     column === null
       ? []
       : [`epoch_ms(${of === 'newest' ? 'max' : 'min'}(v${indexOf(table, column)})) AS a${at}`],
   );
-  return `WITH __data AS NOT MATERIALIZED (${rows(table, groups, false)}) SELECT ${['count(*) AS n', ...counts, ...ages].join(', ')} FROM __data`;
+  const placed = alone.size === 0 ? '' : `, __placed AS NOT MATERIALIZED (${rows(table, groups, true)})`;
+  return `WITH __data AS NOT MATERIALIZED (${rows(table, groups, false)})${placed} SELECT ${['count(*) AS n', ...counts, ...ages].join(', ')} FROM __data`;
 }
 
-/** Up to `limit` violating rows of each failing rule: `rule` (its number), `file`, `row`, `value`. */
+/** Up to `exampleLimit` violating rows of each failing rule: `rule` (its number), `file`, `row`, `value`. */
 export function examplesQuery(
   table: ContractTable,
   groups: readonly FileGroup[],
-  failing: readonly number[],
-  limit: number,
+  failing: readonly { readonly at: number; readonly places?: readonly string[] | undefined }[],
 ): string {
-  const selects = failing.flatMap((at) => {
+  const selects = failing.flatMap(({ at, places }) => {
     const rule = table.rules[at];
     if (rule === undefined || !hasRows(rule.test)) return [];
-    const shown = rule.test.kind === 'duplicate' ? rule.test.columns : [rule.column ?? ''];
-    const value = shown.map((one) => `raw${indexOf(table, one)}`).join(` || ', ' || `);
+    const violating =
+      places === undefined || rule.test.kind !== 'duplicate'
+        ? violates(rule.test, table, rule.column)
+        : repeatsAmong(`v${indexOf(table, rule.test.columns[0] ?? '')}`, places);
     return [
-      `(SELECT ${at} AS rule, file, "row", ${value} AS value FROM __data WHERE ${violates(rule.test, table, rule.column)} ORDER BY file, "row" LIMIT ${limit})`,
+      `(SELECT ${at} AS rule, file, "row", ${shownValue(rule, table)} AS value FROM __data WHERE ${violating} ORDER BY file, "row" LIMIT ${exampleLimit})`,
     ];
   });
   return `WITH __data AS NOT MATERIALIZED (${rows(table, groups, true)}) SELECT * FROM (${selects.join(' UNION ALL ')}) ORDER BY rule, file, "row"`;
+}
+
+function shownValue({ test, column }: Rule, table: ContractTable): string {
+  const shown = test.kind === 'duplicate' ? test.columns : [column ?? ''];
+  return shown.map((one) => `raw${indexOf(table, one)}`).join(` || ', ' || `);
 }
 
 /** Whether single rows can break a rule of this kind. */
@@ -197,23 +218,32 @@ const sqlTypes: Readonly<Record<LogicalType, string>> = {
   time: 'TIME',
 };
 
+/** A rule's part of the scan that all share. */
 function countOf({ test, column }: Rule, table: ContractTable, groups: readonly FileGroup[]): string {
   if (test.kind === 'row-count') return 'count(*)';
   if (test.kind === 'sql') return `CAST((\n${filledQuery(test.query, table.name, column)}\n) AS DOUBLE)`;
   const property = table.properties[indexOf(table, column ?? '')];
   if (test.kind === 'wrong-type' && property !== undefined && isAlwaysOfType(property, groups)) return '0';
-  const isAlone = worthOwnScan(test, groups);
-  if (test.kind !== 'duplicate') {
-    const violating = violates(test, table, column);
-    return isAlone
-      ? `(SELECT count(*) FROM __data WHERE ${violating})`
-      : `count(*) FILTER (WHERE ${violating})`;
-  }
-  const values = test.columns.map((one) => `v${indexOf(table, one)}`);
-  const isComplete = values.map((value) => `${value} IS NOT NULL`).join(' AND ');
-  if (!isAlone)
-    return `count(*) FILTER (WHERE ${isComplete}) - count(DISTINCT (${values.join(', ')})) FILTER (WHERE ${isComplete})`;
-  return `(${repeatsQuery(values, isComplete, isWholeKey(test.columns, table, groups))})`;
+  if (test.kind !== 'duplicate') return `count(*) FILTER (WHERE ${violates(test, table, column)})`;
+  const { values, isComplete } = keyOf(test.columns, table);
+  return `count(*) FILTER (WHERE ${isComplete}) - count(DISTINCT (${values})) FILTER (WHERE ${isComplete})`;
+}
+
+/** A rule's scan of its own columns. */
+function scanOf(rule: Rule, table: ContractTable, groups: readonly FileGroup[]): string {
+  const { test, column } = rule;
+  if (test.kind !== 'duplicate')
+    return `(SELECT {'n': count(*), 'found': min({'file': file, 'row': "row", 'value': ${shownValue(rule, table)}}, ${exampleLimit})} FROM __placed WHERE ${violates(test, table, column)})`;
+  const { values, isComplete } = keyOf(test.columns, table);
+  return `(${isWholeKey(test.columns, table, groups) ? wholeRepeats(values) : repeats(values, isComplete)})`;
+}
+
+function keyOf(columns: readonly string[], table: ContractTable): { values: string; isComplete: string } {
+  const values = columns.map((one) => `v${indexOf(table, one)}`);
+  return {
+    values: values.join(', '),
+    isComplete: values.map((value) => `${value} IS NOT NULL`).join(' AND '),
+  };
 }
 
 /** SQL that is true for a row that breaks the rule. */

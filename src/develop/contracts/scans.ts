@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { FileGroup } from './contract-sql.ts';
 import type { ContractTable, Property } from './contract.ts';
-import type { RuleTest } from './rule.ts';
+import type { Rule, RuleTest } from './rule.ts';
 
 export const isInteger = (stored: string): boolean => /INT(EGER)?$/.test(stored);
 export const isFloat = (stored: string): boolean => stored === 'DOUBLE' || stored === 'FLOAT';
@@ -9,19 +9,31 @@ export const isFloat = (stored: string): boolean => stored === 'DOUBLE' || store
 const smallFileBytes = 1 << 20;
 
 /**
- * Whether a rule is better counted by a scan of its own than by the one that all share.
+ * The rules, by number, that are better counted by a scan of their own than by the one that all share.
  *
- * A scan of one column of Parquet with one condition skips what the file's statistics rule out and looks at each value
- * of a dictionary once. Opening many small files again for each rule would cost more than that saves.
+ * A scan of one column of Parquet with one condition skips what the file's statistics rule out, looks at each value of
+ * a dictionary once, and finds examples on its way. Opening many small files again for each rule would cost more than
+ * that saves, and so would decoding a column twice for conditions that nothing can skip.
  */
-export function worthOwnScan(test: RuleTest, groups: readonly FileGroup[]): boolean {
-  if (!ownScanKinds.has(test.kind) || groups.some(({ format }) => format !== 'parquet')) return false;
+export function ownScans(rules: readonly Rule[], groups: readonly FileGroup[]): ReadonlySet<number> {
   const files = groups.flatMap((group) => group.files);
   const bytes = files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
-  return bytes >= smallFileBytes * files.length || files.length === 1;
+  const isLarge = files.length === 1 || bytes >= smallFileBytes * files.length;
+  if (!isLarge || groups.some(({ format }) => format !== 'parquet')) return new Set();
+  const whole = rules.filter(({ test }) => wholeColumnKinds.has(test.kind)).map(({ column }) => column);
+  return new Set(
+    rules.flatMap(({ test, column }, at) =>
+      skippingKinds.has(test.kind) ||
+      (wholeColumnKinds.has(test.kind) && whole.filter((one) => one === column).length === 1)
+        ? [at]
+        : [],
+    ),
+  );
 }
 
-const ownScanKinds: ReadonlySet<RuleTest['kind']> = new Set([
+type Kinds = ReadonlySet<RuleTest['kind']>;
+const wholeColumnKinds: Kinds = new Set(['pattern', 'length-below', 'length-above', 'not-multiple']);
+const skippingKinds: Kinds = new Set([
   'null',
   'below',
   'above',
@@ -71,12 +83,23 @@ export function isWholeKey(
   );
 }
 
-/** One row for each 64 neighbouring numbers: how many rows have one of them, and a bit for each that is there. */
-const neighbours = (key: string): string =>
-  `SELECT CAST(${key} AS BIGINT) >> 6 AS place, count(*) AS n, bit_or(1::UBIGINT << CAST(CAST(${key} AS BIGINT) & 63 AS UBIGINT)) AS bits FROM __data WHERE ${key} IS NOT NULL GROUP BY place`;
+/** Which of 64 neighbouring whole numbers a number is among. */
+const placeOf = (key: string): string => `CAST(${key} AS BIGINT) >> 6`;
 
-/** How many rows repeat a key that another row has. Counting groups is faster than DISTINCT, of numbers bits are. */
-export const repeatsQuery = (keys: readonly string[], isComplete: string, isWhole: boolean): string =>
-  isWhole
-    ? `SELECT coalesce(sum(n - bit_count(bits)), 0)::BIGINT FROM (${neighbours(keys.join())})`
-    : `SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM __data WHERE ${isComplete} GROUP BY ${keys.join(', ')})`;
+/** Places that are looked at for examples. */
+const placeLimit = 1000;
+
+/**
+ * How many rows repeat a whole number that another row has, and in which places: one row for each 64 neighbours, with
+ * a bit for each number that is there, is less work than one row for each number.
+ */
+export const wholeRepeats = (key: string): string =>
+  `SELECT {'n': coalesce(sum(n - bit_count(bits)), 0)::BIGINT, 'places': min(place, ${placeLimit}) FILTER (n <> bit_count(bits))} FROM (SELECT ${placeOf(key)} AS place, count(*) AS n, bit_or(1::UBIGINT << CAST(CAST(${key} AS BIGINT) & 63 AS UBIGINT)) AS bits FROM __data WHERE ${key} IS NOT NULL GROUP BY place)`;
+
+/** SQL that is true for a row whose whole number is there twice, among those in the places of `wholeRepeats`. */
+export const repeatsAmong = (key: string, places: readonly string[]): string =>
+  `${key} IN (SELECT ${key} FROM __data WHERE ${placeOf(key)} IN (${places.join(', ')}) GROUP BY ${key} HAVING count(*) > 1)`;
+
+/** How many rows repeat a key that another row has: counting groups is faster than DISTINCT. */
+export const repeats = (keys: string, isComplete: string): string =>
+  `SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM __data WHERE ${isComplete} GROUP BY ${keys})`;

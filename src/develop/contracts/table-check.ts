@@ -6,7 +6,6 @@ import { contractInvalid } from './contract-errors.ts';
 import {
   belongs,
   dataFiles,
-  exampleLimit,
   folderOf,
   groupFiles,
   relativePath,
@@ -144,16 +143,17 @@ async function checkTable(
     return { rowCount: 0, columns, results: shape.map(resultOf), broken: shape, ages: [] };
   let counts: Record<string, unknown>;
   try {
-    counts = await firstRow(connection, measuringQuery(table, groups, [...table.rules.keys()]));
+    counts = await firstRow(connection, measuringQuery(table, groups));
   } catch (cause) {
     if (/^(Binder|Parser|Catalog|INTERNAL) Error/.test(messageOf(cause))) throw cause;
     const broken = [...shape, unreadableFile(messageOf(cause), folder)];
     return { rowCount: 0, columns, results: broken.map(resultOf), broken, ages: [] };
   }
   const rowCount = Number(counts['n']);
-  const measured = table.rules.map((rule, at) => measure(rule, counts[`r${at}`], rowCount));
+  const counted = table.rules.map((_rule, at) => countedOf(counts[`r${at}`]));
+  const measured = table.rules.map((rule, at) => measure(rule, counted[at]?.n, rowCount));
   const failing = measured.flatMap(({ passed }, at) => (passed ? [] : [at]));
-  const examples = await findExamples(connection, table, groups, failing, folder);
+  const examples = await findExamples(connection, table, groups, failing, counted, folder);
   const broken = failing.map((at) => ({ ...(measured[at] as RuleResult), examples: examples.get(at) ?? [] }));
   const ages = table.ages.flatMap(({ id, column }, at) =>
     column === null ? [] : [{ id, at: counts[`a${at}`] === null ? null : Number(counts[`a${at}`]) }],
@@ -175,6 +175,23 @@ function columnsOf(table: ContractTable, groups: readonly FileGroup[]): ColumnTy
     return { name, type, ...(classification === undefined ? {} : { classification }) };
   });
 }
+
+/** What a query says of a rule: a count or, where it is one of the rule's own, what it found besides. */
+interface Counted {
+  readonly n: unknown;
+  readonly found?: readonly ExampleRow[] | null;
+  /** of `wholeRepeats` */
+  readonly places?: readonly string[] | null;
+}
+
+interface ExampleRow {
+  readonly file: string;
+  readonly row: string;
+  readonly value: string | null;
+}
+
+const countedOf = (value: unknown): Counted =>
+  typeof value === 'object' && value !== null ? (value as Counted) : { n: value };
 
 const resultOf = ({ examples: _examples, ...result }: Violation): RuleResult => result;
 
@@ -215,25 +232,23 @@ async function findExamples(
   table: ContractTable,
   groups: readonly FileGroup[],
   failing: readonly number[],
+  counted: readonly Counted[],
   folder: string,
 ): Promise<ReadonlyMap<number, Example[]>> {
   const found = new Map<number, Example[]>();
-  const withRows = failing.filter(
-    (at) => table.rules[at] !== undefined && hasRows((table.rules[at] as Rule).test),
-  );
-  if (withRows.length === 0) return found;
-  const reader = await connection.runAndReadAll(examplesQuery(table, groups, withRows, exampleLimit));
-  const rows = reader.getRowObjectsJson() as {
-    rule: number;
-    file: string;
-    row: string;
-    value: string | null;
-  }[];
-  for (const { rule: at, file, row, value } of rows) {
+  const add = (at: number, { file, row, value }: ExampleRow): void => {
     const { test, column } = table.rules[at] as Rule;
     const shown = test.kind === 'duplicate' ? test.columns.join(', ') : column;
     const example = { file: relativePath(folder, file), row: Number(row), column: shown, value };
     found.set(at, [...(found.get(at) ?? []), example]);
-  }
+  };
+  for (const at of failing) for (const row of counted[at]?.found ?? []) add(at, row);
+  const others = failing
+    .filter((at) => hasRows((table.rules[at] as Rule).test) && counted[at]?.found === undefined)
+    .map((at) => ({ at, places: counted[at]?.places ?? undefined }));
+  if (others.length === 0) return found;
+  const reader = await connection.runAndReadAll(examplesQuery(table, groups, others));
+  for (const row of reader.getRowObjectsJson() as unknown as (ExampleRow & { rule: number })[])
+    add(row.rule, row);
   return found;
 }
