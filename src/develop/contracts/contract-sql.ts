@@ -30,11 +30,18 @@ export interface FileGroup {
 /**
  * One row for all rules of a table: `n` rows, then `r0`, `r1`, … of rules and `a0`, … of ages (ms). What it says of a
  * rule is a number, or a `Counted` where the scan finds examples too.
+ *
+ * @param dense the rules, by number, whose keys lie close, as `spansQuery` tells
  */
-export function measuringQuery(table: ContractTable, groups: readonly FileGroup[]): string {
+export function measuringQuery(
+  table: ContractTable,
+  groups: readonly FileGroup[],
+  dense: ReadonlySet<number>,
+): string {
   const alone = ownScans(table.rules, groups);
   const counts = table.rules.map(
-    (rule, at) => `${alone.has(at) ? scanOf(rule, table, groups) : countOf(rule, table, groups)} AS r${at}`,
+    (rule, at) =>
+      `${alone.has(at) ? scanOf(rule, table, groups, dense.has(at)) : countOf(rule, table, groups)} AS r${at}`,
   );
   const ages = table.ages.flatMap(({ column, of }, at) =>
     column === null
@@ -43,6 +50,18 @@ export function measuringQuery(table: ContractTable, groups: readonly FileGroup[
   );
   const placed = alone.size === 0 ? '' : `, __placed AS NOT MATERIALIZED (${rows(table, groups, true)})`;
   return `WITH __data AS NOT MATERIALIZED (${rows(table, groups, false)})${placed} SELECT ${['count(*) AS n', ...counts, ...ages].join(', ')} FROM __data`;
+}
+
+/** How far the whole numbers of each key lie apart, `r0`, `r1`, … of rules; Parquet's statistics know it. */
+export function spansQuery(table: ContractTable, groups: readonly FileGroup[]): string | undefined {
+  const alone = ownScans(table.rules, groups);
+  const spans = table.rules.flatMap(({ test }, at) => {
+    if (!alone.has(at) || test.kind !== 'duplicate' || !isWholeKey(test.columns, table, groups)) return [];
+    const { values } = keyOf(test.columns, table);
+    return [`CAST(max(${values}) AS DOUBLE) - CAST(min(${values}) AS DOUBLE) AS r${at}`];
+  });
+  if (spans.length === 0) return undefined;
+  return `WITH __data AS NOT MATERIALIZED (${rows(table, groups, false)}) SELECT count(*) AS n, ${spans.join(', ')} FROM __data`;
 }
 
 /** Up to `exampleLimit` violating rows of each failing rule: `rule` (its number), `file`, `row`, `value`. */
@@ -230,12 +249,12 @@ function countOf({ test, column }: Rule, table: ContractTable, groups: readonly 
 }
 
 /** A rule's scan of its own columns. */
-function scanOf(rule: Rule, table: ContractTable, groups: readonly FileGroup[]): string {
+function scanOf(rule: Rule, table: ContractTable, groups: readonly FileGroup[], areDense: boolean): string {
   const { test, column } = rule;
   if (test.kind !== 'duplicate')
     return `(SELECT {'n': count(*), 'found': min({'file': file, 'row': "row", 'value': ${shownValue(rule, table)}}, ${exampleLimit})} FROM __placed WHERE ${violates(test, table, column)})`;
   const { values, isComplete } = keyOf(test.columns, table);
-  return `(${isWholeKey(test.columns, table, groups) ? wholeRepeats(values) : repeats(values, isComplete)})`;
+  return `(${isWholeKey(test.columns, table, groups) ? wholeRepeats(values, areDense) : repeats(values, isComplete)})`;
 }
 
 function keyOf(columns: readonly string[], table: ContractTable): { values: string; isComplete: string } {

@@ -83,18 +83,28 @@ export function isWholeKey(
   );
 }
 
-/** Which of 64 neighbouring whole numbers a number is among. */
-const placeOf = (key: string): string => `CAST(${key} AS BIGINT) >> 6`;
+/** Which of 4,096 neighbouring whole numbers a number is among. */
+const placeOf = (key: string): string => `CAST(${key} AS BIGINT) >> 12`;
 
-/** Places that are looked at for examples. */
-const placeLimit = 1000;
+/** With as many places or more, to look for the first repeated rows among all is no more work. */
+export const placeLimit = 1000;
+
+/** Whether numbers lie so close that a bit for each that could be there takes no more room than the numbers. */
+export const isDense = (span: number, rowCount: number): boolean => span <= 64 * rowCount;
 
 /**
- * How many rows repeat a whole number that another row has, and in which places: one row for each 64 neighbours, with
- * a bit for each number that is there, is less work than one row for each number.
+ * How many rows repeat a whole number that another row has, and in which places. One row for each 64 neighbours, with a
+ * bit for each number that is there, is less work than one row for each number; where the numbers lie close, one for
+ * each 4,096 is less still.
  */
-export const wholeRepeats = (key: string): string =>
-  `SELECT {'n': coalesce(sum(n - bit_count(bits)), 0)::BIGINT, 'places': min(place, ${placeLimit}) FILTER (n <> bit_count(bits))} FROM (SELECT ${placeOf(key)} AS place, count(*) AS n, bit_or(1::UBIGINT << CAST(CAST(${key} AS BIGINT) & 63 AS UBIGINT)) AS bits FROM __data WHERE ${key} IS NOT NULL GROUP BY place)`;
+export function wholeRepeats(key: string, areDense: boolean): string {
+  const whole = `CAST(${key} AS BIGINT)`;
+  const [place, bits] = areDense
+    ? [placeOf(key), `bitstring_agg(CAST(${whole} & 4095 AS SMALLINT), 0, 4095)`]
+    : [`${whole} >> 6`, `bit_or(1::UBIGINT << CAST(${whole} & 63 AS UBIGINT))`];
+  const shown = areDense ? 'place' : 'place >> 6';
+  return `SELECT {'n': coalesce(sum(n - bit_count(bits)), 0)::BIGINT, 'places': min(${shown}, ${placeLimit}) FILTER (n <> bit_count(bits))} FROM (SELECT ${place} AS place, count(*) AS n, ${bits} AS bits FROM __data WHERE ${key} IS NOT NULL GROUP BY place)`;
+}
 
 /** SQL that is true for a row whose whole number is there twice, among those in the places of `wholeRepeats`. */
 export const repeatsAmong = (key: string, places: readonly string[]): string =>

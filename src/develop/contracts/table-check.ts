@@ -13,10 +13,18 @@ import {
   unreadableFile,
 } from './contract-files.ts';
 import type { Contract, ContractTable } from './contract.ts';
-import { examplesQuery, hasRows, measuringQuery, tableView, type FileGroup } from './contract-sql.ts';
+import {
+  examplesQuery,
+  hasRows,
+  measuringQuery,
+  spansQuery,
+  tableView,
+  type FileGroup,
+} from './contract-sql.ts';
 import { meets } from './limit.ts';
 import type { Rule } from './rule.ts';
 import { closeOff, queryFault } from './query-guard.ts';
+import { isDense, placeLimit } from './scans.ts';
 import { text } from './sql-text.ts';
 
 export type Findings = Omit<
@@ -143,7 +151,10 @@ async function checkTable(
     return { rowCount: 0, columns, results: shape.map(resultOf), broken: shape, ages: [] };
   let counts: Record<string, unknown>;
   try {
-    counts = await firstRow(connection, measuringQuery(table, groups));
+    counts = await firstRow(
+      connection,
+      measuringQuery(table, groups, await denseKeys(connection, table, groups)),
+    );
   } catch (cause) {
     if (/^(Binder|Parser|Catalog|INTERNAL) Error/.test(messageOf(cause))) throw cause;
     const broken = [...shape, unreadableFile(messageOf(cause), folder)];
@@ -227,6 +238,18 @@ async function firstRow(connection: DuckDBConnection, sql: string): Promise<Reco
   return reader.getRowObjectsJson()[0] ?? {};
 }
 
+async function denseKeys(
+  connection: DuckDBConnection,
+  table: ContractTable,
+  groups: readonly FileGroup[],
+): Promise<ReadonlySet<number>> {
+  const query = spansQuery(table, groups);
+  if (query === undefined) return new Set();
+  const spans = await firstRow(connection, query);
+  const isClose = (span: unknown): boolean => typeof span === 'number' && isDense(span, Number(spans['n']));
+  return new Set([...table.rules.keys()].filter((at) => isClose(spans[`r${at}`])));
+}
+
 async function findExamples(
   connection: DuckDBConnection,
   table: ContractTable,
@@ -245,7 +268,10 @@ async function findExamples(
   for (const at of failing) for (const row of counted[at]?.found ?? []) add(at, row);
   const others = failing
     .filter((at) => hasRows((table.rules[at] as Rule).test) && counted[at]?.found === undefined)
-    .map((at) => ({ at, places: counted[at]?.places ?? undefined }));
+    .map((at) => {
+      const places = counted[at]?.places ?? [];
+      return { at, places: places.length === 0 || places.length >= placeLimit ? undefined : places };
+    });
   if (others.length === 0) return found;
   const reader = await connection.runAndReadAll(examplesQuery(table, groups, others));
   for (const row of reader.getRowObjectsJson() as unknown as (ExampleRow & { rule: number })[])
