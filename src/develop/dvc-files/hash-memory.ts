@@ -35,10 +35,21 @@ export class HashMemory {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #learned = new Map<string, { modifiedAt: number; md5: string }>();
+  readonly #state: string;
+  #userCount = 0;
 
-  constructor(repository: Repository) {
-    this.#root = repository.root;
-    this.#database = openDatabase(repository.state);
+  private constructor({ root, state }: Repository) {
+    this.#root = root;
+    this.#state = state;
+    this.#database = openDatabase(state);
+  }
+
+  /** One for all users in this process: two of them would wait for each other's transactions. Each has to `close` it. */
+  static of(repository: Repository): HashMemory {
+    const memory = opened.get(repository.state) ?? new HashMemory(repository);
+    opened.set(repository.state, memory);
+    memory.#userCount += 1;
+    return memory;
   }
 
   recall(folder: DataFolder): KnownFolder {
@@ -200,12 +211,18 @@ export class HashMemory {
   }
 
   close(): void {
+    this.#userCount -= 1;
     try {
       if (this.#canWrite) this.#commit();
     } finally {
-      this.#statements.clear();
-      this.#database.close();
+      if (this.#userCount === 0) this.#end();
     }
+  }
+
+  #end(): void {
+    opened.delete(this.#state);
+    this.#statements.clear();
+    this.#database.close();
   }
 
   #learnedOf(folder: DataFolder, at: number): string | undefined {
@@ -224,6 +241,9 @@ export class HashMemory {
     return statement;
   }
 }
+
+/** By the folder of their state. */
+const opened = new Map<string, HashMemory>();
 
 const isSettled = (modifiedAt: number, walkedAt: number): boolean => walkedAt - modifiedAt > settledMs;
 
@@ -256,7 +276,8 @@ const schema = `
 function openDatabase(folder: string): DatabaseSync {
   const file = join(folder, 'hash-memory.db');
   const open = (path: string): DatabaseSync => {
-    const database = new DatabaseSync(path, { timeout: 10_000 });
+    // nobody should wait long for what only saves time
+    const database = new DatabaseSync(path, { timeout: 2_000 });
     try {
       database.exec(schema);
     } catch (reason) {

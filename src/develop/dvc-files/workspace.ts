@@ -46,7 +46,7 @@ export class Workspace {
   constructor(repository: Repository, { linkTypes, onProgress }: WorkspaceOptions = {}) {
     this.repository = repository;
     this.cache = new Cache(repository);
-    this.#memory = new HashMemory(repository);
+    this.#memory = HashMemory.of(repository);
     this.#rules = new IgnoreRules(repository.root);
     this.#links = new Links(repository, this.cache, linkTypes);
     this.#onProgress = onProgress;
