@@ -201,7 +201,7 @@ describe('a data engineer looks after a dataset on the page', { skip }, () => {
     const run = tilth('pipeline', 'run');
     const running = page.getByRole('button', { name: /^running, prepare/ });
     const failed = run.ended.then(({ code, stderr }) => assert.equal(code, 0, stderr));
-    await Promise.race([running.waitFor({ timeout: 45_000 }), failed]);
+    await Promise.race([running.waitFor(patience), failed]);
     await running.click(patience);
     const log = page.getByRole('log');
     await log.getByText('part 1 of 8').waitFor(patience);

@@ -8,8 +8,8 @@ import { damageOf, filesOf, sharedFilesOf } from './folders.ts';
 import { needsDvc, twoPeople, type Person } from './people.ts';
 import { randomTree, type RandomTree } from './random-tree.ts';
 
-/** A failing run says its seed, which makes the same trees again. */
-const firstSeed = Number(process.env['TILTH_TEST_SEED'] ?? Date.now() % 1_000_000);
+/** The same trees each time, so that a change is to blame for what fails; a longer run begins elsewhere. */
+const firstSeed = Number(process.env['TILTH_TEST_SEED'] ?? 127_662);
 
 /** How many trees; a longer run asks for more. */
 const count = Number(process.env['TILTH_TEST_TREES'] ?? 6);
