@@ -2,7 +2,7 @@ import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { findUp } from '../../platform/home.ts';
 import { confirmed, usage } from '../../platform/terminal.ts';
-import type { DvcFlags } from '../dvc-files/dvc-dialect.ts';
+import { toTrackInGit, type DvcFlags } from '../dvc-files/dvc-dialect.ts';
 import type { Dialect } from '../remotes/dialect.ts';
 import type { CheckOutOutcome } from './check-out.ts';
 import type { SettleStage } from './commit-data.ts';
@@ -141,7 +141,7 @@ async function add({ isDvc, print }: Dialect, targets: string[], flags: AddFlags
   const recorded = await recordVersions(flags, outcome);
   const { describeAdded } = await import('./describe-added.ts');
   print(flags, { added: outcome.added, recorded }, () =>
-    isDvc ? gitHint(outcome.toStage) : outcome.added.map(describeAdded),
+    isDvc ? toTrackInGit(outcome.toStage, process.cwd()) : outcome.added.map(describeAdded),
   );
 }
 
@@ -231,7 +231,7 @@ async function moveTo({ isDvc, print }: Dialect, from: string, to: string, flags
   const { moveData } = await import('./move-data.ts');
   const moved = await moveData(process.cwd(), from, to);
   print(flags, { from: moved.from, to: moved.to, file: moved.file }, () =>
-    isDvc ? gitHint(moved.toStage) : `${moved.from} → ${moved.to} (${moved.file})`,
+    isDvc ? toTrackInGit(moved.toStage, process.cwd()) : `${moved.from} → ${moved.to} (${moved.file})`,
   );
 }
 
@@ -261,22 +261,4 @@ async function unprotect({ isDvc, print }: Dialect, targets: string[], flags: Dv
   print(flags, { fileCount }, () =>
     isDvc ? '' : `${fileCount} ${fileCount === 1 ? 'file has' : 'files have'} bytes of their own now.`,
   );
-}
-
-/** What dvc says after a command that changed files of git. */
-function gitHint(files: readonly string[]): string[] {
-  if (files.length === 0) return [];
-  const words = files
-    .map((file) => relative(process.cwd(), file))
-    .map((path) => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'"'"'`)}'`));
-  return [
-    '',
-    'To track the changes with git, run:',
-    '',
-    `\tgit add ${words.join(' ')}`,
-    '',
-    'To enable auto staging, run:',
-    '',
-    '\tdvc config core.autostage true',
-  ];
 }

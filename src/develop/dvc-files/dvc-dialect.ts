@@ -89,6 +89,8 @@ export function printAsDvc<T>(
 /** What dvc says about files that git should be given; nothing when there are none. @param files absolute */
 export function toTrackInGit(files: readonly string[], folder: string): string[] {
   if (files.length === 0) return [];
-  const words = files.map((file) => relative(folder, file));
+  const words = files
+    .map((file) => relative(folder, file))
+    .map((path) => (/^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'"'"'`)}'`));
   return ['', 'To track the changes with git, run:', '', `\tgit add ${words.join(' ')}`, '', 'To enable auto staging, run:', '', '\tdvc config core.autostage true'];
 }

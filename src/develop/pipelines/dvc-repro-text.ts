@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { toTrackInGit } from '../dvc-files/dvc-dialect.ts';
 import type { RecordedStage } from '../dvc-files/stored.ts';
 import { isStageRecord } from './stage-decision.ts';
 import { addressFrom } from './pipeline-text.ts';
@@ -96,12 +97,8 @@ export class DvcReproText implements Watcher {
       this.#say('Data and pipelines are up to date.');
       return;
     }
-    if (usesGit && this.#changed.size > 0) {
-      const files = [...this.#changed].map((file) => relative(this.#options.folder, file)).join(' ');
-      this.#say(
-        `\nTo track the changes with git, run:\n\n\tgit add ${files}\n\nTo enable auto staging, run:\n\n\tdvc config core.autostage true`,
-      );
-    }
+    if (usesGit && this.#changed.size > 0)
+      this.#say(toTrackInGit([...this.#changed], this.#options.folder).join('\n'));
     this.#say('Use `dvc push` to send your updates to remote storage.');
   }
 
