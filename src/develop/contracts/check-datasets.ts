@@ -11,12 +11,9 @@ import { Workspace } from '../dvc-files/workspace.ts';
 import type { ContractReport } from './contract-api.ts';
 import { checkContract, type CheckPlace } from './contract-check.ts';
 import { noContract } from './contract-errors.ts';
-import { declaredDatasets, type DeclaredDataset } from './declared-datasets.ts';
+import { contractBeside, declaredDatasets, type DeclaredDataset } from './declared-datasets.ts';
 
 export type CheckedReport = ContractReport & { readonly isRemembered: boolean };
-
-/** Where contracts lie when nothing else is said: beside the data. */
-export const contractBeside = (path: string): string => `${path.replace(/[/\\]+$/, '')}.odcs.yaml`;
 
 /** What a contract is checked for: a dataset that `tilth.yaml` declares, or any path with a contract. */
 interface Target {

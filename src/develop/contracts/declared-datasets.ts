@@ -13,6 +13,9 @@ export interface DeclaredDataset extends DatasetDeclaration {
   readonly contractFile: string | undefined;
 }
 
+/** Where contracts lie when nothing else is said: beside the data. */
+export const contractBeside = (path: string): string => `${path.replace(/[/\\]+$/, '')}.odcs.yaml`;
+
 /** Datasets of the project that holds `folder`; none outside a project. */
 export async function declaredDatasets(folder: string): Promise<DeclaredDataset[]> {
   const root = findUp(declarationFile, folder);
@@ -20,7 +23,7 @@ export async function declaredDatasets(folder: string): Promise<DeclaredDataset[
   const { readDeclaration } = await import('../../start/project/declaration.ts');
   const declaration = readDeclaration(root);
   return Object.entries(declaration.datasets).map(([name, dataset]) => {
-    const beside = join(root, `${dataset.path}.odcs.yaml`);
+    const beside = join(root, contractBeside(dataset.path));
     const contractFile =
       dataset.contract === undefined
         ? existsSync(beside)

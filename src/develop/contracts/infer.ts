@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { messageOf } from '../../platform/errors.ts';
 import { pathMissing } from '../dvc-files/dvc-errors.ts';
-import { contractBeside } from './check-datasets.ts';
+import { contractBeside } from './declared-datasets.ts';
 import { contractExists, nothingToInfer } from './contract-errors.ts';
 import { dataFiles, folderOf, groupFiles } from './contract-files.ts';
 import { unionOf, type FileGroup } from './contract-sql.ts';

@@ -2,7 +2,7 @@ import { cpSync, existsSync, globSync, lstatSync, rmSync, statSync } from 'node:
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { ContractReport, ContractState } from '../contracts/contract-api.ts';
 import { contractBroken } from '../contracts/contract-errors.ts';
-import { declaredDatasets, type DeclaredDataset } from '../contracts/declared-datasets.ts';
+import { contractBeside, declaredDatasets, type DeclaredDataset } from '../contracts/declared-datasets.ts';
 import { pathMissing } from '../dvc-files/dvc-errors.ts';
 import { isUrl, readDvcFile, saveDvcFile, writeDvcFile, type SizedContent } from '../dvc-files/dvc-file.ts';
 import { GitFiles } from '../dvc-files/git-files.ts';
@@ -222,17 +222,16 @@ async function checkContracts(
 ): Promise<Checks> {
   const checks = new Map<string, ContractReport & { isRemembered: boolean }>();
   for (const { target } of additions) {
-    for (const dataset of datasets) {
-      const isTouched = isWithin(target, pathOf(dataset)) || isWithin(pathOf(dataset), target);
-      if (!isTouched || checks.has(dataset.name)) continue;
+    const touched = datasets.filter((one) => isWithin(target, pathOf(one)) || isWithin(pathOf(one), target));
+    for (const dataset of touched) {
+      if (checks.has(dataset.name)) continue;
       // only here: most commands check nothing and need not load what checks
       const { checkDeclared } = await import('../contracts/check-datasets.ts');
       const report = await checkDeclared(workspace, dataset);
       if (report?.state === 'broken') throw contractBroken(report);
       if (report !== undefined) checks.set(dataset.name, report);
     }
-    const isDeclared = datasets.some((one) => isWithin(target, pathOf(one)) || isWithin(pathOf(one), target));
-    if (isDeclared || !existsSync(`${target}.odcs.yaml`)) continue;
+    if (touched.length > 0 || !existsSync(contractBeside(target))) continue;
     const { checkBeside } = await import('../contracts/check-datasets.ts');
     const report = await checkBeside(workspace, target);
     if (report?.state === 'broken') throw contractBroken(report);
