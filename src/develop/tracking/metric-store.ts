@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { lengthOf, pointAt, positionAt, stored, type HistoryPosition } from './metric-columns.ts';
 import { putBatch, takeBatches } from './metric-batch-store.ts';
-import { isLaterThanBlocks, takeIn, unpacked, type Packing } from './metric-packing.ts';
+import { isLaterThanBlocks, takeIn, unpacked, type Intake, type Packing } from './metric-packing.ts';
 import { countPoints, historyStretches, pointOf, putBlocks, putRows, type PlacedBlock } from './metric-point-store.ts';
 import { RowsStatement, Statement } from '../../platform/database/statements.ts';
 import { groupedByIds, type LatestMetricTable, type MetricSeriesTable } from './tracking-store.ts';
@@ -38,22 +38,41 @@ export async function appendMetrics(tx: Transaction, runId: string, metrics: rea
   if (isKept) return keepBatch(tx, runId, metrics, known);
   let next = await reserveSeries(tx, byKey.size - known.size);
 
-  const blocks: PlacedBlock[] = [];
-  const rows: { series: number; points: readonly MetricPoint[] }[] = [];
-  const latest: unknown[][] = [];
+  const written = new Written(runId);
   for (const [key, points] of byKey) {
     const before = known.get(key);
     const intake = await takeIn(tx, before?.series, before === undefined ? unpacked : packingOf(before), points);
     const series = before?.series ?? next++;
-    for (const columns of intake.blocks) blocks.push({ series, columns });
-    if (intake.rows.length > 0) rows.push({ series, points: intake.rows });
     const newest = points.reduce((a, b) => (isLater(b, a) ? b : a));
     const shown = before === undefined || isLater(newest, pointOf(before)) ? newest : pointOf(before);
-    latest.push(latestRow(runId, key, series, shown, intake.packing, 0));
+    written.add(key, series, shown, intake);
   }
-  await putLatest.run(tx, latest);
-  await putBlocks(tx, blocks);
-  await putRows(tx, rows);
+  await written.put(tx);
+}
+
+/** What becomes of the points of several metrics of a run, until all of it goes into the tables. */
+class Written {
+  readonly #runId: string;
+  readonly #latest: unknown[][] = [];
+  readonly #blocks: PlacedBlock[] = [];
+  readonly #rows: { series: number; points: readonly MetricPoint[] }[] = [];
+
+  constructor(runId: string) {
+    this.#runId = runId;
+  }
+
+  /** @param shown the latest value from now on */
+  add(key: string, series: number, shown: MetricPoint, { blocks, rows, packing }: Intake): void {
+    for (const columns of blocks) this.#blocks.push({ series, columns });
+    if (rows.length > 0) this.#rows.push({ series, points: rows });
+    this.#latest.push(latestRow(this.#runId, key, series, shown, packing, 0));
+  }
+
+  async put(tx: Transaction): Promise<void> {
+    await putLatest.run(tx, this.#latest);
+    await putBlocks(tx, this.#blocks);
+    await putRows(tx, this.#rows);
+  }
 }
 
 // Many metrics that each get one point a step would write to a page of the database each. Such a batch stays as it came,
@@ -97,20 +116,13 @@ async function keepBatch(tx: Transaction, runId: string, metrics: readonly Metri
 /** Puts the points of a run's batches where single points are: into blocks where there are enough of a metric. */
 async function unpackBatches(tx: Transaction, runId: string): Promise<void> {
   const points = Map.groupBy(await takeBatches(tx, runId), ({ series }) => series);
-  const blocks: PlacedBlock[] = [];
-  const rows: { series: number; points: readonly MetricPoint[] }[] = [];
-  const latest: unknown[][] = [];
+  const written = new Written(runId);
   for (const row of await latestOfRun.run(tx, [runId])) {
     const added = points.get(row.series);
     if (added === undefined) continue;
-    const intake = await takeIn(tx, row.series, packingOf(row), added);
-    for (const columns of intake.blocks) blocks.push({ series: row.series, columns });
-    if (intake.rows.length > 0) rows.push({ series: row.series, points: intake.rows });
-    latest.push(latestRow(runId, row.key, row.series, pointOf(row), intake.packing, 0));
+    written.add(row.key, row.series, pointOf(row), await takeIn(tx, row.series, packingOf(row), added));
   }
-  await putLatest.run(tx, latest);
-  await putBlocks(tx, blocks);
-  await putRows(tx, rows);
+  await written.put(tx);
 }
 
 const latestRow = (runId: string, key: string, series: number, shown: MetricPoint, packing: Packing, batchCount: number): unknown[] => {
