@@ -9,7 +9,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installedTilth } from '../../bench/processes.ts';
 import { damageOf, filesOf } from '../conformance/dvc/folders.ts';
-import { needsDvc, withDvc, withTilth, type Person } from '../conformance/dvc/people.ts';
+import { needsDvc } from '../../src/develop/dvc-files/test-python.ts';
+import { withDvc, withTilth, type Person } from '../conformance/dvc/people.ts';
 import { seededRandom } from './processes.ts';
 
 /** A failing run says its seed: the same data, and the same pauses as far as the machine's own order allows. */

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { needs } from '../dvc-files/test-python.ts';
 
 const python = process.env['TILTH_TEST_CONTRACTS_PYTHON'];
 
 /** Skips, with its reason, on a machine without the Python packages; in CI the test runs and then fails. */
-export const needsContractsPython = {
-  skip:
-    python === undefined && process.env['CI'] === undefined
-      ? 'needs TILTH_TEST_CONTRACTS_PYTHON, a Python with what others make of contracts'
-      : false,
-};
+export const needsContractsPython = needs(
+  'TILTH_TEST_CONTRACTS_PYTHON',
+  'what others make of contracts',
+);
 
 /** Standard output of a Python program that must succeed. */
 export async function runContractsPython(

@@ -1,5 +1,6 @@
 import { describe, test, type TestContext } from 'node:test';
-import { TwoTools, needsDvc } from './test-two-tools.ts';
+import { needsDvc } from '../dvc-files/test-python.ts';
+import { TwoTools } from './test-two-tools.ts';
 
 const files = `
   mkdir -p data/sub other

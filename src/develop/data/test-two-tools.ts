@@ -15,14 +15,6 @@ import { dirname, join } from 'node:path';
 
 const python = process.env['TILTH_TEST_DVC_PYTHON'];
 
-/** Skips, with its reason, on a machine without the real dvc; in CI the test runs and then fails. */
-export const needsDvc = {
-  skip:
-    python === undefined && process.env['CI'] === undefined
-      ? 'needs TILTH_TEST_DVC_PYTHON, a Python with dvc'
-      : false,
-};
-
 /** What a command left behind. */
 export interface Outcome {
   readonly status: number;

@@ -3,10 +3,16 @@ import { spawnSync } from 'node:child_process';
 
 const python = process.env['TILTH_TEST_PYTHON'];
 
-/** Skips, with its reason, on a machine without the Python packages; in CI the test runs and then fails. */
-export const needsPython = {
-  skip: python === undefined && process.env['CI'] === undefined ? 'needs TILTH_TEST_PYTHON, a Python with dvc and pyarrow' : false,
-};
+/** Skips, with its reason, on a machine without the Python that a variable names; in CI the test runs and then fails. */
+export const needs = (variable: string, what: string): { readonly skip: string | false } => ({
+  skip:
+    process.env[variable] === undefined && process.env['CI'] === undefined ? `needs ${variable}, a Python with ${what}` : false,
+});
+
+export const needsPython = needs('TILTH_TEST_PYTHON', 'dvc and pyarrow');
+
+/** The real dvc with all its remotes. */
+export const needsDvc = needs('TILTH_TEST_DVC_PYTHON', 'dvc');
 
 /** Standard output of a Python program that must succeed. */
 export function runPython(args: readonly string[], options: { cwd?: string; input?: string } = {}): string {

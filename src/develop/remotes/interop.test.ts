@@ -3,7 +3,8 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from '
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startTestBucket } from '../../platform/blobs/test-bucket.ts';
-import { filesBelow, meetColleagues, needsDvc, type Colleagues } from './test-colleagues.ts';
+import { needsDvc } from '../dvc-files/test-python.ts';
+import { filesBelow, meetColleagues, type Colleagues } from './test-colleagues.ts';
 import { serveFolder } from './test-http.ts';
 import { startSsh } from './test-ssh.ts';
 

@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { startTestBucket } from '../../platform/blobs/test-bucket.ts';
-import { filesBelow, meetColleagues, needsDvc } from './test-colleagues.ts';
+import { needsDvc } from '../dvc-files/test-python.ts';
+import { filesBelow, meetColleagues } from './test-colleagues.ts';
 
 const colleagues = meetColleagues();
 const { dvc, git, tilth, root } = colleagues;

@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { meetColleagues, needsDvc } from './test-colleagues.ts';
+import { needsDvc } from '../dvc-files/test-python.ts';
+import { meetColleagues } from './test-colleagues.ts';
 
 const colleagues = meetColleagues();
 after(() => colleagues.close());

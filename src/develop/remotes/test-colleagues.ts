@@ -7,14 +7,6 @@ import { fileURLToPath } from 'node:url';
 
 const python = process.env['TILTH_TEST_DVC_PYTHON'];
 
-/** Skips, with its reason, on a machine without the real dvc; in CI the test runs and then fails. */
-export const needsDvc = {
-  skip:
-    python === undefined && process.env['CI'] === undefined
-      ? 'needs TILTH_TEST_DVC_PYTHON, a Python with dvc'
-      : false,
-};
-
 export interface Outcome {
   readonly status: number | null;
   readonly stdout: string;

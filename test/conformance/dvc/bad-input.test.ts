@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { damageOf, filesOf, sharedFilesOf } from './folders.ts';
 import { holdLock } from './lock-holder.ts';
-import { ended, launcher, needsDvc, twoPeople, type Ended } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { ended, launcher, twoPeople, type Ended } from './people.ts';
 
 /** A command that must be refused, with dvc's own exit code, in words that name the culprit, and without a trace. */
 interface Refusal {

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { damageOf, filesOf } from './folders.ts';
-import { needsDvc, twoPeople, type Ended, type Person } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople, type Ended, type Person } from './people.ts';
 
 /** How often both are started at the same time; a longer run asks for more. */
 const rounds = Number(process.env['TILTH_TEST_ROUNDS'] ?? 50);

@@ -7,7 +7,8 @@ import { corpus, type Example } from './corpus.ts';
 import { parse } from 'yaml';
 import { inAnyOrder } from './answers.ts';
 import { sharedFilesOf } from './folders.ts';
-import { needsDvc, twoPeople, type Person } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople, type Person } from './people.ts';
 
 /** Read by both tools after every run: the answers must be the same JSON. */
 const questions = [

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { needsDvc, twoPeople } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople } from './people.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tilth cloud '));
 const { ours, theirs, leave } = twoPeople(root);

@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { filesOf } from './folders.ts';
-import { needsDvc, twoPeople, type Person } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople, type Person } from './people.ts';
 
 /** Where the two tools differ on purpose. Each test fails as soon as they no longer do, so that this list stays true. */
 describe('known differences from dvc', needsDvc, () => {

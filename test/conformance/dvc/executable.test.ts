@@ -4,7 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sharedFilesOf } from './folders.ts';
-import { needsDvc, twoPeople, type Person } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople, type Person } from './people.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tilth executable '));
 const { ours, theirs, leave } = twoPeople(root);

@@ -7,7 +7,8 @@ import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { program, seededRandom } from '../../journeys/processes.ts';
 import { damageOf } from './folders.ts';
-import { needsDvc, twoPeople } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople } from './people.ts';
 
 /** More by hand: `TILTH_TEST_KILLS=200`. */
 const killCount = Number(process.env['TILTH_TEST_KILLS'] ?? 20);

@@ -27,14 +27,6 @@ export interface Person {
 
 const dvcPython = process.env['TILTH_TEST_DVC_PYTHON'];
 
-/** Skips, with its reason, on a machine without the real dvc; in CI the test runs and then fails. */
-export const needsDvc = {
-  skip:
-    dvcPython === undefined && process.env['CI'] === undefined
-      ? 'needs TILTH_TEST_DVC_PYTHON, a Python with dvc'
-      : false,
-};
-
 /** The two of them, each with a home inside `root`. `TILTH_TEST_ONLY_DVC=1` lets both use dvc: a check of the tests themselves. */
 export function twoPeople(root: string): {
   readonly ours: Person;

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { sharedFilesOf } from './folders.ts';
-import { needsDvc, twoPeople } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople } from './people.ts';
 import { randomPipeline } from './random-pipeline.ts';
 
 /** More by hand: `TILTH_TEST_PIPELINES=200`; another start with `TILTH_TEST_SEED`. */

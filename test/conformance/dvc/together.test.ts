@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { damageOf, filesOf } from './folders.ts';
 import { holdLock } from './lock-holder.ts';
-import { needsDvc, twoPeople, type Person } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople, type Person } from './people.ts';
 
 describe('two colleagues, one repository', needsDvc, () => {
   const root = mkdtempSync(join(tmpdir(), 'tilth together '));

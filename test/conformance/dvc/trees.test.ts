@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inAnyOrder } from './answers.ts';
 import { damageOf, filesOf, sharedFilesOf } from './folders.ts';
-import { needsDvc, twoPeople, type Person } from './people.ts';
+import { needsDvc } from '../../../src/develop/dvc-files/test-python.ts';
+import { twoPeople, type Person } from './people.ts';
 import { randomTree, type RandomTree } from './random-tree.ts';
 
 /** The same trees each time, so that a change is to blame for what fails; a longer run begins elsewhere. */
