@@ -27,6 +27,8 @@ const mlflowPythons = ['3.7', '2.9'].map((version) =>
 );
 const dvcPython = installPython('data', 'test/requirements-data.txt');
 const contractsPython = installPython('contracts', 'test/requirements-contracts.txt');
+const servingPython = installPython('serving', 'test/requirements-serving.txt');
+const estimatorsPython = installPython('estimators', 'test/requirements-estimators.txt');
 const chromium = installChromium();
 
 if (only.length === 0) {
@@ -89,6 +91,8 @@ function test(patterns, environment) {
       TILTH_TEST_MLFLOW_PYTHONS: mlflowPythons.join(delimiter),
       TILTH_TEST_DVC_PYTHON: dvcPython,
       TILTH_TEST_CONTRACTS_PYTHON: contractsPython,
+      TILTH_TEST_SERVING_PYTHON: servingPython,
+      TILTH_TEST_ESTIMATORS_PYTHON: estimatorsPython,
       TILTH_CHROMIUM: chromium,
       TILTH_TEST_TALLY: join(counted, 'counts.json'),
     },
