@@ -360,6 +360,7 @@ function headerOf(request: IncomingMessage, name: string): string | undefined {
 
 const callerContext = (request: IncomingMessage): CallerContext => ({
   stickyKey: headerOf(request, 'x-tilth-key'),
+  header: (name) => headerOf(request, name.toLowerCase()),
   caller: headerOf(request, 'x-tilth-caller') ?? null,
   // traceparent: version-trace-span-flags, https://www.w3.org/TR/trace-context/
   traceId: headerOf(request, 'traceparent')?.split('-')[1] ?? null,

@@ -5,11 +5,12 @@ import type { RowCheck } from '../../develop/contracts/row-rules.ts';
 import { checkExtras, checkOutputs, type AskedPrediction } from './asked-prediction.ts';
 import type { PredictionLog } from './prediction-log.ts';
 import type { NewRecord } from './prediction-record.ts';
-import { chooseTarget, shareOf } from './route-choice.ts';
+import { chooseTarget, drawFor } from './route-choice.ts';
 import { featuresOf, type Rows } from './rows.ts';
 import type { Scores, ServedModel } from './served-model.ts';
 import type { RouteTarget, ServedEndpoint, ServedVersion } from './serving-api.ts';
 import { busy, contractBrokenBy, endpointAmbiguous, endpointUnknown, modelFailed, versionUnknown } from './serving-errors.ts';
+import { Shadows } from './shadows.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A target of a route with its model in memory. */
@@ -29,6 +30,8 @@ export interface ActiveEndpoint extends ServedEndpoint {
 export interface CallerContext {
   /** the same key meets the same version while the weights stay */
   readonly stickyKey: string | undefined;
+  /** a header of the request, for endpoints that are sticky by one */
+  readonly header?: (name: string) => string | undefined;
   readonly caller: string | null;
   readonly traceId: string | null;
   /** `performance.now()` when the request was read */
@@ -51,17 +54,23 @@ export interface PredictionServiceOptions {
   readonly longestWaitMs?: number;
   /** requests that may wait for their shadow */
   readonly shadowQueueLength?: number;
+  /** after that a shadow is no longer waited for */
+  readonly longestShadowMs?: number;
 }
 
 /** Answers requests by the routes that are active, and logs every answer before it is given. */
 export class PredictionService {
   #endpoints: ReadonlyMap<string, ActiveEndpoint> = new Map();
-  #shadowCount = 0;
-  #shadowsDone: (() => void) | undefined;
+  readonly #shadows: Shadows;
   readonly #options: Required<PredictionServiceOptions>;
 
   constructor(options: PredictionServiceOptions) {
-    this.#options = { longestWaitMs: 10_000, shadowQueueLength: 1000, ...options };
+    this.#options = { longestWaitMs: 10_000, shadowQueueLength: 1000, longestShadowMs: 10_000, ...options };
+    this.#shadows = new Shadows({
+      traffic: options.traffic,
+      longestQueue: this.#options.shadowQueueLength,
+      longestMs: this.#options.longestShadowMs,
+    });
   }
 
   get endpoints(): ReadonlyMap<string, ActiveEndpoint> {
@@ -111,9 +120,7 @@ export class PredictionService {
    */
   async predict(endpoint: ActiveEndpoint, asked: AskedPrediction, context: CallerContext, version?: string): Promise<Prediction> {
     const requestId = asked.requestId ?? newUlid();
-    // a retry carries its id: it must meet the version that the first try met
-    const sticky = context.stickyKey ?? asked.requestId;
-    const target = this.target(endpoint, version, sticky === undefined ? undefined : shareOf(endpoint.name, sticky));
+    const target = this.target(endpoint, version, version === undefined ? drawFor(endpoint, asked, context) : undefined);
     try {
       checkOutputs(asked, target.served);
       const rows = asked.rowsFor(target.inMemory.layout);
@@ -128,67 +135,42 @@ export class PredictionService {
       const record = this.#record(endpoint, target, asked, requestId, context, rows, scores, latencyUs);
       const logged = await this.#options.log.append(record);
       this.#options.traffic.answered(endpoint.name, endpoint.model, target.version, rows.rowCount, latencyUs);
+      this.#options.traffic.versions.answered(endpoint.name, target.version, target.variant, rows.rowCount, latencyUs);
       // also for a repeat: the plane may have died between its answer and its shadow, which is logged once like any other
-      if (version === undefined) this.#startShadows(endpoint, asked, requestId, context, target, rows);
+      if (version === undefined) this.#showShadows(endpoint, asked, requestId, context, target, rows, scores);
       return { requestId, target, scores, logged };
     } catch (thrown) {
-      this.#options.traffic.refused(endpoint.name, endpoint.model, String(target.version), outcomeOf(thrown));
+      const outcome = outcomeOf(thrown);
+      this.#options.traffic.refused(endpoint.name, endpoint.model, String(target.version), outcome);
+      this.#options.traffic.versions.refused(endpoint.name, target.version, target.variant, outcome !== 'invalid');
       throw thrown;
     }
   }
 
   /** Resolves when no shadow is waiting any more. */
-  async shadowsDone(): Promise<void> {
-    if (this.#shadowCount === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#shadowsDone = resolve;
-    await promise;
+  shadowsDone(): Promise<void> {
+    return this.#shadows.done();
   }
 
-  #startShadows(
+  #showShadows(
     endpoint: ActiveEndpoint,
     asked: AskedPrediction,
     requestId: string,
     context: CallerContext,
     answered: ActiveTarget,
     rows: Rows,
+    scores: Scores,
   ): void {
-    for (const target of endpoint.targets) {
-      if (target.variant !== 'shadow') continue;
-      if (this.#shadowCount >= this.#options.shadowQueueLength) {
-        this.#options.traffic.shadowed(endpoint.name, endpoint.model, target.version, 'dropped');
-        continue;
-      }
-      this.#shadowCount++;
-      target.inMemory.acquire();
-      const run = async (): Promise<void> => {
-        const isAlike = target.served.schemaHash === answered.served.schemaHash;
-        await this.#shadow(endpoint, target, asked, requestId, context, isAlike ? rows : undefined);
-        target.inMemory.release();
-        if (--this.#shadowCount === 0) this.#shadowsDone?.();
-      };
-      // after the answer has been handed to the socket
-      setImmediate(() => void run());
-    }
-  }
-
-  async #shadow(
-    endpoint: ActiveEndpoint,
-    target: ActiveTarget,
-    asked: AskedPrediction,
-    requestId: string,
-    context: CallerContext,
-    checkedRows: Rows | undefined,
-  ): Promise<void> {
-    const startedAt = performance.now();
-    try {
-      const rows = checkedRows ?? asked.rowsFor(target.inMemory.layout);
-      const scores = await scoreWith(target, rows);
-      const latencyUs = Math.round((performance.now() - startedAt) * 1000);
-      await this.#options.log.append(this.#record(endpoint, target, asked, requestId, context, rows, scores, latencyUs));
-      this.#options.traffic.shadowed(endpoint.name, endpoint.model, target.version, 'logged');
-    } catch {
-      this.#options.traffic.shadowed(endpoint.name, endpoint.model, target.version, 'failed');
+    for (const shadow of endpoint.targets) {
+      if (shadow.variant !== 'shadow') continue;
+      this.#shadows.show(shadow, {
+        endpoint,
+        scores,
+        rowsFor: ({ served, inMemory }) =>
+          served.schemaHash === answered.served.schemaHash ? rows : asked.rowsFor(inMemory.layout),
+        keep: (target, itsRows, itsScores, latencyUs) =>
+          this.#options.log.append(this.#record(endpoint, target, asked, requestId, context, itsRows, itsScores, latencyUs)),
+      });
     }
   }
 

@@ -61,12 +61,23 @@ export const routeTarget = z.object({
 });
 export type RouteTarget = z.infer<typeof routeTarget>;
 
+/** By what a caller keeps meeting the same version; without it, each request is drawn anew. */
+export const sticky = z.discriminatedUnion('by', [
+  /** the key of the first row, as it is given with the rows for the ground truth */
+  z.object({ by: z.literal('key') }),
+  z.object({ by: z.literal('header'), name: z.string() }),
+  /** the value of an input column in the first row */
+  z.object({ by: z.literal('column'), name: z.string() }),
+]);
+export type Sticky = z.infer<typeof sticky>;
+
 export const servedEndpoint = z.object({
   name: z.string(),
   model: z.string(),
   /** grows with each change of the route */
   revision: z.number().int(),
   targets: z.array(routeTarget),
+  sticky: sticky.optional(),
 });
 export type ServedEndpoint = z.infer<typeof servedEndpoint>;
 
@@ -80,6 +91,30 @@ export const servingConfig = z.object({
   versions: z.array(servedVersion),
 });
 export type ServingConfig = z.infer<typeof servingConfig>;
+
+/** What one version did at one endpoint since the data plane began; counts only grow. */
+export const versionCounts = z.object({
+  version: z.number().int(),
+  variant,
+  requestCount: z.number(),
+  rowCount: z.number(),
+  /** not answered, and the fault is ours: the model failed, or it was too busy */
+  failedCount: z.number(),
+  /** not answered for what was asked */
+  refusedCount: z.number(),
+  /** answered requests by latency: src/deploy/serving/latency-histogram.ts */
+  latencies: z.array(z.number()),
+  /** of a shadow: rows that it scored beside the version that answered */
+  comparedCount: z.number(),
+  /** … and gave the same label */
+  agreedCount: z.number(),
+  /** sum over those rows of the largest difference of a probability */
+  differenceSum: z.number(),
+  largestDifference: z.number(),
+  /** requests that it did not see, since too many waited for it */
+  droppedCount: z.number(),
+});
+export type VersionCounts = z.infer<typeof versionCounts>;
 
 /** What a data plane says about itself: POST /api/v1/serving/report, every second. */
 export const servingReport = z.object({
@@ -98,6 +133,7 @@ export const servingReport = z.object({
       p50Us: z.number(),
       p99Us: z.number(),
       requestsPerSecond: z.number(),
+      versions: z.array(versionCounts).optional(),
     }),
   ),
 });

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, createRegistry } from '../../platform/metrics.ts';
 import type { PredictionLogCounts } from './prediction-log.ts';
 import type { ServingReport } from './serving-api.ts';
+import { CountsByVersion } from './version-counts.ts';
 
 /** How a request ended: answered, refused for what it asked, failed here, or turned away when busy. */
 export type Outcome = 'ok' | 'invalid' | 'failed' | 'busy';
@@ -21,6 +22,7 @@ interface EndpointTraffic {
 /** Counts what the data plane does, for `/metrics` and for its report to the control plane. */
 export class Traffic {
   readonly registry = createRegistry();
+  readonly versions = new CountsByVersion();
   readonly #endpoints = new Map<string, EndpointTraffic>();
   readonly #requests = new Counter({
     name: 'tilth_inference_requests_total',
@@ -105,6 +107,7 @@ export class Traffic {
 
   shadowed(endpoint: string, model: string, version: number, status: 'logged' | 'dropped' | 'failed'): void {
     this.#shadows.inc({ endpoint, model, version: String(version), status });
+    if (status === 'dropped') this.versions.dropped(endpoint, version);
   }
 
   /** What each endpoint did; the rate is since the report before. */
@@ -125,6 +128,7 @@ export class Traffic {
         p50Us: percentile(sorted, 0.5),
         p99Us: percentile(sorted, 0.99),
         requestsPerSecond,
+        versions: this.versions.report(name),
       };
     });
   }
