@@ -13,6 +13,7 @@ import {
   getModelRow,
   getVersionRow,
   isApproved,
+  type VersionRow,
 } from '../registry/registry-store.ts';
 import type { RouteTarget } from '../serving/serving-api.ts';
 import { routeOf, targetsOf, withChampion, type Route } from './endpoint.ts';
@@ -276,11 +277,14 @@ async function requireApproved(
 async function requireServable(read: Reader, model: string, version: number): Promise<void> {
   const row = await getVersionRow(read, model, version);
   if (row.engine === 'pending') throw notServable(model, version, 'it is still being converted.');
-  if (row.engine === 'python' || row.onnx_digest === null)
-    throw notServable(model, version, row.reason ?? 'it has no graph.');
+  if (!hasFile(row)) throw notServable(model, version, row.reason ?? 'it has neither a graph nor a bundle for its own Python.');
 }
 
 async function isServable(read: Reader, model: string, version: number): Promise<boolean> {
   const row = await findVersionRow(read, model, version);
-  return row?.engine === 'onnx' && row.onnx_digest !== null;
+  return row !== undefined && hasFile(row);
 }
+
+/** Is there what its engine runs? */
+const hasFile = (row: VersionRow): boolean =>
+  (row.engine === 'onnx' && row.onnx_digest !== null) || (row.engine === 'python' && row.bundle_digest !== null);

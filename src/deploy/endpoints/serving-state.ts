@@ -5,6 +5,7 @@ import { declarationOf } from '../../start/project/project-store.ts';
 import { getVersionRow, type VersionRow } from '../registry/registry-store.ts';
 import { trainingData } from '../registry/training-data.ts';
 import {
+  servedPython,
   servedSchema,
   type ServedContract,
   type ServedVersion,
@@ -52,13 +53,23 @@ async function servedVersionOf(read: Reader, row: VersionRow): Promise<ServedVer
     model: row.model,
     version: row.version,
     runId: row.run_id,
-    digest: row.onnx_digest ?? '',
-    byteCount: row.onnx_byte_count ?? 0,
+    ...fileOf(row),
     schema: servedSchema.parse(JSON.parse(row.schema ?? '{}')),
     schemaHash: row.schema_hash ?? '',
     ...(contract === undefined ? {} : { contract }),
   };
 }
+
+/** What a data plane fetches: the graph, or the whole model for its own Python. */
+const fileOf = (row: VersionRow): Pick<ServedVersion, 'engine' | 'digest' | 'byteCount' | 'python'> =>
+  row.engine === 'python'
+    ? {
+        engine: 'python',
+        digest: row.bundle_digest ?? '',
+        byteCount: row.bundle_byte_count ?? 0,
+        python: servedPython.parse(JSON.parse(row.python ?? '{}')),
+      }
+    : { engine: 'onnx', digest: row.onnx_digest ?? '', byteCount: row.onnx_byte_count ?? 0 };
 
 /** What the contract of a version's training data says of single rows; of the declared dataset where it learned from several. */
 async function requestContract(read: Reader, row: VersionRow): Promise<ServedContract | undefined> {

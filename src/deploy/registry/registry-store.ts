@@ -46,6 +46,11 @@ interface ModelVersionTable {
   artifact_digest: string | null;
   onnx_digest: string | null;
   onnx_byte_count: number | null;
+  /** the MLflow model as one file, for a version that its own Python serves */
+  bundle_digest: string | null;
+  bundle_byte_count: number | null;
+  /** JSON of ServedPython: what the model was loaded with */
+  python: string | null;
   schema: string | null;
   schema_hash: string | null;
   parity: string | null;
@@ -215,6 +220,14 @@ export const registryMigrations: Migrations = {
         .on('approval')
         .columns(['model', 'version', 'alias'])
         .execute();
+    },
+  },
+  'registry-002-python-versions': {
+    async up(db) {
+      await db.schema.alterTable('model_version').addColumn('bundle_digest', 'text').execute();
+      await db.schema.alterTable('model_version').addColumn('bundle_byte_count', 'integer').execute();
+      await db.schema.alterTable('model_version').addColumn('python', 'text').execute();
+      await db.schema.createIndex('model_version_bundle').on('model_version').column('bundle_digest').execute();
     },
   },
 };

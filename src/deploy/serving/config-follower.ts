@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../platform/errors.ts';
+import { pipeline } from 'node:stream/promises';
+import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import { compileRows } from '../../develop/contracts/row-rules.ts';
+import { signatureHeaders, succession, type Succession } from './config-signature.ts';
+import { KeptConfig, type SignedConfig } from './kept-config.ts';
+import { loadEngine, type Engine } from './engine.ts';
 import type { ActiveEndpoint, ActiveTarget } from './prediction-service.ts';
-import { ServedModel } from './served-model.ts';
 import {
   servingConfig,
   type RouteTarget,
@@ -16,7 +19,7 @@ import {
   type ServingConfig,
   type ServingReport,
 } from './serving-api.ts';
-import { modelUnloadable } from './serving-errors.ts';
+import { configUntrusted, modelUnloadable } from './serving-errors.ts';
 
 export interface ConfigFollowerOptions {
   /** `<home>/serving`: the last configuration and the models live here */
@@ -24,7 +27,11 @@ export interface ConfigFollowerOptions {
   /** address of the control plane */
   readonly server: string;
   readonly token: string | undefined;
+  /** the key that the control plane must sign with; undefined trusts the one that is met first */
+  readonly serverKey?: string | undefined;
   readonly log: Logger;
+  /** processes per Python model */
+  readonly pythonWorkers?: number | undefined;
   /** called with all endpoints as they are to be served from now on */
   readonly onChange: (endpoints: ReadonlyMap<string, ActiveEndpoint>) => void;
 }
@@ -34,13 +41,22 @@ const longestPauseMs = 5_000;
 const longPollMs = 20_000;
 const retryProblemsMs = 5_000;
 
+/** What came from the control plane; not yet believed. */
+interface Offered {
+  readonly signed: SignedConfig | undefined;
+  readonly links: Succession;
+}
+
 /** Keeps the models in memory as the control plane wants them, and goes on with the last word when it is away. */
 export class ConfigFollower {
   readonly #options: ConfigFollowerOptions;
   readonly #stopping = new AbortController();
   /** by digest; a model that several versions share is loaded once */
-  readonly #models = new Map<string, ServedModel>();
+  readonly #models = new Map<string, Engine>();
+  readonly #kept: KeptConfig;
   #config: ServingConfig | undefined;
+  /** why the last configuration that was offered is not used */
+  #distrust: string | undefined;
   #endpoints: ReadonlyMap<string, ActiveEndpoint> = new Map();
   #problems: readonly string[] = [];
   #isReachable = false;
@@ -49,6 +65,7 @@ export class ConfigFollower {
   constructor(options: ConfigFollowerOptions) {
     this.#options = options;
     mkdirSync(this.#modelFolder, { recursive: true, mode: 0o700 });
+    this.#kept = new KeptConfig(options.folder, options.serverKey);
   }
 
   get revision(): number {
@@ -65,13 +82,13 @@ export class ConfigFollower {
   }
 
   get problems(): readonly string[] {
-    return this.#problems;
+    return this.#distrust === undefined ? this.#problems : [this.#distrust, ...this.#problems];
   }
 
   /** Serves by the configuration on disk if there is one, then follows the control plane until `stop`. */
   async start(): Promise<void> {
     const kept = this.#readKept();
-    if (kept !== undefined) await this.#apply(kept);
+    if (kept !== undefined) await this.#apply(kept, undefined);
     this.#loop = this.#follow();
   }
 
@@ -99,18 +116,19 @@ export class ConfigFollower {
     return join(this.#options.folder, 'models');
   }
 
-  get #configFile(): string {
-    return join(this.#options.folder, 'config.json');
-  }
-
   #readKept(): ServingConfig | undefined {
-    if (!existsSync(this.#configFile)) return undefined;
     try {
-      return servingConfig.parse(JSON.parse(readFileSync(this.#configFile, 'utf8')));
+      return this.#kept.read();
     } catch (cause) {
-      this.#options.log.warn(`the kept configuration is not readable: ${messageOf(cause)}`);
+      this.#doubt(cause);
       return undefined;
     }
+  }
+
+  #doubt(cause: unknown): void {
+    const said = cause instanceof TilthError && cause.hint !== undefined ? `${cause.message} ${cause.hint}` : messageOf(cause);
+    if (said !== this.#distrust) this.#options.log.error(said);
+    this.#distrust = said;
   }
 
   async #follow(): Promise<void> {
@@ -119,11 +137,12 @@ export class ConfigFollower {
       const askedAt = performance.now();
       try {
         // after a silence its revisions may have begun anew: ask for all, at once
-        const config = await this.#poll(this.#isReachable ? this.revision : -1);
+        const offered = await this.#poll(this.#isReachable ? this.revision : -1);
+        const config = offered === undefined ? undefined : this.#checked(offered);
         if (!this.#isReachable) this.#options.log.info({ server: this.#options.server }, 'control plane reached');
         this.#isReachable = true;
         pauseMs = shortestPauseMs;
-        if (config !== undefined && (this.#isNew(config) || this.#problems.length > 0)) await this.#apply(config);
+        if (config !== undefined && offered !== undefined && (this.#isNew(config) || this.#problems.length > 0)) await this.#apply(config, offered);
         // a server that does not hold the poll must not be asked without end
         else if (performance.now() - askedAt < shortestPauseMs) await this.#pause(shortestPauseMs * 5);
       } catch (cause) {
@@ -133,6 +152,21 @@ export class ConfigFollower {
         await this.#pause(pauseMs * (0.75 + Math.random() / 2));
         pauseMs = Math.min(pauseMs * 2, longestPauseMs);
       }
+    }
+  }
+
+  /** @returns undefined when it is not to be trusted, which is told */
+  #checked(offered: Offered): ServingConfig | undefined {
+    try {
+      const { signed, links } = offered;
+      if (signed === undefined) throw configUntrusted('The control plane does not sign its configuration.');
+      const whose = this.#kept.accept(signed, links);
+      if (whose !== 'known') this.#options.log.warn({ key: this.#kept.trusted, whose }, 'this key of the control plane is trusted from now on');
+      this.#distrust = undefined;
+      return servingConfig.parse(JSON.parse(signed.body));
+    } catch (cause) {
+      this.#doubt(cause);
+      return undefined;
     }
   }
 
@@ -146,21 +180,26 @@ export class ConfigFollower {
   }
 
   /** @returns undefined when there is nothing new */
-  async #poll(after: number): Promise<ServingConfig | undefined> {
+  async #poll(after: number): Promise<Offered | undefined> {
     const hasProblems = this.#problems.length > 0;
     const waitMs = after < 0 ? 0 : hasProblems ? retryProblemsMs : longPollMs;
     const response = await this.#fetch(
       `/api/v1/serving/config?after=${Math.max(after, 0)}&waitMs=${waitMs}`,
       waitMs + 10_000,
     );
+    const body = await response.text();
     if (response.status === 204 || response.status === 304) {
-      await response.arrayBuffer();
-      if (this.#config === undefined) return { revision: 0, endpoints: [], versions: [] };
-      if (hasProblems) await this.#apply(this.#config);
+      if (hasProblems && this.#config !== undefined) await this.#apply(this.#config, undefined);
       return undefined;
     }
-    if (!response.ok) throw new Error(`it answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
-    return servingConfig.parse(await response.json());
+    if (!response.ok) throw new Error(`it answered ${response.status}: ${body.slice(0, 200)}`);
+    const key = response.headers.get(signatureHeaders.key);
+    const signature = response.headers.get(signatureHeaders.signature);
+    const links = succession.safeParse(JSON.parse(response.headers.get(signatureHeaders.succession) ?? '[]'));
+    return {
+      signed: key === null || signature === null ? undefined : { body, key, signature },
+      links: links.data ?? [],
+    };
   }
 
   #fetch(path: string, timeoutMs: number, init: RequestInit = {}): Promise<Response> {
@@ -171,7 +210,7 @@ export class ConfigFollower {
   }
 
   /** Loads what is new first, then swaps all routes at once, then lets go of what nobody wants any more. */
-  async #apply(config: ServingConfig): Promise<void> {
+  async #apply(config: ServingConfig, offered: Offered | undefined): Promise<void> {
     const problems: string[] = [];
     const endpoints = new Map<string, ActiveEndpoint>();
     for (const endpoint of config.endpoints) {
@@ -187,7 +226,7 @@ export class ConfigFollower {
     }
     this.#config = config;
     this.#problems = problems;
-    this.#keep(config);
+    if (offered?.signed !== undefined) this.#kept.keep(offered.signed);
     this.#letGo();
   }
 
@@ -213,7 +252,12 @@ export class ConfigFollower {
     const key = `${served.digest}:${served.schemaHash}`;
     let inMemory = this.#models.get(key);
     if (inMemory === undefined) {
-      inMemory = await ServedModel.load(await this.#modelFile(served), served.schema);
+      inMemory = await loadEngine(served, {
+        file: (one) => this.#modelFile(one),
+        folder: this.#options.folder,
+        log: this.#options.log,
+        pythonWorkers: this.#options.pythonWorkers,
+      });
       this.#models.set(key, inMemory);
     }
     const check = served.contract === undefined ? undefined : compileRows(served.contract.rules, inMemory.layout.names);
@@ -223,8 +267,11 @@ export class ConfigFollower {
   /** The model's file, fetched unless it is here; its content is what its digest says. */
   async #modelFile(served: ServedVersion): Promise<string> {
     if (!/^[0-9a-f]{64}$/.test(served.digest)) throw modelUnloadable(`${JSON.stringify(served.digest)} is no sha256 digest`);
-    const path = join(this.#modelFolder, `${served.digest}.onnx`);
-    if (existsSync(path)) return path;
+    const path = join(this.#modelFolder, `${served.digest}.${served.engine === 'python' ? 'bundle' : 'onnx'}`);
+    if (existsSync(path)) {
+      if ((await sha256Of(path)) === served.digest) return path;
+      this.#options.log.warn({ path }, 'this file of a model was damaged; it is fetched again');
+    }
     const response = await this.#fetch(`/api/v1/blobs/${served.digest}`, 120_000);
     if (!response.ok) throw modelUnloadable(`the control plane answered ${response.status} for its file`);
     const bytes = Buffer.from(await response.arrayBuffer());
@@ -234,12 +281,6 @@ export class ConfigFollower {
     await writeFile(partial, bytes, { mode: 0o600, flush: true });
     renameSync(partial, path);
     return path;
-  }
-
-  #keep(config: ServingConfig): void {
-    const partial = `${this.#configFile}.partial`;
-    writeFileSync(partial, JSON.stringify(config), { mode: 0o600, flush: true });
-    renameSync(partial, this.#configFile);
   }
 
   #letGo(): void {
@@ -257,4 +298,10 @@ export class ConfigFollower {
       if (!digests.has(name.slice(0, 64))) rmSync(join(this.#modelFolder, name), { force: true });
     }
   }
+}
+
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }

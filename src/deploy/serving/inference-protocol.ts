@@ -2,9 +2,9 @@ import type { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { parseRequestJson, type ParsedRequest } from './number-lists.ts';
 import { takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows, type StridedColumn } from './rows.ts';
-import type { Scores } from './served-model.ts';
+import type { Label, Scores } from './engine.ts';
 import type { ServedEndpoint, ServedVersion, TensorSchema } from './serving-api.ts';
-import { bodyUnreadable, columnMissing, columnWrong, outputUnknown, shapeWrong } from './serving-errors.ts';
+import { badDeadline, bodyUnreadable, columnMissing, columnWrong, outputUnknown, shapeWrong } from './serving-errors.ts';
 
 /** One tensor of a request, its values flat and row-major. */
 interface GivenTensor {
@@ -65,11 +65,21 @@ export function readInference(body: Buffer, jsonLength: number | undefined): Ask
   return {
     requestId: request.id === undefined || request.id === '' ? undefined : String(request.id as string),
     ...readExtras(request.parameters),
+    timeoutMs: timeoutOf(request.parameters),
     rowsFor: (layout) => rowsOfTensors(layout, tensors),
     isBinaryByDefault: request.parameters?.['binary_data_output'] === true,
     outputs,
     outputNames: outputs?.map((output) => output.name),
   };
+}
+
+/** In microseconds, as Triton has it; 0 is none. */
+function timeoutOf(parameters: JsonRequest['parameters']): number | undefined {
+  const timeout = parameters?.['timeout'];
+  const micros = typeof timeout === 'string' ? Number(timeout) : timeout;
+  if (micros === undefined || micros === 0) return undefined;
+  if (typeof micros !== 'number' || !(micros > 0)) throw badDeadline(String(timeout as string));
+  return micros / 1000;
 }
 
 /** An empty list means all, as none at all does. */
@@ -253,7 +263,7 @@ export function outputsOf(version: ServedVersion): readonly OutputSchema[] {
   return version.schema.outputs.slice(0, 2).map((output, index) => ({ ...output, role: index === 0 ? 'label' : 'probabilities' }));
 }
 
-function encode(datatype: string, values: ArrayLike<string | number>): Buffer {
+function encode(datatype: string, values: ArrayLike<Label>): Buffer {
   if (datatype === 'BYTES') {
     return Buffer.concat(
       Array.from(values, (value) => {

@@ -4,7 +4,7 @@ import { parseCsv } from './csv.ts';
 import { parsePythonJson } from '../../platform/python-json.ts';
 import { parseRequestJson, type NumberList, type ParsedRequest } from './number-lists.ts';
 import { takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows } from './rows.ts';
-import type { Scores } from './served-model.ts';
+import type { Label, Scores } from './engine.ts';
 import { bodyUnreadable, contentTypeUnknown, shapeWrong } from './serving-errors.ts';
 
 const formats = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const;
@@ -176,7 +176,7 @@ function rowsOfCsv(layout: Layout, text: string): Rows {
 export const writePredictions = (scores: Scores): string =>
   `{"predictions": [${scores.labels.map(jsonOf).join(', ')}]}`;
 
-const jsonOf = (label: number | string): string => (Number.isFinite(label) ? String(label) : JSON.stringify(label));
+const jsonOf = (label: Label): string => (Number.isFinite(label) ? String(label) : JSON.stringify(label));
 
 /** The same failure in MLflow's words; the hint goes along, a stack trace never. */
 export function writeMlflowError(error: TilthError): string {
@@ -194,6 +194,7 @@ function mlflowCode(error: TilthError): string {
     case 'NOT_FOUND':
       return 'RESOURCE_DOES_NOT_EXIST';
     case 'SERVING_BUSY':
+    case 'SERVING_DEADLINE_TOO_SHORT':
       return 'RESOURCE_EXHAUSTED';
     default:
       if (error.status < 500) return 'BAD_REQUEST';

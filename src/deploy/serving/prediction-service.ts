@@ -2,21 +2,22 @@ import { TilthError } from '../../platform/errors.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { RowCheck } from '../../develop/contracts/row-rules.ts';
+import { Admission, deadlineOf, type Deadline } from './admission.ts';
 import { checkExtras, checkOutputs, type AskedPrediction } from './asked-prediction.ts';
+import type { Engine, Scores } from './engine.ts';
 import type { PredictionLog } from './prediction-log.ts';
 import type { NewRecord } from './prediction-record.ts';
 import { chooseTarget, drawFor } from './route-choice.ts';
 import { featuresOf, type Rows } from './rows.ts';
-import type { Scores, ServedModel } from './served-model.ts';
 import type { RouteTarget, ServedEndpoint, ServedVersion } from './serving-api.ts';
-import { busy, contractBrokenBy, endpointAmbiguous, endpointUnknown, modelFailed, versionUnknown } from './serving-errors.ts';
+import { contractBrokenBy, deadlinePassed, endpointAmbiguous, endpointUnknown, modelFailed, tooManyRows, versionUnknown } from './serving-errors.ts';
 import { Shadows } from './shadows.ts';
 import type { Traffic } from './traffic.ts';
 
 /** A target of a route with its model in memory. */
 export interface ActiveTarget extends RouteTarget {
   readonly served: ServedVersion;
-  readonly inMemory: ServedModel;
+  readonly inMemory: Engine;
   /** holds rows to the contract of the training data; undefined where there is none */
   readonly check: RowCheck | undefined;
 }
@@ -36,6 +37,10 @@ export interface CallerContext {
   readonly traceId: string | null;
   /** `performance.now()` when the request was read */
   readonly startedAt: number;
+  /** `performance.now()` at which it may have come at the earliest */
+  readonly arrivedAt: number;
+  /** after it, an answer is of no use to the caller */
+  readonly deadline: Deadline;
 }
 
 export interface Prediction {
@@ -50,8 +55,9 @@ export interface PredictionServiceOptions {
   readonly log: PredictionLog;
   readonly traffic: Traffic;
   readonly clock: Clock;
-  /** rows that would wait longer are turned away */
-  readonly longestWaitMs?: number;
+  /** how long a request may take whose caller names no deadline; no caller may name a later one */
+  readonly requestTimeoutMs?: number;
+  readonly maxRows?: number;
   /** requests that may wait for their shadow */
   readonly shadowQueueLength?: number;
   /** after that a shadow is no longer waited for */
@@ -65,7 +71,7 @@ export class PredictionService {
   readonly #options: Required<PredictionServiceOptions>;
 
   constructor(options: PredictionServiceOptions) {
-    this.#options = { longestWaitMs: 10_000, shadowQueueLength: 1000, longestShadowMs: 10_000, ...options };
+    this.#options = { requestTimeoutMs: 10_000, maxRows: 100_000, shadowQueueLength: 1000, longestShadowMs: 10_000, ...options };
     this.#shadows = new Shadows({
       traffic: options.traffic,
       longestQueue: this.#options.shadowQueueLength,
@@ -94,6 +100,35 @@ export class PredictionService {
     const [only, second] = this.#endpoints.values();
     if (only === undefined || second !== undefined) throw endpointAmbiguous([...this.#endpoints.keys()]);
     return only;
+  }
+
+  /** When an answer is too late: as the caller says, and never later than this plane's own limit. */
+  deadline(givenMs: string | undefined, arrivedAt: number): Deadline {
+    return deadlineOf(givenMs, arrivedAt, this.#options.requestTimeoutMs);
+  }
+
+  /**
+   * Before anything is read of a request: could its answer be there in time?
+   *
+   * @throws SERVING_BUSY, SERVING_DEADLINE_TOO_SHORT
+   */
+  admit(endpoint: ActiveEndpoint, deadline: Deadline): void {
+    let waitMs = 0;
+    for (const target of endpoint.targets) {
+      if (target.variant !== 'shadow' && target.weight > 0) waitMs = Math.max(waitMs, target.inMemory.estimatedWaitMs);
+    }
+    try {
+      this.#admission(endpoint.name).check(endpoint.name, waitMs, deadline, performance.now());
+    } catch (thrown) {
+      this.#options.traffic.shed(endpoint.name, endpoint.model);
+      throw thrown;
+    }
+  }
+
+  #admission(endpoint: string): Admission {
+    let admission = this.#admissions.get(endpoint);
+    if (admission === undefined) this.#admissions.set(endpoint, (admission = new Admission()));
+    return admission;
   }
 
   /**
@@ -127,10 +162,14 @@ export class PredictionService {
       checkExtras(asked, rows.rowCount);
       const broken = target.check?.(rows.columns);
       if (broken !== undefined) throw contractBrokenBy(broken);
-      if (target.inMemory.estimatedWaitMs > this.#options.longestWaitMs) {
-        throw busy(`Rows wait longer than ${this.#options.longestWaitMs} ms for ${endpoint.name}.`);
-      }
-      const scores = await scoreWith(target, rows);
+      if (rows.rowCount > this.#options.maxRows) throw tooManyRows(rows.rowCount, this.#options.maxRows);
+      const admission = this.#admission(endpoint.name);
+      const waitMs = target.inMemory.estimatedWaitMs;
+      const deadline = bodyDeadline(asked, context);
+      const begunAt = performance.now();
+      admission.check(endpoint.name, waitMs, deadline, begunAt);
+      const scores = await scoreInTime(target, rows, deadline.at, endpoint.name);
+      admission.answered(performance.now() - begunAt, waitMs);
       const latencyUs = Math.round((performance.now() - context.startedAt) * 1000);
       const record = this.#record(endpoint, target, asked, requestId, context, rows, scores, latencyUs);
       const logged = await this.#options.log.append(record);
@@ -208,6 +247,22 @@ export class PredictionService {
   }
 }
 
+/** A deadline that only the body tells counts from when the request came, as the header's does. */
+function bodyDeadline(asked: AskedPrediction, { deadline, arrivedAt }: CallerContext): Deadline {
+  if (asked.timeoutMs === undefined) return deadline;
+  const at = arrivedAt + asked.timeoutMs;
+  return at < deadline.at ? { at, isOfCaller: true } : deadline;
+}
+
+/** @throws SERVING_DEADLINE_PASSED, and what `scoreWith` throws */
+async function scoreInTime(target: ActiveTarget, rows: Rows, deadlineAt: number, endpoint: string): Promise<Scores> {
+  const leftMs = deadlineAt - performance.now();
+  if (leftMs <= 0) throw deadlinePassed(endpoint);
+  const scores = await scoreWith(target, rows);
+  if (performance.now() > deadlineAt) throw deadlinePassed(endpoint);
+  return scores;
+}
+
 async function scoreWith(target: ActiveTarget, rows: Rows): Promise<Scores> {
   target.inMemory.acquire();
   try {
@@ -230,8 +285,9 @@ function probabilitiesByClass(served: ServedVersion, scores: Scores): Record<str
   return columns;
 }
 
-function outcomeOf(thrown: unknown): 'invalid' | 'failed' | 'busy' {
+function outcomeOf(thrown: unknown): 'invalid' | 'failed' | 'busy' | 'late' {
   if (!(thrown instanceof TilthError)) return 'failed';
-  if (thrown.code === 'SERVING_BUSY') return 'busy';
+  if (thrown.status === 503 || thrown.status === 429) return 'busy';
+  if (thrown.status === 504) return 'late';
   return thrown.status < 500 ? 'invalid' : 'failed';
 }

@@ -1,18 +1,9 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf } from '../../platform/errors.ts';
+import type { Engine, Label, Scores } from './engine.ts';
 import { layoutOf, type Cell, type Column, type InputLayout, type Layout, type Rows } from './rows.ts';
 import type { ServedSchema } from './serving-api.ts';
 import { modelUnloadable } from './serving-errors.ts';
-
-/** What a model says of some rows. */
-export interface Scores {
-  readonly rowCount: number;
-  /** the predicted label, or the value of a regression, per row */
-  readonly labels: readonly (number | string)[];
-  /** row-major, `rowCount` × `classCount` */
-  readonly probabilities: Float32Array | Float64Array;
-  readonly classCount: number;
-}
 
 type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
 
@@ -29,8 +20,9 @@ interface Waiting {
 /** At most this many rows share a run; a larger request runs alone. */
 const rowsPerRun = 1024;
 
-/** A model in memory. Requests of one turn of the event loop are scored in one run. */
-export class ServedModel {
+/** A graph in memory, run by onnxruntime. Requests of one turn of the event loop are scored in one run. */
+export class OnnxModel implements Engine {
+  readonly state = 'ready';
   readonly layout: Layout;
   readonly #session: InferenceSession;
   readonly #inputs: readonly BoundInput[];
@@ -59,7 +51,7 @@ export class ServedModel {
    *
    * @throws SERVING_MODEL_UNLOADABLE
    */
-  static async load(path: string, schema: ServedSchema): Promise<ServedModel> {
+  static async load(path: string, schema: ServedSchema): Promise<OnnxModel> {
     try {
       const session = await InferenceSession.create(path, {
         intraOpNumThreads: 1,
@@ -68,7 +60,7 @@ export class ServedModel {
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
       });
-      const model = new ServedModel(session, schema);
+      const model = new OnnxModel(session, schema);
       await model.score(exampleRows(model.layout));
       return model;
     } catch (cause) {
@@ -188,7 +180,7 @@ function sliceScores(scores: Scores, from: number, rowCount: number): Scores {
   };
 }
 
-function plainLabels(data: Tensor['data']): readonly (number | string)[] {
+function plainLabels(data: Tensor['data']): readonly Label[] {
   if (Array.isArray(data)) return data as string[];
   if (!(data instanceof BigInt64Array)) return Array.from(data as ArrayLike<number | bigint>, Number);
   // by halves: a BigInt is an object, and there is one per row

@@ -35,11 +35,24 @@ export const servedContract = z.object({
 });
 export type ServedContract = z.infer<typeof servedContract>;
 
+/** The Python that a model was registered with; another one that serves it must have the same packages. */
+export const servedPython = z.object({
+  /** where it was, on the machine that registered; a data plane elsewhere makes its own from the model's requirements */
+  path: z.string().nullable(),
+  /** 3.11.4 */
+  version: z.string(),
+  /** what the model was loaded with: package name → version */
+  packages: z.record(z.string(), z.string()),
+});
+export type ServedPython = z.infer<typeof servedPython>;
+
 export const servedVersion = z.object({
   model: z.string(),
   version: z.number().int(),
   runId: z.string().nullable(),
-  /** sha256 of the ONNX file; also its key on the control plane: GET /api/v1/blobs/{digest} */
+  /** a graph in our own runtime, or workers of the model's own Python */
+  engine: z.enum(['onnx', 'python']).default('onnx'),
+  /** sha256 of the ONNX file, or of the bundle of the MLflow model; its key on the control plane: GET /api/v1/blobs/{digest} */
   digest: z.string(),
   byteCount: z.number().int(),
   schema: servedSchema,
@@ -47,6 +60,8 @@ export const servedVersion = z.object({
   schemaHash: z.string(),
   /** absent when the training data has no contract */
   contract: servedContract.optional(),
+  /** there where the engine is python */
+  python: servedPython.optional(),
 });
 export type ServedVersion = z.infer<typeof servedVersion>;
 

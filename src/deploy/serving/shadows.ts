@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActiveTarget } from './prediction-service.ts';
 import type { Rows } from './rows.ts';
-import type { Scores } from './served-model.ts';
+import type { Scores } from './engine.ts';
 import type { Traffic } from './traffic.ts';
 
 /** An answer that was given, for those who only look on. */

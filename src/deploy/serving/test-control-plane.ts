@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { resolveHome, type Home } from '../../platform/home.ts';
+import { signatureHeaders, signingKey, type Succession } from './config-signature.ts';
 import { startDataPlane, type DataPlaneOptions } from './data-plane.ts';
 import { readSegment } from './prediction-log.ts';
 import type { PredictionRecord } from './prediction-record.ts';
@@ -62,6 +63,7 @@ export function servedVersionOf(model: string, version: number, file: string, sc
     model,
     version,
     runId: null,
+    engine: 'onnx',
     digest: digestOf(bytes),
     byteCount: bytes.length,
     schema,
@@ -91,7 +93,9 @@ export interface TestControlPlane {
   stop(): Promise<void>;
 }
 
-export async function startControlPlane(port = 0): Promise<TestControlPlane> {
+/** @param secret byte that the signing key is made of */
+export async function startControlPlane(port = 0, secret = 1, links: Succession = []): Promise<TestControlPlane> {
+  const signer = signingKey(Buffer.alloc(32, secret));
   let config: ServingConfig = { revision: 0, endpoints: [], versions: [] };
   let blobCount = 0;
   const reports: ServingReport[] = [];
@@ -102,7 +106,11 @@ export async function startControlPlane(port = 0): Promise<TestControlPlane> {
       const answer = (): void => {
         clearTimeout(timer);
         waiting.delete(answer);
-        response.setHeader('content-type', 'application/json').end(JSON.stringify(config));
+        const body = JSON.stringify(config);
+        response.setHeader('content-type', 'application/json');
+        const { key, signature } = signer.sign(body);
+        response.setHeader(signatureHeaders.key, key).setHeader(signatureHeaders.signature, signature);
+        response.setHeader(signatureHeaders.succession, JSON.stringify(links)).end(body);
       };
       const timer = setTimeout(answer, Number(url.searchParams.get('waitMs')));
       if (config.revision > Number(url.searchParams.get('after'))) answer();

@@ -1,5 +1,5 @@
 import { bucketOf, newHistogram, trimmed } from './latency-histogram.ts';
-import type { Scores } from './served-model.ts';
+import type { Scores } from './engine.ts';
 import type { Variant, VersionCounts } from './serving-api.ts';
 
 type Counts = { -readonly [K in keyof VersionCounts]: VersionCounts[K] };

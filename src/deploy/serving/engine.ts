@@ -1,0 +1,60 @@
+import type { Logger } from '../../platform/log.ts';
+import type { Layout, Rows } from './rows.ts';
+import { OnnxModel } from './served-model.ts';
+import type { ServedVersion } from './serving-api.ts';
+
+/** The predicted label; a classifier of true and false says so, as it does in Python. */
+export type Label = number | string | boolean;
+
+/** What a model says of some rows. */
+export interface Scores {
+  readonly rowCount: number;
+  /** the predicted label, or the value of a regression, per row */
+  readonly labels: readonly Label[];
+  /** row-major, `rowCount` × `classCount` */
+  readonly probabilities: Float32Array | Float64Array;
+  readonly classCount: number;
+}
+
+/** Something that scores rows: a graph in this process, or the model's own Python beside it. */
+export interface Engine {
+  readonly layout: Layout;
+  /** How long new rows would wait now, by what rows cost so far. */
+  readonly estimatedWaitMs: number;
+  /** `restarting`: not now, soon again; `failed`: not without another word from the control plane */
+  readonly state: 'ready' | 'restarting' | 'failed';
+  /**
+   * @param signal gives up waiting; rows that nobody waits for are not scored where that can still be helped
+   * @throws SERVING_BUSY, SERVING_ROWS_REFUSED (the model itself refused the rows), else the model failed
+   */
+  score(rows: Rows, signal?: AbortSignal): Promise<Scores>;
+  /** Holds the model in memory until `release`, also when it is retired meanwhile. */
+  acquire(): void;
+  release(): void;
+  /** Frees the memory as soon as nobody uses the model any more. */
+  retire(): void;
+}
+
+/** Where engines come from. */
+export interface EngineSource {
+  /** The path of a version's file on this machine, fetched unless it is here; its content is what its digest says. */
+  file(served: ServedVersion): Promise<string>;
+  /** `<home>/serving`: what Python models need lies below it */
+  readonly folder: string;
+  readonly log: Logger;
+  /** processes per Python model */
+  readonly pythonWorkers?: number | undefined;
+}
+
+/**
+ * Loads a version and lets it score once, so that the first request is not the slow one.
+ *
+ * @throws SERVING_MODEL_UNLOADABLE, SERVING_ENVIRONMENT_UNAVAILABLE
+ */
+export async function loadEngine(served: ServedVersion, source: EngineSource): Promise<Engine> {
+  const file = await source.file(served);
+  if (served.engine !== 'python') return OnnxModel.load(file, served.schema);
+  // most data planes never need it
+  const { loadPythonModel } = await import('./python-model-load.ts');
+  return loadPythonModel(served, file, source);
+}
