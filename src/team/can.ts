@@ -75,6 +75,8 @@ export const verbs = {
   'endpoint.stop': ['maintainer', 'operator', 'system'],
   'endpoint.route': ['maintainer', 'operator', 'system'],
   'endpoint.rollback': ['maintainer', 'operator', 'system'],
+  // the key that data planes trust
+  'endpoint.rotate-key': ['operator', 'admin'],
   'endpoint.call': ['contributor', 'maintainer', 'operator', 'system'],
   'label.add': ['contributor', 'maintainer', 'operator', 'system'],
   'monitor.evaluate': ['contributor', 'maintainer', 'operator', 'system'],

@@ -54,3 +54,11 @@ export type RouteChange = z.input<typeof routeChange>;
 
 export const plane = servingReport.extend({ at: z.number(), isAlive: z.boolean() });
 export type Plane = z.infer<typeof plane>;
+
+export const servingKey = z.object({
+  /** `ed25519:` and 32 bytes in base64 */
+  key: z.string(),
+  fingerprint: z.string(),
+  rotationCount: z.number().int(),
+});
+export type ServingKey = z.infer<typeof servingKey>;

@@ -2,10 +2,18 @@ import { answers, createApi, createRoute, takes, z, type Api } from '../../platf
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
 import { servingConfig, servingReport } from '../serving/serving-api.ts';
-import { endpoint, newEndpoint, plane, routeChange, routeRevision } from './endpoint-api.ts';
+import {
+  endpoint,
+  newEndpoint,
+  plane,
+  routeChange,
+  routeRevision,
+  servingKey as servingKeyShape,
+} from './endpoint-api.ts';
 import { getEndpointRow, routeHistory } from './endpoint-store.ts';
 import { createEndpoint, rollbackEndpoint, routeEndpoint, stopEndpoint } from './endpoints.ts';
 import { awaitServingConfig, getEndpoint, hearReport, listEndpoints, listPlanes } from './serving-state.ts';
+import { rotateServingKey, servingKey, servingSigner } from './serving-key.ts';
 
 const named = z.object({ name: z.string() });
 const withReason = z.object({ reason: z.string().optional() });
@@ -122,11 +130,31 @@ export function endpointRoutes(world: World): Api {
     async (context) => {
       requireRight(context.var.actor, 'read');
       const { after, waitMs } = context.req.valid('query');
-      return context.json(
-        await awaitServingConfig(world, { after, waitMs, signal: context.req.raw.signal }),
-        200,
-      );
+      const config = await awaitServingConfig(world, { after, waitMs, signal: context.req.raw.signal });
+      // the very bytes of the answer are signed
+      for (const [name, value] of Object.entries(servingSigner(world).sign(JSON.stringify(config))))
+        context.header(name, value);
+      return context.json(config, 200);
     },
+  );
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/serving/key',
+      responses: answers(servingKeyShape, 'The public key that configurations are signed with'),
+    }),
+    (context) => {
+      requireRight(context.var.actor, 'read');
+      return context.json(servingKey(world), 200);
+    },
+  );
+  api.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/v1/serving/key/rotate',
+      responses: answers(servingKeyShape, 'The new key; the old one vouches for it'),
+    }),
+    async (context) => context.json(await rotateServingKey(world, context.var.actor), 200),
   );
   api.openapi(
     createRoute({

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import { compileRows } from '../../develop/contracts/row-rules.ts';
-import { signatureHeaders, succession, type Succession } from './config-signature.ts';
+import { signatureHeaders, succession } from './config-signature.ts';
 import { KeptConfig, type SignedConfig } from './kept-config.ts';
 import { loadEngine, type Engine } from './engine.ts';
 import type { ActiveEndpoint, ActiveTarget } from './prediction-service.ts';
@@ -41,11 +41,8 @@ const longestPauseMs = 5_000;
 const longPollMs = 20_000;
 const retryProblemsMs = 5_000;
 
-/** What came from the control plane; not yet believed. */
-interface Offered {
-  readonly signed: SignedConfig | undefined;
-  readonly links: Succession;
-}
+/** What came from the control plane, not yet believed; null when it bore no signature. */
+type Offered = SignedConfig | null;
 
 /** Keeps the models in memory as the control plane wants them, and goes on with the last word when it is away. */
 export class ConfigFollower {
@@ -88,7 +85,7 @@ export class ConfigFollower {
   /** Serves by the configuration on disk if there is one, then follows the control plane until `stop`. */
   async start(): Promise<void> {
     const kept = this.#readKept();
-    if (kept !== undefined) await this.#apply(kept, undefined);
+    if (kept !== undefined) await this.#apply(kept);
     this.#loop = this.#follow();
   }
 
@@ -142,7 +139,7 @@ export class ConfigFollower {
         if (!this.#isReachable) this.#options.log.info({ server: this.#options.server }, 'control plane reached');
         this.#isReachable = true;
         pauseMs = shortestPauseMs;
-        if (config !== undefined && offered !== undefined && (this.#isNew(config) || this.#problems.length > 0)) await this.#apply(config, offered);
+        if (config !== undefined && (this.#isNew(config) || this.#problems.length > 0)) await this.#apply(config, offered);
         // a server that does not hold the poll must not be asked without end
         else if (performance.now() - askedAt < shortestPauseMs) await this.#pause(shortestPauseMs * 5);
       } catch (cause) {
@@ -158,12 +155,14 @@ export class ConfigFollower {
   /** @returns undefined when it is not to be trusted, which is told */
   #checked(offered: Offered): ServingConfig | undefined {
     try {
-      const { signed, links } = offered;
-      if (signed === undefined) throw configUntrusted('The control plane does not sign its configuration.');
-      const whose = this.#kept.accept(signed, links);
-      if (whose !== 'known') this.#options.log.warn({ key: this.#kept.trusted, whose }, 'this key of the control plane is trusted from now on');
+      if (offered === null) throw configUntrusted('The control plane does not sign its configuration.');
+      const whose = this.#kept.accept(offered);
+      if (whose !== 'known') {
+        this.#options.log.warn({ key: this.#kept.trusted, whose }, 'this key of the control plane is trusted from now on');
+        this.#kept.keep(offered);
+      }
       this.#distrust = undefined;
-      return servingConfig.parse(JSON.parse(signed.body));
+      return servingConfig.parse(JSON.parse(offered.body));
     } catch (cause) {
       this.#doubt(cause);
       return undefined;
@@ -189,17 +188,14 @@ export class ConfigFollower {
     );
     const body = await response.text();
     if (response.status === 204 || response.status === 304) {
-      if (hasProblems && this.#config !== undefined) await this.#apply(this.#config, undefined);
+      if (hasProblems && this.#config !== undefined) await this.#apply(this.#config);
       return undefined;
     }
     if (!response.ok) throw new Error(`it answered ${response.status}: ${body.slice(0, 200)}`);
     const key = response.headers.get(signatureHeaders.key);
     const signature = response.headers.get(signatureHeaders.signature);
     const links = succession.safeParse(JSON.parse(response.headers.get(signatureHeaders.succession) ?? '[]'));
-    return {
-      signed: key === null || signature === null ? undefined : { body, key, signature },
-      links: links.data ?? [],
-    };
+    return key === null || signature === null ? null : { body, key, signature, links: links.data ?? [] };
   }
 
   #fetch(path: string, timeoutMs: number, init: RequestInit = {}): Promise<Response> {
@@ -210,7 +206,7 @@ export class ConfigFollower {
   }
 
   /** Loads what is new first, then swaps all routes at once, then lets go of what nobody wants any more. */
-  async #apply(config: ServingConfig, offered: Offered | undefined): Promise<void> {
+  async #apply(config: ServingConfig, offered?: Offered): Promise<void> {
     const problems: string[] = [];
     const endpoints = new Map<string, ActiveEndpoint>();
     for (const endpoint of config.endpoints) {
@@ -226,7 +222,7 @@ export class ConfigFollower {
     }
     this.#config = config;
     this.#problems = problems;
-    if (offered?.signed !== undefined) this.#kept.keep(offered.signed);
+    if (offered !== undefined && offered !== null) this.#kept.keep(offered);
     this.#letGo();
   }
 

@@ -9,6 +9,7 @@ interface ServeFlags extends CommonFlags {
   readonly plane?: string;
   readonly durability: string;
   readonly drainDelayMs: string;
+  readonly serverKey?: string;
 }
 
 export const addServingCommands: AddCommands = (program) => {
@@ -18,6 +19,7 @@ export const addServingCommands: AddCommands = (program) => {
     .option('--plane <name>', 'its name in reports and in the prediction log')
     .option('--durability <how>', 'group: answer after the log is written; strict: after it is on disk', 'group')
     .option('--drain-delay-ms <ms>', 'how long it still takes requests after SIGTERM', '250')
+    .option('--server-key <key>', 'what the control plane must sign with, as `tilth endpoint key` tells it; else the key met first is trusted')
     .action(async (flags: ServeFlags) => {
       const { durability } = flags;
       if (durability !== 'group' && durability !== 'strict') {
@@ -33,6 +35,7 @@ export const addServingCommands: AddCommands = (program) => {
         home: resolveHome(flags.home),
         server: serverAddress(flags),
         token: process.env['TILTH_TOKEN'],
+        serverKey: flags.serverKey,
         plane: flags.plane,
         durability,
         drainDelayMs: Number(flags.drainDelayMs),
