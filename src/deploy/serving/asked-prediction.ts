@@ -12,6 +12,8 @@ export interface AskedPrediction {
   readonly eventAt: readonly (number | null)[] | null;
   /** the outputs that are wanted; undefined: all */
   readonly outputNames: readonly string[] | undefined;
+  /** how long the caller waits from when the request came; undefined when its body does not say */
+  readonly timeoutMs?: number | undefined;
   /** @throws SERVING_COLUMN_MISSING, SERVING_COLUMN_WRONG, SERVING_SHAPE_WRONG */
   rowsFor(layout: Layout): Rows;
 }

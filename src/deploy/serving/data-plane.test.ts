@@ -79,7 +79,7 @@ describe('the data plane', () => {
   });
 
   it('refuses bodies over its limit and pages of other origins', async (context) => {
-    const { address } = await startTestPlane(context, control, { maxBodyBytes: 1000 });
+    const { address } = await startTestPlane(context, control, { limits: { bodyBytes: 1000 } });
     assert.equal((await post(`${address}/invocations`, splitOf(all))).status, 413);
     assert.equal((await post(`${address}/invocations`, splitOf([rowAt(0)]), { origin: 'https://elsewhere.example' })).status, 403);
     assert.equal((await post(`${address}/invocations`, splitOf([rowAt(0)]))).status, 200);

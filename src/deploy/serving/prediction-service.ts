@@ -67,6 +67,7 @@ export interface PredictionServiceOptions {
 /** Answers requests by the routes that are active, and logs every answer before it is given. */
 export class PredictionService {
   #endpoints: ReadonlyMap<string, ActiveEndpoint> = new Map();
+  readonly #admissions = new Map<string, Admission>();
   readonly #shadows: Shadows;
   readonly #options: Required<PredictionServiceOptions>;
 

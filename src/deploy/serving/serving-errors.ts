@@ -86,8 +86,54 @@ export const bodyTooLarge = (limit: number): TilthError =>
     'Send fewer rows per request, or score them with: tilth batch',
   );
 
-export const busy = (message: string): TilthError =>
-  new TilthError('SERVING_BUSY', 503, message, 'Try again in a second, or start another data plane.');
+/** Told as `Retry-After`, in seconds. */
+export const retryAfterOf = ({ details }: TilthError): number =>
+  Math.max(1, Math.ceil((details as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds ?? 1));
+
+export const busy = (endpoint: string, neededMs: number, leftMs: number): TilthError =>
+  new TilthError(
+    'SERVING_BUSY',
+    503,
+    `A request for ${endpoint} would take about ${Math.ceil(neededMs)} ms now, and has ${Math.floor(leftMs)} ms.`,
+    'Try again after the time of Retry-After, or start another data plane.',
+    { details: { retryAfterSeconds: neededMs / 1000 } },
+  );
+
+export const tooManyRequests = (limit: number): TilthError =>
+  new TilthError('SERVING_BUSY', 503, `${limit} requests are under way, which is the limit.`, 'Try again in a second, or start another data plane.');
+
+export const deadlineTooShort = (endpoint: string, neededMs: number, leftMs: number): TilthError =>
+  new TilthError(
+    'SERVING_DEADLINE_TOO_SHORT',
+    429,
+    `A request for ${endpoint} would take about ${Math.ceil(neededMs)} ms now, and its deadline leaves ${Math.floor(leftMs)} ms.`,
+    'Try again after the time of Retry-After, or give it longer: x-tilth-deadline-ms.',
+    { details: { retryAfterSeconds: neededMs / 1000 } },
+  );
+
+export const deadlinePassed = (endpoint: string): TilthError =>
+  new TilthError(
+    'SERVING_DEADLINE_PASSED',
+    504,
+    `The answer of ${endpoint} was not there in time; it is not given, and not logged as a prediction.`,
+    'Give it longer (x-tilth-deadline-ms, tilth serve --request-timeout), send fewer rows, or start another data plane.',
+  );
+
+export const badDeadline = (given: string): TilthError =>
+  new TilthError(
+    'SERVING_DEADLINE_UNREADABLE',
+    400,
+    `The deadline ${JSON.stringify(given.slice(0, 40))} is no number of milliseconds above 0.`,
+    'x-tilth-deadline-ms: 250 waits a quarter of a second; timeout in the parameters of an inference request is in microseconds.',
+  );
+
+export const tooManyRows = (rowCount: number, limit: number): TilthError =>
+  new TilthError(
+    'SERVING_TOO_MANY_ROWS',
+    400,
+    `The request has ${rowCount} rows; ${limit} at once is the most.`,
+    'Send fewer rows per request, or score them with: tilth batch',
+  );
 
 export const starting = (): TilthError =>
   new TilthError('SERVING_STARTING', 503, 'This data plane has no configuration yet.', 'Try again in a moment: it is loading, or waits for the control plane.');
@@ -106,6 +152,14 @@ export const modelFailed = (model: string, version: number, cause: unknown): Til
 
 export const modelUnloadable = (message: string, cause?: unknown): TilthError =>
   new TilthError('SERVING_MODEL_UNLOADABLE', 500, message, undefined, { cause });
+
+export const configUntrusted = (message: string): TilthError =>
+  new TilthError(
+    'SERVING_CONFIG_UNTRUSTED',
+    403,
+    message,
+    'It is not used. Compare the keys: tilth endpoint key, on the control plane. Give the right one with --server-key, or delete server-key in the folder `serving` of the data plane’s home to trust the next one.',
+  );
 
 export const segmentDamaged = (path: string, offset: number): TilthError =>
   new TilthError(

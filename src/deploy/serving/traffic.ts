@@ -3,8 +3,8 @@ import type { PredictionLogCounts } from './prediction-log.ts';
 import type { ServingReport } from './serving-api.ts';
 import { CountsByVersion } from './version-counts.ts';
 
-/** How a request ended: answered, refused for what it asked, failed here, or turned away when busy. */
-export type Outcome = 'ok' | 'invalid' | 'failed' | 'busy';
+/** How a request ended: answered, refused for what it asked, failed here, turned away when busy, or answered too late to be given. */
+export type Outcome = 'ok' | 'invalid' | 'failed' | 'busy' | 'late';
 
 /** Latencies kept per endpoint for the report's percentiles. */
 const keptLatencies = 2048;
@@ -26,7 +26,7 @@ export class Traffic {
   readonly #endpoints = new Map<string, EndpointTraffic>();
   readonly #requests = new Counter({
     name: 'tilth_inference_requests_total',
-    help: 'Requests for predictions by how they ended (ok, invalid, failed, busy)',
+    help: 'Requests for predictions by how they ended (ok, invalid, failed, busy, late)',
     labelNames: ['endpoint', 'model', 'version', 'status'],
     registers: [this.registry],
   });
@@ -41,6 +41,12 @@ export class Traffic {
     help: 'From the last byte of the request to the answer, log write included',
     labelNames: ['endpoint', 'model', 'version'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers: [this.registry],
+  });
+  readonly #shed = new Counter({
+    name: 'tilth_inference_shed_total',
+    help: 'Requests turned away before their body was read, because they could not be answered in time',
+    labelNames: ['endpoint', 'model'],
     registers: [this.registry],
   });
   readonly #shadows = new Counter({
@@ -63,6 +69,14 @@ export class Traffic {
 
   #triton(name: string, help: string): Counter<'model' | 'version'> {
     return new Counter({ name, help, labelNames: ['model', 'version'], registers: [this.registry] });
+  }
+
+  /** How many requests are under way, read when somebody asks. */
+  watchRequests(count: () => number): void {
+    const collect = function (this: Gauge): void {
+      this.set(count());
+    };
+    this.registry.registerMetric(new Gauge({ name: 'tilth_inference_requests_in_flight', help: 'Requests under way', registers: [], collect }));
   }
 
   /** The log's own counts, read when somebody asks. */
@@ -103,6 +117,14 @@ export class Traffic {
     if (outcome !== 'invalid') one.failedCount++;
     this.#requests.inc({ endpoint, model, version, status: outcome });
     this.#tritonFailure.inc({ model: endpoint, version });
+  }
+
+  /** Turned away before its body was read, and so before a version was chosen. */
+  shed(endpoint: string, model: string): void {
+    const one = this.#of(endpoint);
+    one.requestCount++;
+    one.failedCount++;
+    this.#shed.inc({ endpoint, model });
   }
 
   shadowed(endpoint: string, model: string, version: number, status: 'logged' | 'dropped' | 'failed'): void {

@@ -1,0 +1,260 @@
+import { TilthError } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import type { ConfigFollower } from './config-follower.ts';
+import { modelConfig, modelMetadata, readInference, writeInference } from './inference-protocol.ts';
+import { packAnswer } from './listener/bodies.ts';
+import type { Exchanges, PlaneAnswer, PlaneRequest, RequestHead } from './listener/exchange.ts';
+import { refuseStrangers } from './listener/strangers.ts';
+import { readInvocation, writePredictions } from './mlflow-dialect.ts';
+import { failedAnswer, jsonAnswer, lineageOf } from './plane-answers.ts';
+import type { ActiveEndpoint, CallerContext, PredictionService } from './prediction-service.ts';
+import { starting, tooManyRequests } from './serving-errors.ts';
+import type { Traffic } from './traffic.ts';
+
+/** What the routes need to know of the plane that they belong to. */
+export interface PlaneState {
+  readonly name: string;
+  readonly isDraining: boolean;
+  /** requests under way */
+  readonly requestCount: number;
+  readonly service: PredictionService | undefined;
+  readonly follower: ConfigFollower | undefined;
+}
+
+export interface PlaneRoutesOptions {
+  readonly state: PlaneState;
+  readonly traffic: Traffic;
+  readonly log: Logger;
+  readonly softwareVersion: string;
+  /** requests under way at once; more are turned away */
+  readonly maxRequests: number;
+  /** keep pages of a browser on the same machine out */
+  readonly isLoopback: boolean;
+}
+
+type Route =
+  | { readonly kind: 'invocations'; readonly endpoint: string | undefined }
+  | { readonly kind: 'infer'; readonly endpoint: string; readonly version: string | undefined }
+  | { readonly kind: 'plain'; readonly answer: () => PlaneAnswer | Promise<PlaneAnswer> };
+
+/** Paths are few, but callers can make up any number of them. */
+const keptRoutes = 1000;
+
+/** What the data plane answers, by path. */
+export class PlaneRoutes implements Exchanges {
+  readonly #options: PlaneRoutesOptions;
+  readonly #routes = new Map<string, Route>();
+
+  constructor(options: PlaneRoutesOptions) {
+    this.#options = options;
+  }
+
+  admit(head: RequestHead): void {
+    const { state, isLoopback, maxRequests } = this.#options;
+    if (isLoopback) refuseStrangers(head);
+    const route = this.#routeOf(head);
+    if (route.kind === 'plain') return;
+    if (state.requestCount > maxRequests) throw tooManyRequests(maxRequests);
+    const service = this.#configured();
+    service.admit(
+      endpointFor(service, route.endpoint),
+      service.deadline(head.header('x-tilth-deadline-ms'), head.arrivedAt),
+    );
+  }
+
+  async answer(request: PlaneRequest): Promise<PlaneAnswer> {
+    const route = this.#routeOf(request);
+    if (route.kind === 'plain') return await route.answer();
+    const service = this.#configured();
+    const endpoint = endpointFor(service, route.endpoint);
+    const context = callerContext(request, service);
+    return route.kind === 'invocations'
+      ? invoke(service, endpoint, request, context)
+      : infer(service, endpoint, request, context, route.version);
+  }
+
+  fail(head: Pick<RequestHead, 'method' | 'path'>, thrown: unknown): PlaneAnswer {
+    return failedAnswer(this.#options.log, head, thrown);
+  }
+
+  #routeOf({ method, path }: RequestHead): Route {
+    const key = `${method === 'HEAD' ? 'GET' : method} ${path}`;
+    let route = this.#routes.get(key);
+    if (route === undefined) {
+      route = this.#find(key.slice(0, key.indexOf(' ')), path);
+      if (this.#routes.size >= keptRoutes) this.#routes.clear();
+      this.#routes.set(key, route);
+    }
+    return route;
+  }
+
+  #find(method: string, path: string): Route {
+    if (method === 'POST') {
+      if (path === '/invocations') return { kind: 'invocations', endpoint: undefined };
+      const invocations = /^\/endpoints\/([^/]+)\/invocations$/.exec(path);
+      if (invocations !== null)
+        return { kind: 'invocations', endpoint: decodeURIComponent(invocations[1] ?? '') };
+      const infer = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$/.exec(path);
+      if (infer !== null)
+        return { kind: 'infer', endpoint: decodeURIComponent(infer[1] ?? ''), version: infer[2] };
+      if (path === '/v2/repository/index') return { kind: 'plain', answer: () => this.#index() };
+    }
+    if (method === 'GET') {
+      const model = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(\/ready|\/config)?$/.exec(path);
+      if (model !== null) {
+        const name = decodeURIComponent(model[1] ?? '');
+        return { kind: 'plain', answer: () => this.#model(name, model[2], model[3]) };
+      }
+      const answer = Object.hasOwn(this.#plain, path) ? this.#plain[path] : undefined;
+      if (answer !== undefined) return { kind: 'plain', answer };
+    }
+    throw new TilthError(
+      'NOT_FOUND',
+      404,
+      `There is no ${method} ${path} here.`,
+      'Predictions: POST /endpoints/NAME/invocations or POST /v2/models/NAME/infer.',
+    );
+  }
+
+  readonly #plain: Record<string, () => PlaneAnswer | Promise<PlaneAnswer>> = {
+    '/health': () => jsonAnswer(this.#isReady ? 200 : 503, this.#health()),
+    // MLflow and SageMaker: 200 when a model is there, with MLflow's one line break
+    '/ping': () => ({
+      status: this.#options.state.isDraining ? 503 : this.#hasEndpoints ? 200 : 404,
+      type: 'application/json',
+      body: '\n',
+    }),
+    '/version': () => ({ status: 200, type: 'application/json', body: this.#options.softwareVersion }),
+    '/metrics': async () => {
+      const { registry } = this.#options.traffic;
+      return { status: 200, type: registry.contentType, body: await registry.metrics() };
+    },
+    '/v2': () =>
+      jsonAnswer(200, {
+        name: 'tilth',
+        version: this.#options.softwareVersion,
+        extensions: ['binary_tensor_data', 'model_repository', 'model_configuration'],
+      }),
+    '/v2/health/live': () => jsonAnswer(200, { live: true }),
+    '/v2/health/ready': () => jsonAnswer(this.#isReady ? 200 : 503, { ready: this.#isReady }),
+  };
+
+  get #isReady(): boolean {
+    const { isDraining, follower } = this.#options.state;
+    return !isDraining && follower?.isConfigured === true;
+  }
+
+  get #hasEndpoints(): boolean {
+    return (this.#options.state.service?.endpoints.size ?? 0) > 0;
+  }
+
+  #health(): unknown {
+    const { state } = this.#options;
+    return {
+      status: state.isDraining ? 'draining' : this.#isReady ? 'ok' : 'waiting for its first configuration',
+      plane: state.name,
+      revision: state.follower?.revision ?? -1,
+      isControlPlaneReachable: state.follower?.isReachable ?? false,
+      endpoints: [...(state.service?.endpoints.keys() ?? [])],
+      problems: state.follower?.problems ?? [],
+    };
+  }
+
+  /**
+   * Until it has its first configuration, nobody may be told that an endpoint does not exist.
+   *
+   * @throws SERVING_STARTING
+   */
+  #configured(): PredictionService {
+    const { service, follower } = this.#options.state;
+    if (service === undefined || follower?.isConfigured !== true) throw starting();
+    return service;
+  }
+
+  #model(name: string, version: string | undefined, what: string | undefined): PlaneAnswer {
+    const service = this.#configured();
+    const endpoint = service.endpoint(name);
+    const { served } = service.target(endpoint, version, 1 - Number.EPSILON);
+    if (what !== '/ready')
+      return jsonAnswer(
+        200,
+        what === '/config' ? modelConfig(endpoint, served) : modelMetadata(endpoint, served),
+      );
+    const { isDraining } = this.#options.state;
+    return jsonAnswer(isDraining ? 503 : 200, { name, ready: !isDraining });
+  }
+
+  #index(): PlaneAnswer {
+    const endpoints = [...(this.#options.state.service?.endpoints.values() ?? [])];
+    return jsonAnswer(
+      200,
+      endpoints.flatMap(({ name, targets }) =>
+        targets.map(({ version }) => ({ name, version: String(version), state: 'READY', reason: '' })),
+      ),
+    );
+  }
+}
+
+const endpointFor = (service: PredictionService, name: string | undefined): ActiveEndpoint =>
+  name === undefined ? service.onlyEndpoint() : service.endpoint(name);
+
+const callerContext = (request: PlaneRequest, service: PredictionService): CallerContext => ({
+  stickyKey: request.header('x-tilth-key'),
+  header: (name) => request.header(name),
+  caller: request.header('x-tilth-caller') ?? null,
+  // traceparent: version-trace-span-flags, https://www.w3.org/TR/trace-context/
+  traceId: request.header('traceparent')?.split('-')[1] ?? null,
+  startedAt: performance.now(),
+  arrivedAt: request.arrivedAt,
+  deadline: service.deadline(request.header('x-tilth-deadline-ms'), request.arrivedAt),
+});
+
+async function invoke(
+  service: PredictionService,
+  endpoint: ActiveEndpoint,
+  request: PlaneRequest,
+  context: CallerContext,
+): Promise<PlaneAnswer> {
+  const asked = readInvocation(
+    request.body,
+    request.header('content-type') ?? '',
+    request.header('x-tilth-request-id'),
+  );
+  const prediction = await service.predict(endpoint, asked, context);
+  return {
+    status: 200,
+    type: 'application/json',
+    body: writePredictions(prediction.scores),
+    headers: lineageOf(endpoint, prediction),
+  };
+}
+
+async function infer(
+  service: PredictionService,
+  endpoint: ActiveEndpoint,
+  request: PlaneRequest,
+  context: CallerContext,
+  version: string | undefined,
+): Promise<PlaneAnswer> {
+  const jsonLength = request.header('inference-header-content-length');
+  const asked = readInference(request.body, jsonLength === undefined ? undefined : Number(jsonLength));
+  const prediction = await service.predict(endpoint, asked, context, version);
+  const { json, binary } = writeInference(
+    asked,
+    prediction.scores,
+    endpoint.name,
+    prediction.target.served,
+    prediction.requestId,
+  );
+  const headers = lineageOf(endpoint, prediction);
+  const accepted = request.header('accept-encoding');
+  if (binary === undefined)
+    return packAnswer(accepted, { status: 200, type: 'application/json', body: json, headers });
+  const head = Buffer.from(json);
+  return packAnswer(accepted, {
+    status: 200,
+    type: 'application/octet-stream',
+    body: Buffer.concat([head, binary]),
+    headers: { ...headers, 'inference-header-content-length': String(head.length) },
+  });
+}
