@@ -3,7 +3,7 @@ import { basename, extname } from 'node:path';
 import { fileUnreadable } from './dvc-errors.ts';
 import { tomlPackage } from './lazy-packages.ts';
 import { readPythonLiterals } from './python-literals.ts';
-import { readYamlMap } from './yaml-read.ts';
+import { readYaml } from './yaml-read.ts';
 import { isMap, type YamlMap, type YamlScalar, type YamlValue } from './yaml-value.ts';
 
 /** Text of a file by its absolute path, undefined when it is not there: of the disk, or of a commit. */
@@ -40,24 +40,23 @@ export function paramsReader(readText: ReadText = readTextFromDisk): ReadParams 
  * @throws DVC_FILE_UNREADABLE
  */
 export function parseParams(text: string, name: string): YamlMap {
+  const value = parseValues(text, name) ?? new Map();
+  if (isMap(value)) return value;
+  throw fileUnreadable(name, 'it should hold keys and values');
+}
+
+/** The same for a file that may hold a single value, as a metric can. @throws DVC_FILE_UNREADABLE */
+export function parseValues(text: string, name: string): YamlValue {
   switch (extname(name).toLowerCase()) {
     case '.json':
-      return mapOf(parseJson(text, name), name);
+      return parseJson(text, name);
     case '.toml':
-      return mapOf(
-        attempt(name, () => valueOf(tomlPackage().parse(text, { integersAsBigInt: true }))),
-        name,
-      );
+      return attempt(name, () => valueOf(tomlPackage().parse(text, { integersAsBigInt: true })));
     case '.py':
       return readPythonLiterals(text, name);
     default:
-      return readYamlMap(text, name);
+      return readYaml(text, name);
   }
-}
-
-function mapOf(value: YamlValue, name: string): YamlMap {
-  if (isMap(value)) return value;
-  throw fileUnreadable(name, 'it should hold keys and values');
 }
 
 /** JSON whose numbers keep their kind: `1` is an integer, `1.0` a float. */

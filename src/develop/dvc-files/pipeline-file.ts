@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { pipelineInvalid } from './dvc-errors.ts';
 import { paramsReader, readTextFromDisk, type ReadParams, type ReadText } from './params-file.ts';
-import { stageOf, type Definition } from './stage-definition.ts';
+import { lookUpIn, stageOf, type Definition } from './stage-definition.ts';
 import { foreachItems, matrixItems } from './stage-groups.ts';
 import type { Stage } from './stage.ts';
 import { TemplateNames } from './template-names.ts';
@@ -88,9 +88,10 @@ function stagesOf(
 type Place = Pick<Definition, 'file' | 'where' | 'flags'>;
 
 function expand(name: string, definition: YamlMap, names: TemplateNames, place: Place): Stage[] {
+  const used = new Map<string, Set<string>>();
   const fill = (value: YamlValue, key: string): YamlValue =>
     fillIn(value, {
-      lookUp: (keys) => names.valueAt(keys),
+      lookUp: lookUpIn(names, used),
       where: `${place.where}.${key}`,
       allows: 'anything',
     });
@@ -108,7 +109,7 @@ function expand(name: string, definition: YamlMap, names: TemplateNames, place: 
       ? matrixItems(fill(matrix ?? null, 'matrix'), place.where, matrix ?? null)
       : foreachItems(fill(foreach, 'foreach'), place.where, foreach);
   return [...items].map(([key, added]) =>
-    stageOf({ ...place, name: `${name}@${key}`, template, isGenerated: true }, names.with(added)),
+    stageOf({ ...place, name: `${name}@${key}`, template, isGenerated: true, used }, names.with(added)),
   );
 }
 

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { pipelineInvalid } from './dvc-errors.ts';
 import { defaultParams } from './lock-file.ts';
 import { stagePath, type Stage, type StageOut, type StageParams } from './stage.ts';
-import type { TemplateNames } from './template-names.ts';
+import type { TemplateNames, UsedParams } from './template-names.ts';
 import { fillIn, usualFlags, type FlagStyle } from './template-text.ts';
 import { equalValues, isList, isMap, textOf, type YamlMap, type YamlValue } from './yaml-value.ts';
 
@@ -30,6 +30,8 @@ export interface Definition {
   readonly where: string;
   readonly isGenerated: boolean;
   readonly flags?: FlagStyle;
+  /** parameters that its group took */
+  readonly used?: UsedParams;
 }
 
 /**
@@ -48,7 +50,7 @@ export function stageOf(definition: Definition, names: TemplateNames): Stage {
     allows: 'scalars',
   });
   const folder = resolve(dirname(file), textOf(written) ?? '.');
-  const used = new Map<string, Set<string>>();
+  const used = new Map([...(definition.used ?? [])].map(([from, keys]) => [from, new Set(keys)]));
   const local = template.has('vars') ? names.with() : names;
   local.loadVars(template.get('vars'), folder, where);
   const filled = new Map<string, YamlValue>();
@@ -88,14 +90,16 @@ export function stageOf(definition: Definition, names: TemplateNames): Stage {
 
 const kinds = { outs: 'out', metrics: 'metric', plots: 'plot' } as const;
 
-function lookUpIn(
+/** @param used gets the parameters that are looked up */
+export function lookUpIn(
   names: TemplateNames,
   used?: Map<string, Set<string>>,
 ): (keys: readonly string[]) => YamlValue | undefined {
   return (keys) => {
     const found = names.valueAt(keys);
-    const source = used === undefined ? undefined : names.sourceOf(keys);
-    if (source !== undefined) used?.set(source.file, (used.get(source.file) ?? new Set()).add(source.key));
+    if (used !== undefined)
+      for (const { file, key } of names.sourcesOf(keys))
+        used.set(file, (used.get(file) ?? new Set()).add(key));
     return found;
   };
 }

@@ -105,15 +105,19 @@ export class TemplateNames {
     this.#values = merge(this.#values, values, source, where);
   }
 
-  /** The file, and its dotted key, that a placeholder's value comes from; undefined for local ones and for maps. */
-  sourceOf(keys: readonly string[]): { file: string; key: string } | undefined {
-    if (this.#reserved.includes(keys[0] ?? '')) return undefined;
-    for (const [file, values] of this.#files) {
-      const value = valueAt(values, keys);
-      if (value !== undefined && !isMap(value)) return { file, key: keys.join('.') };
-    }
-    return undefined;
+  /** The files, and the dotted keys of all single values, that a placeholder's value comes from; none for local ones. */
+  sourcesOf(keys: readonly string[]): { file: string; key: string }[] {
+    if (this.#reserved.includes(keys[0] ?? '')) return [];
+    return [...this.#files].flatMap(([file, values]) =>
+      leafKeys(valueAt(values, keys), keys.join('.')).map((key) => ({ file, key })),
+    );
   }
+}
+
+function leafKeys(value: YamlValue | undefined, key: string): string[] {
+  if (value === undefined) return [];
+  if (isMap(value)) return [...value].flatMap(([name, item]) => leafKeys(item, `${key}.${String(name)}`));
+  return isList(value) ? value.flatMap((item, at) => leafKeys(item, `${key}.${at}`)) : [key];
 }
 
 function merge(into: YamlMap, from: YamlMap, source: string, where: string): YamlMap {

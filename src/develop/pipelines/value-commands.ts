@@ -2,10 +2,12 @@ import type { Command } from 'commander';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { note } from '../../platform/terminal.ts';
 import { asDvc, dvcGroup, dvcVerb } from '../dvc-files/dvc-dialect.ts';
-import { openRepository } from '../dvc-files/repository.ts';
+import { headCommit, isGit, openRepository } from '../dvc-files/repository.ts';
+import { yamlMap } from '../dvc-files/yaml-value.ts';
+import { findUp } from '../../platform/home.ts';
 import type { YamlMap, YamlScalar, YamlValue } from '../dvc-files/yaml-value.ts';
 import type { Difference } from './value-difference.ts';
-import type { Values } from './value-files.ts';
+import type { ValueKind, Values } from './value-files.ts';
 
 interface ValueFlags extends CommonFlags {
   readonly md?: boolean;
@@ -17,6 +19,7 @@ interface ShowFlags extends ValueFlags {
   readonly allBranches?: boolean;
   readonly allTags?: boolean;
   readonly allCommits?: boolean;
+  readonly deps?: boolean;
 }
 
 interface DiffFlags extends ValueFlags {
@@ -26,18 +29,15 @@ interface DiffFlags extends ValueFlags {
   readonly deps?: boolean;
 }
 
-/** `metrics show | diff` and `params diff`, alike in both groups. */
+/** `show` and `diff` of metrics and of params, alike in both groups; dvc has no `params show`. */
 function addValueCommands(
   parent: Command,
   verb: (group: Command, usage: string, description: string) => Command,
 ): void {
   const metrics = groupOf(parent, 'metrics', 'numbers that stages left');
-  const show = verb(metrics, 'show [targets...]', 'metrics as they are, or in revisions')
-    .option('-a, --all-branches', 'of every branch')
-    .option('-T, --all-tags', 'of every tag')
-    .option('-A, --all-commits', 'of every commit')
-    .option('-R, --recursive', 'all files below the given folders');
-  withTextFlags(show).action(asDvc(showMetrics, 1));
+  withShowFlags(verb(metrics, 'show [targets...]', 'metrics as they are, or in revisions'))
+    .option('-R, --recursive', 'all files below the given folders')
+    .action(asDvc((targets: string[], flags: ShowFlags) => showValues('metrics', targets, flags), 1));
   const diff = verb(
     metrics,
     'diff [old] [new]',
@@ -47,6 +47,9 @@ function addValueCommands(
     .option('-R, --recursive', 'all files below the given folders')
     .action(asDvc((old, now, flags) => showDifference('metrics', old, now, flags), 1));
   const params = groupOf(parent, 'params', 'parameters that stages have');
+  withShowFlags(verb(params, 'show [targets...]', 'params as they are, or in revisions'))
+    .option('--deps', 'only params that stages depend on')
+    .action(asDvc((targets: string[], flags: ShowFlags) => showValues('params', targets, flags), 1));
   const paramsDiff = verb(
     params,
     'diff [old] [new]',
@@ -65,6 +68,12 @@ const withTextFlags = (command: Command): Command =>
     .option('--md', 'as a table in Markdown')
     .option('--precision <digits>', 'digits after the point; 5 unless given');
 
+const withShowFlags = (command: Command): Command =>
+  withTextFlags(command)
+    .option('-a, --all-branches', 'of every branch')
+    .option('-T, --all-tags', 'of every tag')
+    .option('-A, --all-commits', 'of every commit');
+
 const withDiffFlags = (command: Command): Command =>
   withTextFlags(command)
     .option('--targets <paths...>', 'only these files')
@@ -78,15 +87,10 @@ export const addPipelineValueCommands: AddCommands = (pipeline) =>
 
 export const addDvcValueCommands: AddCommands = (program) => addValueCommands(dvcGroup(program), dvcVerb);
 
-async function showMetrics(targets: string[], flags: ShowFlags): Promise<void> {
-  const { metricsAt, openRevision } = await import('./value-files.ts');
-  const repository = openRepository(process.cwd());
-  const revisions = await revisionsOf(repository.root, flags);
-  const folder = process.cwd();
-  const found = new Map(
-    revisions.map((name) => [name, metricsAt(openRevision(repository, name), { folder, targets })]),
-  );
-  for (const values of found.values()) tellErrors(values);
+async function showValues(kind: ValueKind, targets: string[], flags: ShowFlags): Promise<void> {
+  const found = await valuesFound(kind, targets, flags);
+  const revisions = [...found.keys()];
+  tellFaults(flags, found, revisions.length === 1);
   if (flags.json === true) {
     const key = (name: string): string => (revisions.length === 1 ? '' : name);
     await printJson(
@@ -98,7 +102,7 @@ async function showMetrics(targets: string[], flags: ShowFlags): Promise<void> {
   const { plainTable } = await import('./plain-table.ts');
   const rows = [...found].flatMap(([name, values]) =>
     [...values].flatMap(([path, file]) =>
-      'error' in file ? [] : [{ name, path, cells: leaves(file.values) }],
+      ({ name, path, cells: 'error' in file ? new Map<string, YamlScalar>() : leaves(file.values) }),
     ),
   );
   const keys = [...new Set(rows.flatMap(({ cells }) => [...cells.keys()]))].sort();
@@ -120,6 +124,21 @@ async function showMetrics(targets: string[], flags: ShowFlags): Promise<void> {
   );
 }
 
+async function valuesFound(
+  kind: ValueKind,
+  targets: string[],
+  flags: ShowFlags,
+): Promise<ReadonlyMap<string, Values>> {
+  const { openRevision, valuesAt, valuesOutside } = await import('./value-files.ts');
+  const scope = { folder: process.cwd(), targets, isDepsOnly: flags.deps === true };
+  // a file of values needs no repository
+  if (targets.length > 0 && findUp('.dvc') === undefined)
+    return new Map([['workspace', valuesOutside(kind, scope)]]);
+  const repository = openRepository(process.cwd());
+  const revisions = await revisionsOf(repository.root, flags);
+  return new Map(revisions.map((name) => [name, valuesAt(kind, openRevision(repository, name), scope)]));
+}
+
 async function revisionsOf(root: string, flags: ShowFlags): Promise<string[]> {
   const { git } = await import('../dvc-files/repository.ts');
   const lines = (args: readonly string[]): string[] =>
@@ -135,29 +154,33 @@ async function revisionsOf(root: string, flags: ShowFlags): Promise<string[]> {
 }
 
 async function showDifference(
-  kind: 'metrics' | 'params',
+  kind: ValueKind,
   old: string | undefined,
   now: string | undefined,
   flags: DiffFlags,
 ): Promise<void> {
-  const [{ metricsAt, openRevision, paramsAt }, { differencesMap, differencesOf }] = await Promise.all([
+  const [{ openRevision, valuesAt }, { differencesMap, differencesOf }] = await Promise.all([
     import('./value-files.ts'),
     import('./value-difference.ts'),
   ]);
   const repository = openRepository(process.cwd());
-  const scope = { folder: process.cwd(), targets: flags.targets ?? [] };
-  const [from, to] = [old ?? 'HEAD', now ?? 'workspace'];
-  const valuesAt = (name: string): Values => {
-    const revision = openRevision(repository, name);
-    return kind === 'metrics' ? metricsAt(revision, scope) : paramsAt(revision, scope, flags.deps === true);
+  const scope = {
+    folder: process.cwd(),
+    targets: flags.targets ?? [],
+    isDepsOnly: flags.deps === true,
   };
-  const differences = differencesOf(valuesAt(from), valuesAt(to), flags.all === true);
+  const [from, to] = [old ?? 'HEAD', now ?? 'workspace'];
+  // before the first commit nothing can differ from it
+  const isUnborn = isGit(repository.root) && headCommit(repository.root) === undefined;
+  const found = new Map(isUnborn ? [] : [from, to].map((name) => [name, valuesAt(kind, openRevision(repository, name), scope)]));
+  tellFaults(flags, found, false);
+  const differences = differencesOf(found.get(from) ?? new Map(), found.get(to) ?? new Map(), flags.all === true);
   if (flags.json === true) await printJson(flags, differencesMap(differences));
   else await printDifferences(kind, from, to, differences, flags);
 }
 
 async function printDifferences(
-  kind: 'metrics' | 'params',
+  kind: ValueKind,
   from: string,
   to: string,
   differences: readonly Difference[],
@@ -189,13 +212,23 @@ function shownFiles(values: Values): YamlMap {
   return new Map(
     [...values].map(([path, file]): [string, YamlValue] => [
       path,
-      'error' in file ? new Map([['error', file.error]]) : new Map([['data', file.values]]),
+      'error' in file
+        ? new Map([['error', yamlMap({ type: file.error.type, msg: file.error.message })]])
+        : new Map([['data', file.values]]),
     ]),
   );
 }
 
-function tellErrors(values: Values): void {
-  for (const [path, file] of values) if ('error' in file) note(`WARNING: ${path}: ${file.error}`);
+/** Which files could not be read, and in which revisions; dvc names those only. */
+function tellFaults(flags: ValueFlags, found: ReadonlyMap<string, Values>, isOne: boolean): void {
+  if (flags.quiet === true) return;
+  const names = [...found].filter(([, values]) => [...values.values()].some((file) => 'error' in file));
+  for (const [name, values] of names)
+    for (const [path, file] of values)
+      if ('error' in file) note(`WARNING: ${path}${isOne ? '' : ` (${name})`}: ${file.error.message}`);
+  if (names.length === 0) return;
+  const shown = isOne ? '' : names.map(([name]) => name).join(', ');
+  note(`DVC failed to load some metrics for following revisions: '${shown}'.`);
 }
 
 function leaves(value: YamlValue, prefix = ''): Map<string, YamlScalar> {

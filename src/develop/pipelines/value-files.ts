@@ -1,9 +1,9 @@
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { Cache } from '../dvc-files/cache.ts';
 import { revisionTree, workingTree } from '../dvc-files/file-tree.ts';
-import { parseParams } from '../dvc-files/params-file.ts';
+import { parseValues, readTextFromDisk } from '../dvc-files/params-file.ts';
 import { readPipeline, type PipelineFile } from '../dvc-files/pipeline-file.ts';
-import { recordedText } from '../dvc-files/recorded-text.ts';
+import { filesAt, recordedText } from '../dvc-files/recorded-text.ts';
 import type { Repository } from '../dvc-files/repository.ts';
 import { paramAt, stagePath } from '../dvc-files/stage.ts';
 import { readIndex, textIn, type Index } from '../dvc-files/stored.ts';
@@ -11,17 +11,26 @@ import { isMap, type YamlMap, type YamlScalar, type YamlValue } from '../dvc-fil
 import { defaultParams } from '../dvc-files/lock-file.ts';
 import { messageOf } from '../../platform/errors.ts';
 
-/** What a file of metrics or params holds, or why it could not be read. */
-export type FileValues = { readonly values: YamlValue } | { readonly error: string };
+/** What a file of metrics or params holds, or why it could not be read: a class of dvc's errors, and words. */
+export type FileValues = { readonly values: YamlValue } | { readonly error: FileFault };
+
+export interface FileFault {
+  readonly type: string;
+  readonly message: string;
+}
 
 /** Path, as the person sees it → its values. */
 export type Values = ReadonlyMap<string, FileValues>;
+
+export type ValueKind = 'metrics' | 'params';
 
 export interface ValueScope {
   /** where the person stands */
   readonly folder: string;
   /** only these files */
   readonly targets?: readonly string[];
+  /** of params, only those that stages depend on */
+  readonly isDepsOnly?: boolean;
 }
 
 /** One revision of a repository, with what its `dvc.yaml` files say at their top. */
@@ -41,8 +50,12 @@ export function openRevision(repository: Repository, name: string): Revision {
   return { index, files };
 }
 
+/** Metrics, or params, that a revision has. */
+export const valuesAt = (kind: ValueKind, revision: Revision, scope: ValueScope): Values =>
+  kind === 'metrics' ? metricsAt(revision, scope) : paramsAt(revision, scope);
+
 /** Numbers and words of all metrics files. */
-export function metricsAt({ index, files }: Revision, { folder, targets = [] }: ValueScope): Values {
+function metricsAt({ index, files }: Revision, { folder, targets = [] }: ValueScope): Values {
   const known = [
     ...index.outs.filter(({ kind }) => kind === 'metric').map(({ path }) => path),
     ...files.flatMap((file) => file.metrics.map((path) => resolve(dirname(file.file), path))),
@@ -51,15 +64,10 @@ export function metricsAt({ index, files }: Revision, { folder, targets = [] }: 
   return readAll(index, folder, chosen(known, wanted), metricsOnly);
 }
 
-/**
- * Params that stages have, those in `params.yaml`, and files of params at the top of a `dvc.yaml`.
- *
- * @param isDepsOnly only what stages have
- */
-export function paramsAt(
+/** Params that stages have, those in `params.yaml`, and files of params at the top of a `dvc.yaml`. */
+function paramsAt(
   { index, files }: Revision,
-  { folder, targets = [] }: ValueScope,
-  isDepsOnly = false,
+  { folder, targets = [], isDepsOnly = false }: ValueScope,
 ): Values {
   const wholly = new Set<string>();
   const keys = new Map<string, Set<string>>();
@@ -92,7 +100,7 @@ export function paramsAt(
   );
   return new Map(
     [...found].filter(
-      ([path, file]) => !('error' in file && file.error === notThere && wholly.has(resolve(folder, path))),
+      ([path, file]) => !('error' in file && file.error.type === notThere && wholly.has(resolve(folder, path))),
     ),
   );
 }
@@ -109,7 +117,7 @@ function chosen(known: readonly string[], wanted: readonly string[]): string[] {
   ];
 }
 
-const notThere = 'it is not there';
+const notThere = 'FileNotFoundError';
 
 function readAll(
   index: Index,
@@ -119,7 +127,8 @@ function readAll(
 ): Values {
   const cache = new Cache(index.repository);
   try {
-    return new Map(paths.map((path) => [relative(folder, path), readOne(index, cache, path, select)]));
+    const files = new Set(paths.flatMap((path) => filesAt(index, cache, path)));
+    return new Map([...files].map((path) => [relative(folder, path), readOne(index, cache, path, select)]));
   } finally {
     cache.close();
   }
@@ -132,14 +141,36 @@ function readOne(
   select: (values: YamlValue, path: string) => YamlValue,
 ): FileValues {
   try {
-    const text = recordedText(index, cache, path);
-    return text === undefined
-      ? { error: notThere }
-      : { values: select(parseParams(text, basename(path)), path) };
+    return valuesIn(recordedText(index, cache, path), path, select);
   } catch (reason) {
-    return { error: messageOf(reason) };
+    return { error: { type: 'FileMissingError', message: messageOf(reason) } };
   }
 }
+
+function valuesIn(
+  text: string | undefined,
+  path: string,
+  select: (values: YamlValue, path: string) => YamlValue,
+): FileValues {
+  if (text === undefined) return { error: { type: notThere, message: `${basename(path)} is not there` } };
+  try {
+    return { values: select(parseValues(text, basename(path)) ?? new Map(), path) };
+  } catch (reason) {
+    const format = formats[extname(path).toLowerCase()] ?? 'YAML';
+    return { error: { type: `${format}FileCorruptedError`, message: messageOf(reason) } };
+  }
+}
+
+const formats: Readonly<Record<string, string>> = { '.json': 'JSON', '.toml': 'TOML', '.py': 'Python' };
+
+/** What files hold where nothing is versioned. */
+export const valuesOutside = (kind: ValueKind, { folder, targets = [] }: ValueScope): Values =>
+  new Map(
+    targets.map((target) => {
+      const path = resolve(folder, target);
+      return [relative(folder, path), valuesIn(readTextFromDisk(path), path, kind === 'metrics' ? metricsOnly : (values) => values)];
+    }),
+  );
 
 /** dvc shows numbers, words and truths, also in maps, and nothing else. */
 function metricsOnly(value: YamlValue): YamlValue {
