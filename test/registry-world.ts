@@ -9,6 +9,8 @@ import { registerProject } from '../src/start/project/project-store.ts';
 import { localActor } from '../src/team/can.ts';
 import { addPerson } from '../src/team/people-store.ts';
 import { followAliases } from '../src/deploy/registry/aliases.ts';
+import { holdVersions } from '../src/deploy/registry/version-deletion.ts';
+import { routedVersions } from '../src/deploy/endpoints/version-holds.ts';
 import { followChampion } from '../src/deploy/endpoints/endpoints.ts';
 import { registerVersion } from '../src/deploy/registry/versions.ts';
 import { updateVersionRow } from '../src/deploy/registry/registry-store.ts';
@@ -23,22 +25,37 @@ export interface TestRegistry {
   readonly close: () => Promise<void>;
 }
 
-const declaration = (gate: string, policies: string, audience: string): string => `
+const declaration = (gate: string, policies: string, audience: string, approval: string): string => `
 project: flights
 datasets:
   flights: { path: data/raw, owner: ana }
 models:
-  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, audience: ${audience}, gate: ${gate} }
+  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, audience: ${audience}, gate: ${gate}, approval: ${approval} }
 policies: ${policies}
 `;
 
 export async function createTestRegistry(
-  options: { gate?: string; policies?: string; audience?: string; hasTeam?: boolean; clock?: Clock } = {},
+  options: {
+    gate?: string;
+    approval?: string;
+    policies?: string;
+    audience?: string;
+    hasTeam?: boolean;
+    clock?: Clock;
+  } = {},
 ): Promise<TestRegistry> {
   const world = await createTestWorld(options.clock === undefined ? {} : { clock: options.clock });
   const project = mkdtempSync(join(tmpdir(), 'tilth project '));
-  writeFileSync(join(project, 'tilth.yaml'), declaration(options.gate ?? '[]', options.policies ?? '[]', options.audience ?? 'internal'));
-  const endFollowing = followAliases(followChampion);
+  writeFileSync(
+    join(project, 'tilth.yaml'),
+    declaration(
+      options.gate ?? '[]',
+      options.policies ?? '[]',
+      options.audience ?? 'internal',
+      options.approval ?? '{}',
+    ),
+  );
+  const ends = [followAliases(followChampion), holdVersions(routedVersions)];
   const ana: Actor = { id: 'ana', kind: 'person', name: 'Ana', roles: ['contributor', 'maintainer'] };
   const ben: Actor = { id: 'ben', kind: 'person', name: 'Ben', roles: ['reviewer', 'operator'] };
   if (options.hasTeam !== false) {
@@ -83,7 +100,7 @@ export async function createTestRegistry(
       return version;
     },
     close: async () => {
-      endFollowing();
+      for (const end of ends) end();
       await world.close();
       rmSync(project, { recursive: true, force: true });
     },

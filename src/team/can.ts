@@ -66,6 +66,9 @@ export const verbs = {
   'model.gate': ['contributor', 'maintainer', 'operator', 'reviewer', 'system'],
   'model.approve': ['reviewer'],
   'model.reject': ['reviewer'],
+  // only of what they asked for themselves
+  'model.withdraw': ['contributor', 'maintainer', 'system'],
+  'model.comment': ['contributor', 'maintainer', 'operator', 'reviewer'],
   // only where nobody else is in the team, and with a reason
   'model.approve-alone': ['admin', 'reviewer'],
   // tells what happens in the registry to an address outside

@@ -4,6 +4,7 @@ import type { World } from '../../platform/world.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { linkLineage } from '../../develop/lineage/lineage-store.ts';
 import { moveAliasAndRecord, type AliasMove } from '../registry/aliases.ts';
+import { isApproved } from '../registry/approval-state.ts';
 import { challenger, champion } from '../registry/registry.ts';
 import { approvalMissing } from '../registry/registry-errors.ts';
 import {
@@ -12,7 +13,6 @@ import {
   findVersionRow,
   getModelRow,
   getVersionRow,
-  isApproved,
   type VersionRow,
 } from '../registry/registry-store.ts';
 import type { RouteTarget } from '../serving/serving-api.ts';

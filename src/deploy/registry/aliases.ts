@@ -1,17 +1,14 @@
 import type { Actor } from '../../platform/actor.ts';
+import type { Instant } from '../../platform/clock.ts';
 import type { Reader, Transaction } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
+import { standingApproval } from './approval-state.ts';
+import { approvalRows } from './approval-store.ts';
 import { champion, checkAlias } from './registry.ts';
 import { aliasNotFound, aliasProtected, approvalMissing } from './registry-errors.ts';
-import {
-  findAlias,
-  getModelRow,
-  getVersionRow,
-  isApproved,
-  writeAlias,
-} from './registry-store.ts';
+import { findAlias, getModelRow, getVersionRow, writeAlias } from './registry-store.ts';
 
 export interface AliasMove {
   readonly model: string;
@@ -71,10 +68,19 @@ export async function moveAliasIn(
     if (await isProtected(tx, model, alias)) throw aliasProtected(model, alias, 'This');
   } else {
     await getVersionRow(tx, model, version);
-    await requireApproval(tx, model, version, alias);
+    await requireApproval(tx, model, version, alias, world.clock.now());
   }
   const now = world.clock.now();
-  await writeAlias(tx, { model, name: alias, version, at: now, by: actor.id, reason: move.reason });
+  const approval = version === null ? undefined : await standingApproval(tx, model, version, [alias], now);
+  await writeAlias(tx, {
+    model,
+    name: alias,
+    version,
+    at: now,
+    by: actor.id,
+    reason: move.reason,
+    approval: approval?.id ?? null,
+  });
   for (const follow of followers) await follow(world, tx, actor, move);
 }
 
@@ -99,19 +105,30 @@ export async function moveAliasAndRecord(
   });
 }
 
-/** Is this the alias of the version in production of a model that a project declares? */
-export const isProtected = async (read: Reader, model: string, alias: string): Promise<boolean> =>
-  alias === champion && (await declarationOf(read, model)) !== undefined;
+/**
+ * Is this the alias of the version in production of a model that a project declares, or that was ever approved for it?
+ * What once took an approval goes on taking one, so that a project file without the model opens no way round.
+ */
+export async function isProtected(read: Reader, model: string, alias: string): Promise<boolean> {
+  if (alias !== champion) return false;
+  if ((await declarationOf(read, model)) !== undefined) return true;
+  return (await approvalRows(read, model)).some(
+    (row) =>
+      row.alias === alias && row.decided_at !== null && (row.state === 'granted' || row.state === 'void'),
+  );
+}
 
-/** @throws APPROVAL_MISSING where the alias is protected and nobody approved the version for it */
+/** @throws APPROVAL_MISSING where the alias is protected and no approval of the version for it stands */
 export async function requireApproval(
   read: Reader,
   model: string,
   version: number,
   alias: string,
+  now?: Instant,
 ): Promise<void> {
   if (!(await isProtected(read, model, alias))) return;
-  if (!(await isApproved(read, model, version, [alias]))) throw approvalMissing(model, version, alias);
+  if ((await standingApproval(read, model, version, [alias], now)) === undefined)
+    throw approvalMissing(model, version, alias);
 }
 
 /** The version that an alias names. @throws ALIAS_NOT_FOUND */

@@ -8,7 +8,8 @@ import { approve, reject, requestApproval } from './approvals.ts';
 import { evaluateGate } from './gate-evidence.ts';
 import { aliasHistory, championOf, getVersion, updateVersionRow } from './registry-store.ts';
 import { createTestRegistry, type TestRegistry } from '../../../test/registry-world.ts';
-import { deleteVersion, setStage } from './versions.ts';
+import { deleteVersion } from './version-deletion.ts';
+import { setStage } from './versions.ts';
 
 const code = (wanted: string) => (thrown: unknown) => {
   assert.ok(thrown instanceof TilthError, String(thrown));

@@ -7,8 +7,8 @@ import { contractStateOf } from '../../develop/data/data-store.ts';
 import { lastVerdict } from '../../develop/reproduce/reproduction-store.ts';
 import { searchRuns } from '../../develop/tracking/run-search.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
-import { datasetTagPrefix, type Run } from '../../develop/tracking/tracking.ts';
-import { voidChanged } from './approval-state.ts';
+import type { Run } from '../../develop/tracking/tracking.ts';
+import { isApproved, voidChanged } from './approval-state.ts';
 import {
   betterOf,
   evaluateConditions,
@@ -18,7 +18,8 @@ import {
 } from './gate.ts';
 import type { GateReport, Parity } from './registry-api.ts';
 import { champion } from './registry.ts';
-import { findAlias, getVersionRow, isApproved, updateVersionRow, type VersionRow } from './registry-store.ts';
+import { findAlias, getVersionRow, updateVersionRow, type VersionRow } from './registry-store.ts';
+import { dataVersionOfRun } from './training-data.ts';
 
 /** Tells how a candidate and the champion did on the traffic that both answered; undefined while not known. */
 export type ChampionComparisonProvider = (
@@ -33,6 +34,27 @@ let compareWithChampion: ChampionComparisonProvider = () => Promise.resolve(unde
 export const setChampionComparison = (provider: ChampionComparisonProvider): void => {
   compareWithChampion = provider;
 };
+
+/** What people say in the card of a model: the hash of their words, and the parts that nobody has written yet. */
+export interface CardWords {
+  readonly hash: string;
+  readonly missing: readonly string[];
+  /** where it is written, as it is said to a person */
+  readonly place: string;
+}
+
+export type CardProvider = (read: Reader, model: string) => Promise<CardWords | undefined>;
+
+let cardWords: CardProvider = () => Promise.resolve(undefined);
+
+/** Cards are made of everything that comes after deployment, so they bring their words here. */
+export const setCardProvider = (provider: CardProvider): void => {
+  cardWords = provider;
+};
+
+/** sha256 of what people say in the model's card now; null when nobody has begun one. */
+export const cardHashOf = async (read: Reader, model: string): Promise<string | null> =>
+  (await cardWords(read, model))?.hash ?? null;
 
 /**
  * Evaluates the gate of a version and keeps the report on it.
@@ -49,7 +71,7 @@ export async function evaluateGate(
   const { read } = world.database;
   const row = await getVersionRow(read, model, version);
   const declared = await declarationOf(read, model);
-  const facts = await collectFacts(world, row, declared);
+  const facts = await collectFacts(world, read, row, declared);
   const report = evaluateConditions(declared?.model.gate ?? null, facts);
   await perform(
     world,
@@ -66,7 +88,7 @@ export async function evaluateGate(
     },
     async (tx) => {
       if (await isApproved(tx, model, version, [champion])) return;
-      await storeReport(tx, row, report, facts.dataVersion);
+      await storeReport(tx, row, report, facts);
       await voidChanged(world, tx, model, version);
     },
   );
@@ -77,13 +99,43 @@ const storeReport = (
   tx: Transaction,
   row: VersionRow,
   report: GateReport,
-  dataVersion: string | null,
+  facts: GateFacts,
 ): Promise<unknown> =>
   updateVersionRow(tx, row.model, row.version, {
     gate_report: JSON.stringify(report),
     gate_hash: report.hash,
-    data_version: dataVersion,
+    data_version: facts.dataVersion,
+    card_hash: facts.card?.hash ?? null,
   });
+
+/**
+ * Names the conditions that would not say today what they said in a report. Comparisons on traffic go on moving with it;
+ * of them only that the champion is still the one that was compared with.
+ */
+export async function gateChanges(
+  world: World,
+  read: Reader,
+  row: VersionRow,
+  report: GateReport,
+): Promise<string[]> {
+  const declared = await declarationOf(read, row.model);
+  const facts = await collectFacts(world, read, row, declared, false);
+  const now = evaluateConditions(declared?.model.gate ?? null, facts);
+  const said = (results: GateReport['results']): Map<string, string> =>
+    new Map(
+      results.map((each) =>
+        isOnTraffic(each.kind)
+          ? [each.id, JSON.stringify([each.kind, each.required, each.evidence.comparedWith ?? null])]
+          : [each.id, JSON.stringify([each.kind, each.required, each.measured, each.passed])],
+      ),
+    );
+  const [before, after] = [said(report.results), said(now.results)];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((id) => before.get(id) !== after.get(id))
+    .map((id) => `the gate's condition ${id}`);
+}
+
+const isOnTraffic = (kind: string): boolean => kind.endsWith('-champion');
 
 /** The verdict of the contract over a dataset version; null when it was never checked. */
 async function contractVerdict(
@@ -101,29 +153,14 @@ async function contractVerdict(
   };
 }
 
-/** The dataset version that the version's run says it used. */
-export async function dataVersionOf(
-  read: Reader,
-  row: VersionRow,
-  dataset: string | undefined,
-): Promise<string | null> {
-  if (row.run_id === null) return null;
-  const run = await getRun(read, row.run_id).catch(() => undefined);
-  return run === undefined ? null : dataVersionOfRun(run, dataset);
-}
-
-function dataVersionOfRun(run: Run, dataset: string | undefined): string | null {
-  const tags = run.tags.filter((tag) => tag.key.startsWith(datasetTagPrefix));
-  const wanted = dataset === undefined ? tags[0] : tags.find((tag) => tag.key === datasetTagPrefix + dataset);
-  return wanted?.value ?? null;
-}
-
+/** @param looksAtTraffic also asks how the version does beside the champion, which reads the log of predictions */
 async function collectFacts(
   world: World,
+  read: Reader,
   row: VersionRow,
   declared: DeclaredModel | undefined,
+  looksAtTraffic = true,
 ): Promise<GateFacts> {
-  const { read } = world.database;
   const dataset = declared?.model.dataset;
   const run = row.run_id === null ? undefined : await getRun(read, row.run_id).catch(() => undefined);
   const dataVersion = run === undefined ? null : dataVersionOfRun(run, dataset);
@@ -149,8 +186,9 @@ async function collectFacts(
         : await contractVerdict(read, dataset, dataVersion),
     reproduction: row.run_id === null ? null : ((await lastVerdict(read, row.run_id)) ?? null),
     champion: rival,
+    card: (await cardWords(read, row.model)) ?? null,
     comparison:
-      rival !== null && needsComparison
+      looksAtTraffic && rival !== null && needsComparison
         ? ((await compareWithChampion(row.model, row.version, rival)) ?? null)
         : null,
   };

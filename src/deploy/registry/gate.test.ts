@@ -19,6 +19,7 @@ const unknown: GateFacts = {
   parity: null,
   contract: null,
   reproduction: null,
+  card: null,
   champion: 1,
   comparison: null,
 };
@@ -104,9 +105,22 @@ describe('a gate', () => {
   it('asks for a young reproduction, as good as it says, that left out nothing more than it allows', () => {
     const day = 86_400_000;
     const now = 100 * day;
-    const made = { verdict: 'bit-identical', againId: 'again', at: now - day, summary: '', leftOut: [] } as const;
-    const asked = (level: 'bit-identical' | 'within-noise', leaveOut: string[] = []): GateCondition => ({ id: 'r', kind: 'reproducible', level, maxAgeDays: 30, leaveOut });
-    const holds = (condition: GateCondition, reproduction: GateFacts['reproduction']): boolean => passing(condition, { now, reproduction });
+    const made = {
+      verdict: 'bit-identical',
+      againId: 'again',
+      at: now - day,
+      summary: '',
+      leftOut: [],
+    } as const;
+    const asked = (level: 'bit-identical' | 'within-noise', leaveOut: string[] = []): GateCondition => ({
+      id: 'r',
+      kind: 'reproducible',
+      level,
+      maxAgeDays: 30,
+      leaveOut,
+    });
+    const holds = (condition: GateCondition, reproduction: GateFacts['reproduction']): boolean =>
+      passing(condition, { now, reproduction });
     assert.equal(holds(asked('bit-identical'), made), true);
     assert.equal(holds(asked('within-noise'), made), true);
     assert.equal(holds(asked('bit-identical'), { ...made, verdict: 'within-noise' }), false);

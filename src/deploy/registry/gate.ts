@@ -56,6 +56,12 @@ export interface GateFacts {
     readonly summary: string;
     readonly leftOut: readonly string[];
   } | null;
+  /** what people say in the model's card; null when nobody has begun one */
+  readonly card: {
+    readonly hash: string;
+    readonly missing: readonly string[];
+    readonly place: string;
+  } | null;
   /** the version in production now; null when there is none, or it is this one */
   readonly champion: number | null;
   /** from the traffic that both answered; null while there is not enough */
@@ -236,7 +242,8 @@ function isReproducible(
   const words = level === 'bit-identical' ? 'bit-identical' : 'equal at least within the noise of its seeds';
   const required = `its run done again, ${words}, in the last ${maxAgeDays} days`;
   if (reproduction === null) {
-    const note = runId === null ? 'The version names no run.' : `It was not done again yet: tilth reproduce ${runId}`;
+    const note =
+      runId === null ? 'The version names no run.' : `It was not done again yet: tilth reproduce ${runId}`;
     return { required, measured: null, passed: false, evidence: {}, note };
   }
   const { verdict, at, againId, leftOut, summary } = reproduction;

@@ -37,11 +37,10 @@ import {
   tagsOf,
   type Tags,
 } from './registry-store.ts';
+import { deleteModel, deleteVersion } from './version-deletion.ts';
 import { searchModels, searchVersions, type FoundModel } from './registry-search.ts';
 import {
   createModel,
-  deleteModel,
-  deleteVersion,
   describe,
   registerVersion,
   renameModel,
@@ -58,7 +57,9 @@ export function mlflowRegistryRoutes(world: World): Api {
 }
 
 const longestTagValue = 100_000;
-const tagKey = filledText.refine((key) => keyFault(key) === undefined, { error: (issue) => keyFault(String(issue.input)) ?? '' });
+const tagKey = filledText.refine((key) => keyFault(key) === undefined, {
+  error: (issue) => keyFault(String(issue.input)) ?? '',
+});
 const keyValue = z.object({ key: tagKey, value: absent(text.max(longestTagValue)) });
 const tagList = repeated(keyValue);
 /** Any whole number: below 1 there is no version, and that is the answer. */
@@ -142,7 +143,10 @@ export const registryCalls: readonly MlflowCall[] = [
       page_token: absent(text),
     }),
     async answer(world, _actor, input) {
-      const page = await answerModelSearch(world.database.read, { ...input, limit: input.max_results ?? 100 });
+      const page = await answerModelSearch(world.database.read, {
+        ...input,
+        limit: input.max_results ?? 100,
+      });
       return message({ registered_models: page.found, next_page_token: page.token });
     },
   }),
@@ -217,9 +221,13 @@ export const registryCalls: readonly MlflowCall[] = [
       const { read } = world.database;
       await getModelRow(read, name);
       const isLatest = alias.toLowerCase() === 'latest';
-      const version = isLatest ? (await listVersions(read, name))[0]?.version : await findAlias(read, name, alias);
-      if (version === undefined && isLatest) throw notFound('MODEL_VERSION_NOT_FOUND', `A version of ${name}`);
-      if (version === undefined) throw invalidParameter(`Registered model alias ${alias} not found.`, `See: tilth model show ${name}`);
+      const version = isLatest
+        ? (await listVersions(read, name))[0]?.version
+        : await findAlias(read, name, alias);
+      if (version === undefined && isLatest)
+        throw notFound('MODEL_VERSION_NOT_FOUND', `A version of ${name}`);
+      if (version === undefined)
+        throw invalidParameter(`Registered model alias ${alias} not found.`, `See: tilth model show ${name}`);
       return { model_version: wireVersion(await getVersion(read, name, version)) };
     },
   }),
@@ -266,7 +274,9 @@ export const registryCalls: readonly MlflowCall[] = [
     takes: versioned.extend({ stage: filledText, archive_existing_versions: absent(bool) }),
     async answer(world, actor, { name, version, stage, archive_existing_versions }) {
       if (archive_existing_versions === true && !['Staging', 'Production'].includes(stageOf(stage))) {
-        throw invalidParameter(`Only a transition to Staging or Production archives existing versions, not one to ${stage}.`);
+        throw invalidParameter(
+          `Only a transition to Staging or Production archives existing versions, not one to ${stage}.`,
+        );
       }
       await setStage(world, actor, {
         model: name,
@@ -346,7 +356,11 @@ export const registryCalls: readonly MlflowCall[] = [
 ];
 
 /** MLflow's page finds the versions of a logged model by this tag of it. */
-const noteVersion = (world: World, loggedModelId: string, { model: name, version }: ModelVersion): Promise<void> =>
+const noteVersion = (
+  world: World,
+  loggedModelId: string,
+  { model: name, version }: ModelVersion,
+): Promise<void> =>
   changeLoggedModelTag(world, loggedModelId, 'mlflow.modelVersions', (before) =>
     JSON.stringify([...(before === undefined ? [] : (JSON.parse(before) as unknown[])), { name, version }]),
   );
@@ -432,14 +446,24 @@ const position = z.array(z.union([z.string(), z.number(), z.null()]));
 async function answerModelSearch(read: Reader, search: Search): Promise<Page> {
   const query = [search.filter ?? '', search.order_by];
   const after = readPageToken<Position>(position, search.page_token, query);
-  const { rows, next } = await searchModels(read, { filter: search.filter, orderBy: search.order_by, limit: search.limit, after });
+  const { rows, next } = await searchModels(read, {
+    filter: search.filter,
+    orderBy: search.order_by,
+    limit: search.limit,
+    after,
+  });
   return { found: await wireModels(read, rows), token: next && pageToken(next, query) };
 }
 
 async function answerVersionSearch(read: Reader, search: Search): Promise<Page> {
   const query = [search.filter ?? '', search.order_by];
   const after = readPageToken<Position>(position, search.page_token, query);
-  const { rows, next } = await searchVersions(read, { filter: search.filter, orderBy: search.order_by, limit: search.limit, after });
+  const { rows, next } = await searchVersions(read, {
+    filter: search.filter,
+    orderBy: search.order_by,
+    limit: search.limit,
+    after,
+  });
   const known = new Map<string, ModelVersion>();
   for (const model of new Set(rows.map((row) => row.model))) {
     for (const version of await listVersions(read, model)) known.set(`${model}/${version.version}`, version);

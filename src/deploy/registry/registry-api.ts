@@ -85,15 +85,52 @@ export const approval = z.object({
   alias: z.string(),
   requestedBy: z.string(),
   requestedAt: z.number(),
+  /** what who asked had to say */
+  message: z.string().nullable(),
+  /** sha256 over the ingredients and the alias: what a decider saw, and sends along */
   bundleHash: z.string(),
-  state: z.enum(['waiting', 'granted', 'refused', 'void']),
+  ingredients: z.object({
+    /** sha256 over names and contents of the model's files */
+    artifactDigest: z.string().nullable(),
+    /** sha256 of the graph that is served */
+    onnxDigest: z.string().nullable(),
+    /** sha256 of what a worker runs where there is no graph: the model's files and their Python */
+    workerDigest: z.string().nullable(),
+    /** content hash of the training data */
+    dataVersion: z.string().nullable(),
+    gateHash: z.string(),
+    /** sha256 of what people say in the model's card */
+    cardHash: z.string().nullable(),
+  }),
+  state: z.enum(['waiting', 'granted', 'refused', 'void', 'withdrawn', 'expired']),
+  /** who decided, also when it became void afterwards */
   by: z.string().nullable(),
   at: z.number().nullable(),
   reason: z.string().nullable(),
-  /** one person asked and granted, since nobody else was in the team */
+  /** one person asked and granted, since nobody else was in the team; stays for ever */
   isSingleEye: z.boolean(),
+  /** ingredients that are not what was asked for any more */
+  changed: z.array(z.string()),
+  voidedAt: z.number().nullable(),
+  expiresAt: z.number().nullable(),
 });
 export type Approval = z.infer<typeof approval>;
+
+export const approvalComment = z.object({
+  id: z.string(),
+  by: z.string(),
+  at: z.number(),
+  text: z.string(),
+});
+export type ApprovalComment = z.infer<typeof approvalComment>;
+
+/** A request and what was said about it, in the order in which it happened. */
+export const approvalConversation = approval.extend({
+  /** the gate as it was when the request was made */
+  gate: gateReport,
+  comments: z.array(approvalComment),
+});
+export type ApprovalConversation = z.infer<typeof approvalConversation>;
 
 export const modelVersion = z.object({
   model: z.string(),
@@ -150,6 +187,16 @@ export const aliasStay = z.object({
   toAt: z.number().nullable(),
   by: z.string(),
   reason: z.string().nullable(),
+  /** under which it moved; null where none was asked for */
+  approval: z
+    .object({
+      id: z.string(),
+      requestedBy: z.string(),
+      by: z.string().nullable(),
+      at: z.number().nullable(),
+      isSingleEye: z.boolean(),
+    })
+    .nullable(),
 });
 export type AliasStay = z.infer<typeof aliasStay>;
 

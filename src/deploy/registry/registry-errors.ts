@@ -89,12 +89,12 @@ export const conversionPending = (model: string, version: number): TilthError =>
     `Wait for it: tilth model show ${model} ${version} --wait`,
   );
 
-export const ownRequest = (who: string, what: string): TilthError =>
+export const ownRequest = (who: string, what: string, role: string): TilthError =>
   new TilthError(
     'FOUR_EYES',
     403,
     `${who} ${what}, and so can't approve it: approval takes a second person.`,
-    'Ask someone else with the role reviewer.',
+    `Ask someone else with the role ${role}; see who there is: tilth team list`,
   );
 
 export const approverRole = (who: string, role: string, model: string): TilthError =>
@@ -137,16 +137,61 @@ export const bundleChanged = (model: string, version: number, what: string): Til
     `Ask again: tilth model request ${model} ${version}`,
   );
 
+export const seenOther = (model: string, version: number, seen: string, now: string): TilthError =>
+  new TilthError(
+    'APPROVAL_SEEN_OTHER',
+    409,
+    `What you looked at (${seen.slice(0, 12)}) is not what waits for a decision on version ${version} of ${model} now (${now.slice(0, 12)}).`,
+    `Look again: tilth model show ${model} ${version}`,
+  );
+
+export const requestExpired = (model: string, version: number, at: number): TilthError =>
+  new TilthError(
+    'APPROVAL_EXPIRED',
+    409,
+    `The request to approve version ${version} of ${model} expired on ${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC.`,
+    `Ask again: tilth model request ${model} ${version}`,
+  );
+
+export const approvalNotFound = (id: string): TilthError =>
+  new TilthError(
+    'APPROVAL_NOT_FOUND',
+    404,
+    `There is no approval ${JSON.stringify(id)}.`,
+    'See what waits: tilth model approvals',
+  );
+
+export const notYourRequest = (who: string, model: string, version: number, by: string): TilthError =>
+  new TilthError(
+    'NOT_YOUR_REQUEST',
+    403,
+    `${who} can't withdraw what ${by} asked for.`,
+    `A reviewer refuses it: tilth model reject ${model} ${version} --reason "…"`,
+  );
+
+export const versionHeld = (model: string, version: number, why: string, next: string): TilthError =>
+  new TilthError(
+    'MODEL_VERSION_IN_USE',
+    403,
+    `Version ${version} of ${model} can't be deleted: ${why}.`,
+    next,
+  );
+
 export const versionInUse = (model: string, version: number): TilthError =>
   new TilthError(
     'MODEL_VERSION_IN_USE',
     403,
-    `Version ${version} of ${model} was approved for production; its record is kept.`,
-    'Versions that were never approved can be deleted.',
+    `Version ${version} of ${model} was approved for production; it and its record are kept as they are.`,
+    `Register a new version instead: tilth model register ${model} --run RUN_ID. Versions that were never approved can be changed and deleted.`,
   );
 
 export const webhookNotFound = (id: string): TilthError =>
-  new TilthError('WEBHOOK_NOT_FOUND', 404, `Webhook with ID ${id} not found.`, 'See what there is: client.list_webhooks()');
+  new TilthError(
+    'WEBHOOK_NOT_FOUND',
+    404,
+    `Webhook with ID ${id} not found.`,
+    'See what there is: client.list_webhooks()',
+  );
 
 export const webhookRefused = (address: string, reason: string): TilthError =>
   new TilthError(

@@ -1,4 +1,5 @@
 import type { Feature } from '../../platform/feature.ts';
+import { approvalMigrations } from './approval-store.ts';
 import { registryMigrations } from './registry-store.ts';
 import { mlflowRegistryRoutes } from './mlflow-registry-routes.ts';
 import { registryRoutes } from './registry-routes.ts';
@@ -10,7 +11,7 @@ import { convertJobKind, type ConvertJobInput } from './versions.ts';
 /** Models and their versions, from registration to approval. */
 export const registryFeature: Feature = {
   name: 'registry',
-  migrations: registryMigrations,
+  migrations: { ...registryMigrations, ...approvalMigrations },
   routes: registryRoutes,
   start(world) {
     world.jobs.handle(convertJobKind, (input: ConvertJobInput, context) =>

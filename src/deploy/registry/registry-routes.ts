@@ -4,32 +4,39 @@ import type { World } from '../../platform/world.ts';
 import { listProjects } from '../../start/project/project-store.ts';
 import { requireRight } from '../../team/can.ts';
 import { moveAlias } from './aliases.ts';
-import { approve, reject, requestApproval } from './approvals.ts';
+import {
+  approve,
+  approvalsOf,
+  comment,
+  conversation,
+  reject,
+  requestApproval,
+  withdraw,
+} from './approvals.ts';
 import { evaluateGate } from './gate-evidence.ts';
 import {
   aliasChange,
   aliasStay,
   approval,
+  approvalComment,
+  approvalConversation,
   gateReport,
   modelVersion,
   registeredModel,
   registration,
 } from './registry-api.ts';
 import { badRequest } from '../../platform/errors.ts';
-import {
-  aliasHistory,
-  getModelRow,
-  getVersion,
-  listApprovals,
-  listModels,
-  listVersions,
-} from './registry-store.ts';
+import { aliasHistory, getModelRow, getVersion, listModels, listVersions } from './registry-store.ts';
 import { graphKeyOf } from './version-conversion.ts';
 import { convertAgain, registerVersion } from './versions.ts';
 
 const modelPath = z.object({ model: z.string() });
+const approvalPath = z.object({ id: z.string() });
+const longestComment = 10_000;
 const versionPath = modelPath.extend({ version: z.coerce.number().int().positive() });
 const asked = z.object({ alias: z.string().optional() });
+/** `hash` is the bundleHash that the decider saw; another one that waits by now is not decided */
+const decision = asked.extend({ hash: z.string().optional() });
 
 /** Models, versions, gates, approvals and aliases; and the graphs that data planes fetch. */
 export function registryRoutes(world: World): Api {
@@ -135,7 +142,7 @@ export function registryRoutes(world: World): Api {
     createRoute({
       method: 'post',
       path: '/api/v1/models/{model}/versions/{version}/request',
-      request: { params: versionPath, body: takes(asked) },
+      request: { params: versionPath, body: takes(asked.extend({ message: z.string().min(1).optional() })) },
       responses: answers(approval, 'The request, waiting for a second person'),
     }),
     async (context) => {
@@ -147,7 +154,7 @@ export function registryRoutes(world: World): Api {
     createRoute({
       method: 'post',
       path: '/api/v1/models/{model}/versions/{version}/approve',
-      request: { params: versionPath, body: takes(asked.extend({ reason: z.string().optional() })) },
+      request: { params: versionPath, body: takes(decision.extend({ reason: z.string().optional() })) },
       responses: answers(approval, 'The granted approval; the alias has moved'),
     }),
     async (context) => {
@@ -159,12 +166,24 @@ export function registryRoutes(world: World): Api {
     createRoute({
       method: 'post',
       path: '/api/v1/models/{model}/versions/{version}/reject',
-      request: { params: versionPath, body: takes(asked.extend({ reason: z.string().min(1) })) },
+      request: { params: versionPath, body: takes(decision.extend({ reason: z.string().min(1) })) },
       responses: answers(approval, 'The refused approval'),
     }),
     async (context) => {
       const wanted = { ...context.req.valid('param'), ...context.req.valid('json') };
       return context.json(await reject(world, context.var.actor, wanted), 200);
+    },
+  );
+  api.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/v1/models/{model}/versions/{version}/withdraw',
+      request: { params: versionPath, body: takes(asked.extend({ reason: z.string().optional() })) },
+      responses: answers(approval, 'The request, taken back'),
+    }),
+    async (context) => {
+      const wanted = { ...context.req.valid('param'), ...context.req.valid('json') };
+      return context.json(await withdraw(world, context.var.actor, wanted), 200);
     },
   );
   api.openapi(
@@ -202,12 +221,48 @@ export function registryRoutes(world: World): Api {
     createRoute({
       method: 'get',
       path: '/api/v1/approvals',
-      request: { query: z.object({ state: approval.shape.state.optional() }) },
+      request: {
+        query: z.object({
+          state: approval.shape.state.optional(),
+          model: z.string().optional(),
+          version: z.coerce.number().int().positive().optional(),
+        }),
+      },
       responses: answers(z.array(approval), 'Approvals, newest first'),
     }),
     async (context) => {
       requireRight(context.var.actor, 'read');
-      return context.json(await listApprovals(read, context.req.valid('query').state), 200);
+      return context.json(await approvalsOf(world, context.req.valid('query')), 200);
+    },
+  );
+  api.openapi(
+    createRoute({
+      method: 'get',
+      path: '/api/v1/approvals/{id}',
+      request: { params: approvalPath },
+      responses: answers(
+        approvalConversation,
+        'The request with its gate report, what was said, and what changed since',
+      ),
+    }),
+    async (context) => {
+      requireRight(context.var.actor, 'read');
+      return context.json(await conversation(world, context.req.valid('param').id), 200);
+    },
+  );
+  api.openapi(
+    createRoute({
+      method: 'post',
+      path: '/api/v1/approvals/{id}/comments',
+      request: {
+        params: approvalPath,
+        body: takes(z.object({ text: z.string().trim().min(1).max(longestComment) })),
+      },
+      responses: answers(approvalComment, 'The comment'),
+    }),
+    async (context) => {
+      const { text } = context.req.valid('json');
+      return context.json(await comment(world, context.var.actor, context.req.valid('param').id, text), 200);
     },
   );
   api.get('/api/v1/blobs/:digest{[0-9a-f]{64}}', async (context) => {

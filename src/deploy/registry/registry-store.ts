@@ -1,16 +1,10 @@
 import { sql } from 'kysely';
-import type { Instant } from '../../platform/clock.ts';
+import { systemClock, type Instant } from '../../platform/clock.ts';
 import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import { newUlid } from '../../platform/ids.ts';
-import type {
-  AliasStay,
-  Approval,
-  GateReport,
-  ModelVersion,
-  Parity,
-  RegisteredModel,
-} from './registry-api.ts';
+import type { AliasStay, GateReport, ModelVersion, Parity, RegisteredModel } from './registry-api.ts';
 import type { ServedSchema } from '../serving/serving-api.ts';
+import { approvalOf } from './approval-store.ts';
 import type { Engine } from './registry.ts';
 import { modelNotFound, versionNotFound } from './registry-errors.ts';
 
@@ -57,6 +51,8 @@ interface ModelVersionTable {
   data_version: string | null;
   gate_report: string | null;
   gate_hash: string | null;
+  /** sha256 of what people said in the card when the gate was evaluated */
+  card_hash: string | null;
   conversion_job: string | null;
   lifecycle: 'active' | 'deleted';
 }
@@ -85,24 +81,8 @@ interface AliasHistoryTable {
   to_at: number | null;
   by: string;
   reason: string | null;
-}
-
-interface ApprovalTable {
-  id: string;
-  model: string;
-  version: number;
-  alias: string;
-  requested_by: string;
-  requested_at: number;
-  bundle_hash: string;
-  /** the parts of the bundle, so that a change can be named */
-  bundle: string;
-  gate_report: string;
-  state: Approval['state'];
-  decided_by: string | null;
-  decided_at: number | null;
-  reason: string | null;
-  is_single_eye: number;
+  /** the approval under which it moved; null where none is asked for */
+  approval: string | null;
 }
 
 declare module '../../platform/database/database.ts' {
@@ -112,13 +92,11 @@ declare module '../../platform/database/database.ts' {
     registry_tag: RegistryTagTable;
     alias: AliasTable;
     alias_history: AliasHistoryTable;
-    approval: ApprovalTable;
   }
 }
 
 export type VersionRow = ModelVersionTable;
 export type ModelRow = ModelTable;
-export type ApprovalRow = ApprovalTable;
 
 export const registryMigrations: Migrations = {
   'registry-001-models': {
@@ -227,7 +205,11 @@ export const registryMigrations: Migrations = {
       await db.schema.alterTable('model_version').addColumn('bundle_digest', 'text').execute();
       await db.schema.alterTable('model_version').addColumn('bundle_byte_count', 'integer').execute();
       await db.schema.alterTable('model_version').addColumn('python', 'text').execute();
-      await db.schema.createIndex('model_version_bundle').on('model_version').column('bundle_digest').execute();
+      await db.schema
+        .createIndex('model_version_bundle')
+        .on('model_version')
+        .column('bundle_digest')
+        .execute();
     },
   },
 };
@@ -255,13 +237,15 @@ export async function getModelRow(read: Reader, name: string): Promise<ModelRow>
 export const promptTag = 'mlflow.prompt.is_prompt';
 
 export const isPromptModel = async (read: Reader, name: string): Promise<boolean> =>
-  (await read
-    .selectFrom('registry_tag')
-    .select('value')
-    .where('model', '=', name)
-    .where('version', '=', 0)
-    .where('key', '=', promptTag)
-    .executeTakeFirst())?.value === 'true';
+  (
+    await read
+      .selectFrom('registry_tag')
+      .select('value')
+      .where('model', '=', name)
+      .where('version', '=', 0)
+      .where('key', '=', promptTag)
+      .executeTakeFirst()
+  )?.value === 'true';
 
 export async function insertModel(
   tx: Transaction,
@@ -441,6 +425,7 @@ export async function writeAlias(
     at: Instant;
     by: string;
     reason: string | null;
+    approval?: string | null;
   },
 ): Promise<void> {
   const { model, name, version, at } = change;
@@ -471,6 +456,7 @@ export async function writeAlias(
       to_at: null,
       by: change.by,
       reason: change.reason,
+      approval: change.approval ?? null,
     })
     .execute();
 }
@@ -482,11 +468,13 @@ export async function aliasHistory(
 ): Promise<AliasStay[]> {
   let query = read
     .selectFrom('alias_history')
-    .selectAll()
-    .where('model', '=', filter.model)
-    .orderBy('from_at', 'desc')
-    .orderBy('id', 'desc');
-  if (filter.alias !== undefined) query = query.where('name', '=', filter.alias);
+    .leftJoin('approval', 'approval.id', 'alias_history.approval')
+    .selectAll('alias_history')
+    .select(['approval.requested_by', 'approval.decided_by', 'approval.decided_at', 'approval.is_single_eye'])
+    .where('alias_history.model', '=', filter.model)
+    .orderBy('alias_history.from_at', 'desc')
+    .orderBy('alias_history.id', 'desc');
+  if (filter.alias !== undefined) query = query.where('alias_history.name', '=', filter.alias);
   const { at } = filter;
   if (at !== undefined) {
     query = query
@@ -501,62 +489,18 @@ export async function aliasHistory(
     toAt: row.to_at,
     by: row.by,
     reason: row.reason,
+    approval:
+      row.approval === null
+        ? null
+        : {
+            id: row.approval,
+            requestedBy: row.requested_by ?? '',
+            by: row.decided_by,
+            at: row.decided_at,
+            isSingleEye: row.is_single_eye === 1,
+          },
   }));
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// approvals
-
-export const approvalRows = (read: Reader, model: string, version?: number): Promise<ApprovalRow[]> => {
-  let query = read.selectFrom('approval').selectAll().where('model', '=', model).orderBy('id', 'desc');
-  if (version !== undefined) query = query.where('version', '=', version);
-  return query.execute();
-};
-
-export const listApprovals = async (read: Reader, state?: Approval['state']): Promise<Approval[]> => {
-  let query = read.selectFrom('approval').selectAll().orderBy('id', 'desc').limit(500);
-  if (state !== undefined) query = query.where('state', '=', state);
-  return (await query.execute()).map(approvalOf);
-};
-
-/** Was the version approved for this alias, and does the approval still stand? */
-export async function isApproved(
-  read: Reader,
-  model: string,
-  version: number,
-  aliases: readonly string[],
-): Promise<boolean> {
-  const found = await read
-    .selectFrom('approval')
-    .innerJoin('model_version', (join) =>
-      join
-        .onRef('model_version.model', '=', 'approval.model')
-        .onRef('model_version.version', '=', 'approval.version'),
-    )
-    .select('approval.id')
-    .where('approval.model', '=', model)
-    .where('approval.version', '=', version)
-    .where('approval.alias', 'in', aliases)
-    .where('approval.state', '=', 'granted')
-    .where('model_version.lifecycle', '=', 'active')
-    .executeTakeFirst();
-  return found !== undefined;
-}
-
-export const approvalOf = (row: ApprovalRow): Approval => ({
-  id: row.id,
-  model: row.model,
-  version: row.version,
-  alias: row.alias,
-  requestedBy: row.requested_by,
-  requestedAt: row.requested_at,
-  bundleHash: row.bundle_hash,
-  state: row.state,
-  by: row.decided_by,
-  at: row.decided_at,
-  reason: row.reason,
-  isSingleEye: row.is_single_eye === 1,
-});
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what the outside sees
@@ -571,7 +515,11 @@ export async function getVersion(read: Reader, model: string, version: number): 
 export const listVersions = async (read: Reader, model: string): Promise<ModelVersion[]> =>
   viewsOf(read, await listVersionRows(read, model));
 
-async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<ModelVersion[]> {
+async function viewsOf(
+  read: Reader,
+  rows: readonly VersionRow[],
+  now = systemClock.now(),
+): Promise<ModelVersion[]> {
   const models = [...new Set(rows.map((row) => row.model))];
   const tags = await tagsOf(read, rows);
   const aliases = await listAliases(read, models);
@@ -615,7 +563,7 @@ async function viewsOf(read: Reader, rows: readonly VersionRow[]): Promise<Model
     conversionJob: row.conversion_job,
     approvals: approvals
       .filter((each) => each.model === row.model && each.version === row.version)
-      .map(approvalOf),
+      .map((each) => approvalOf(each, row, now)),
   }));
 }
 

@@ -22,17 +22,20 @@ const longestName = 256;
 export function checkModelName(name: string): void {
   if (name.trim() === '') throw nameRefused('registered model', name, 'it is empty');
   // oxlint-disable-next-line no-control-regex
-  if (!isModelName(name) || /[\u0000-\u001f]/.test(name)) throw nameRefused('registered model', name, 'it may not hold / or :');
+  if (!isModelName(name) || /[\u0000-\u001f]/.test(name))
+    throw nameRefused('registered model', name, 'it may not hold / or :');
   if (name.length > longestName)
     throw nameRefused('registered model', name.slice(0, 40), `at most ${longestName} characters`);
 }
 
 /** Names that stand neither for a path nor for a place. */
-export const isModelName = (name: string): boolean => name.trim() !== '' && !/[/:]/.test(name) && name !== '.' && name !== '..';
+export const isModelName = (name: string): boolean =>
+  name.trim() !== '' && !/[/:]/.test(name) && name !== '.' && name !== '..';
 
 /** @throws INVALID_PARAMETER_VALUE for what a client would read as a version or as the newest one */
 export function checkAlias(alias: string): void {
-  if (!/^[\p{L}\p{N}_-]+$/u.test(alias)) throw nameRefused('model alias', alias, 'letters, digits, _ and - only');
+  if (!/^[\p{L}\p{N}_-]+$/u.test(alias))
+    throw nameRefused('model alias', alias, 'letters, digits, _ and - only');
   if (alias.length > longestAlias)
     throw nameRefused('model alias', alias.slice(0, 40), `at most ${longestAlias} characters`);
   if (alias.toLowerCase() === 'latest' || /^v\d+$/i.test(alias)) {
@@ -49,43 +52,6 @@ export function parseVersion(text: string | number): number {
     400,
     `Invalid model version ${JSON.stringify(text)}: it is a whole number from 1.`,
   );
-}
-
-/** What a person approves: all of it, by hash, so that a later change can't ride on the approval. */
-export interface Bundle {
-  /** sha256 over names and contents of the model's files; null for a model stored elsewhere */
-  readonly artifactDigest: string | null;
-  /** sha256 of the graph that is served */
-  readonly onnxDigest: string | null;
-  /** content hash of the dataset version that the run used */
-  readonly dataVersion: string | null;
-  readonly gateHash: string;
-  readonly alias: string;
-}
-
-export const bundleHash = (bundle: Bundle): string =>
-  createHash('sha256')
-    .update(
-      JSON.stringify([
-        bundle.artifactDigest,
-        bundle.onnxDigest,
-        bundle.dataVersion,
-        bundle.gateHash,
-        bundle.alias,
-      ]),
-    )
-    .digest('hex');
-
-/** Names what differs between two bundles, in the user's words. */
-export function changesOf(before: Bundle, now: Bundle): string[] {
-  return [
-    ...(before.artifactDigest === now.artifactDigest && before.onnxDigest === now.onnxDigest
-      ? []
-      : ['the model']),
-    ...(before.dataVersion === now.dataVersion ? [] : ['its data version']),
-    ...(before.gateHash === now.gateHash ? [] : ['the gate report']),
-    ...(before.alias === now.alias ? [] : ['the alias']),
-  ];
 }
 
 /** One stay of an alias on a version; `toAt` is missing while it lasts. */

@@ -5,15 +5,15 @@ import { requireRight } from '../../team/can.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { linkLineage } from '../../develop/lineage/lineage-store.ts';
-import { isProtected, requireApproval } from './aliases.ts';
+import { requireApproval } from './aliases.ts';
+import { approvalRows } from './approval-store.ts';
 import { blobFolderOf, isPromptSource, resolveSource } from './model-source.ts';
 import { champion, checkModelName } from './registry.ts';
+import { refuseApproved } from './version-deletion.ts';
 import { holdToPolicies } from './version-policies.ts';
-import { aliasProtected, modelExists, versionInUse } from './registry-errors.ts';
+import { aliasProtected, modelExists } from './registry-errors.ts';
 import type { ModelVersion } from './registry-api.ts';
 import {
-  approvalRows,
-  findAlias,
   findModelRow,
   getModelRow,
   getVersion,
@@ -26,7 +26,6 @@ import {
   renameModelRows,
   touchModel,
   updateVersionRow,
-  writeAlias,
 } from './registry-store.ts';
 
 export const convertJobKind = 'model.convert';
@@ -92,7 +91,8 @@ export async function registerVersion(
     ? { location: wanted.source, runId: wanted.runId ?? null, loggedModelId: null }
     : await resolveSource(read, wanted.source, wanted);
   const isStoredHere = blobFolderOf(location) !== undefined;
-  if (!isPrompt) await holdToPolicies(world, actor, { model: wanted.model, version: null, runId }, 'registration');
+  if (!isPrompt)
+    await holdToPolicies(world, actor, { model: wanted.model, version: null, runId }, 'registration');
   const version = await world.database.write(async (tx) => {
     if (wanted.createsModel === true && (await findModelRow(tx, wanted.model)) === undefined) {
       await addModel(world, tx, actor, { name: wanted.model });
@@ -132,6 +132,7 @@ export async function registerVersion(
         data_version: null,
         gate_report: null,
         gate_hash: null,
+        card_hash: null,
         conversion_job: job,
         lifecycle: 'active',
       })
@@ -260,7 +261,7 @@ export async function setStage(
     { actor, verb: 'model.alias', kind: 'model-version', thing: `${model}/${version}`, data: { stage } },
     async (tx) => {
       await getVersionRow(tx, model, version);
-      if (stage === 'Production') await requireApproval(tx, model, version, champion);
+      if (stage === 'Production') await requireApproval(tx, model, version, champion, world.clock.now());
       const at = world.clock.now();
       if (change.archivesOthers) {
         await tx
@@ -275,87 +276,6 @@ export async function setStage(
       await touchModel(tx, model, at);
     },
   );
-}
-
-/**
- * Deletes a version for good; what was ever approved stays on record.
- *
- * @throws MODEL_VERSION_IN_USE
- */
-export async function deleteVersion(
-  world: World,
-  actor: Actor,
-  model: string,
-  version: number,
-): Promise<void> {
-  await perform(
-    world,
-    { actor, verb: 'model.delete', kind: 'model-version', thing: `${model}/${version}` },
-    async (tx) => {
-      await getVersionRow(tx, model, version);
-      await refuseApproved(tx, model, version);
-      const at = world.clock.now();
-      const held = await tx
-        .selectFrom('alias')
-        .select('name')
-        .where('model', '=', model)
-        .where('version', '=', version)
-        .execute();
-      for (const { name } of held)
-        await writeAlias(tx, { model, name, version: null, at, by: actor.id, reason: 'deleted' });
-      await forgetVersions(tx, model, version, actor.id, at);
-      await touchModel(tx, model, at);
-    },
-  );
-}
-
-/** Deletes a model with all its versions. @throws MODEL_VERSION_IN_USE, ALIAS_PROTECTED */
-export async function deleteModel(world: World, actor: Actor, model: string): Promise<void> {
-  await perform(world, { actor, verb: 'model.delete', kind: 'model', thing: model }, async (tx) => {
-    await getModelRow(tx, model);
-    for (const row of await approvalRows(tx, model))
-      if (row.state === 'granted') throw versionInUse(model, row.version);
-    const at = world.clock.now();
-    const held = await tx.selectFrom('alias').select('name').where('model', '=', model).execute();
-    for (const { name } of held) {
-      if (await isProtected(tx, model, name)) throw aliasProtected(model, name, 'Deleting the model');
-      await writeAlias(tx, { model, name, version: null, at, by: actor.id, reason: 'deleted' });
-    }
-    await forgetVersions(tx, model, undefined, actor.id, at);
-    await tx.deleteFrom('registry_tag').where('model', '=', model).execute();
-    await tx
-      .updateTable('model')
-      .set({ lifecycle: 'deleted', updated_at: at })
-      .where('name', '=', model)
-      .execute();
-  });
-}
-
-async function forgetVersions(
-  tx: Transaction,
-  model: string,
-  version: number | undefined,
-  by: string,
-  at: number,
-): Promise<void> {
-  let versions = tx
-    .updateTable('model_version')
-    .set({ lifecycle: 'deleted', updated_at: at })
-    .where('model', '=', model);
-  let approvals = tx
-    .updateTable('approval')
-    .set({ state: 'void', decided_by: by, decided_at: at, reason: 'the version was deleted' })
-    .where('model', '=', model)
-    .where('state', '=', 'waiting');
-  let tags = tx.deleteFrom('registry_tag').where('model', '=', model).where('version', '>', 0);
-  if (version !== undefined) {
-    versions = versions.where('version', '=', version);
-    approvals = approvals.where('version', '=', version);
-    tags = tags.where('version', '=', version);
-  }
-  await versions.execute();
-  await approvals.execute();
-  await tags.execute();
 }
 
 /** @throws MODEL_ALREADY_EXISTS, ALIAS_PROTECTED where a project or an approval knows the model by its name */
@@ -377,11 +297,4 @@ export async function renameModel(world: World, actor: Actor, model: string, new
       await renameModelRows(tx, model, newName, world.clock.now());
     },
   );
-}
-
-async function refuseApproved(tx: Transaction, model: string, version: number): Promise<void> {
-  const granted = (await approvalRows(tx, model, version)).some((row) => row.state === 'granted');
-  const isChampion =
-    (await findAlias(tx, model, champion)) === version && (await isProtected(tx, model, champion));
-  if (granted || isChampion) throw versionInUse(model, version);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { listEndpointRows, type EndpointRow } from '../../deploy/endpoints/endpoint-store.ts';
-import { dataVersionOf } from '../../deploy/registry/gate-evidence.ts';
+import { dataVersionOf } from '../../deploy/registry/training-data.ts';
 import type { AliasStay, ModelVersion } from '../../deploy/registry/registry-api.ts';
 import { aliasHistory, getModelRow, getVersion, getVersionRow } from '../../deploy/registry/registry-store.ts';
 import { champion } from '../../deploy/registry/registry.ts';

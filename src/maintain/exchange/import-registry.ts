@@ -301,6 +301,7 @@ async function insertVersion(
       data_version: null,
       gate_report: null,
       gate_hash: null,
+      card_hash: null,
       conversion_job: null,
       lifecycle: 'active',
     })

@@ -6,7 +6,7 @@ import type { World } from '../../platform/world.ts';
 import { Cache } from '../../develop/dvc-files/cache.ts';
 import { openRepository } from '../../develop/dvc-files/repository.ts';
 import { isTreeHash, treeEntries } from '../../develop/dvc-files/tree.ts';
-import { dataVersionOf } from '../../deploy/registry/gate-evidence.ts';
+import { dataVersionOf } from '../../deploy/registry/training-data.ts';
 import { findVersionRow } from '../../deploy/registry/registry-store.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import type { FeatureValues, LogReader } from '../predictions/prediction-log-reader.ts';

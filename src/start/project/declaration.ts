@@ -138,6 +138,15 @@ export const retrainingDeclaration = z.object({
   steps: z.array(z.string()).min(1),
 });
 
+export const approvalDeclaration = z.object({
+  /** who decides */
+  role: z.string().default('reviewer'),
+  /** whether somebody may approve a version that they registered themselves, when somebody else asked for it */
+  ownModel: z.enum(['refuse', 'allow']).default('refuse'),
+  /** how long a request waits, and how long a granted version may be put into production; without an end where it is missing */
+  validFor: duration.optional(),
+});
+
 export const modelDeclaration = z.object({
   /** one of the datasets above */
   dataset: z.string(),
@@ -157,8 +166,8 @@ export const modelDeclaration = z.object({
   audience: z.enum(['internal', 'public']).default('internal'),
   /** whether requests are held to the contract of the training data */
   contractOnRequests: z.enum(['refuse', 'off']).default('refuse'),
-  /** the role that a person needs to approve a version */
-  approval: z.object({ role: z.string() }).default({ role: 'reviewer' }),
+  /** who approves a version, and for how long */
+  approval: approvalDeclaration.prefault({}),
   monitoring: monitoringDeclaration.prefault({}),
   retraining: retrainingDeclaration.optional(),
 });
