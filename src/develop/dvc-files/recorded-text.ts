@@ -16,7 +16,8 @@ export function recordedText(index: Index, cache: Cache, path: string): string |
   if (here !== undefined) return here;
   const found = outAt(index, path);
   const md5 = found?.out.md5;
-  if (found === undefined || md5 === undefined || !cache.has(md5)) return undefined;
+  // an out that git keeps may be in the cache by chance, as a run's memory
+  if (found === undefined || !found.out.isCached || md5 === undefined || !cache.has(md5)) return undefined;
   if (!isTreeHash(md5)) return cache.readObject(md5, path)?.toString('utf8');
   const entry = cache
     .readTree(md5, path)

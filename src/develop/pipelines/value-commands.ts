@@ -136,7 +136,11 @@ async function valuesFound(
     return new Map([['workspace', valuesOutside(kind, scope)]]);
   const repository = openRepository(process.cwd());
   const revisions = await revisionsOf(repository.root, flags);
-  return new Map(revisions.map((name) => [name, valuesAt(kind, openRevision(repository, name), scope)]));
+  const found = revisions
+    .map((name) => ({ name, revision: openRevision(repository, name) }))
+    // the repository may be a folder that older commits do not have
+    .filter(({ name, revision }) => name === 'workspace' || revision.index.tree.names('').length > 0);
+  return new Map(found.map(({ name, revision }) => [name, valuesAt(kind, revision, scope)]));
 }
 
 async function revisionsOf(root: string, flags: ShowFlags): Promise<string[]> {

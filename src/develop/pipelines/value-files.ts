@@ -7,6 +7,7 @@ import { filesAt, recordedText } from '../dvc-files/recorded-text.ts';
 import type { Repository } from '../dvc-files/repository.ts';
 import { paramAt, stagePath } from '../dvc-files/stage.ts';
 import { readIndex, textIn, type Index } from '../dvc-files/stored.ts';
+import { isWithin } from '../dvc-files/targets.ts';
 import { isMap, type YamlMap, type YamlScalar, type YamlValue } from '../dvc-files/yaml-value.ts';
 import { defaultParams } from '../dvc-files/lock-file.ts';
 import { messageOf } from '../../platform/errors.ts';
@@ -89,14 +90,13 @@ function paramsAt(
   }
   const wanted = targets.map((target) => resolve(folder, target));
   for (const target of wanted) wholly.add(target);
+  const isWhole = (path: string): boolean => [...wholly].some((one) => isWithin(path, one));
   const found = readAll(
     index,
     folder,
     chosen([...new Set([...wholly, ...keys.keys()])], wanted),
     (values, path) =>
-      wholly.has(path) || !isMap(values)
-        ? values
-        : new Map([...(keys.get(path) ?? [])].flatMap((key) => nested(values, key))),
+      isWhole(path) || !isMap(values) ? values : chosenKeys(values, keys.get(path) ?? []),
   );
   return new Map(
     [...found].filter(
@@ -105,7 +105,22 @@ function paramsAt(
   );
 }
 
-const nested = (values: YamlMap, key: string): [YamlScalar, YamlValue][] => paramAt(values, key);
+/** Those of `a.b` in the maps that they stand in. */
+function chosenKeys(values: YamlMap, keys: Iterable<string>): YamlMap {
+  const found = new Map<YamlScalar, YamlValue>();
+  for (const [key, value] of [...keys].flatMap((one) => paramAt(values, one))) {
+    const names = key.split('.');
+    let at = found;
+    for (const name of names.slice(0, -1)) {
+      const known = at.get(name);
+      const next = new Map<YamlScalar, YamlValue>(known !== undefined && isMap(known) ? known : []);
+      at.set(name, next);
+      at = next;
+    }
+    at.set(names.at(-1) ?? '', value);
+  }
+  return found;
+}
 
 function chosen(known: readonly string[], wanted: readonly string[]): string[] {
   if (wanted.length === 0) return [...new Set(known)];

@@ -5,6 +5,8 @@ TILTH_OWN_TESTS_PASS says where: "cli" replaces `dvc.cli.main`, which many of th
 TILTH_OWN_TESTS_COMMAND is the command as a JSON list, TILTH_OWN_TESTS_RESULTS where to write what came out.
 """
 
+import builtins
+import glob
 import json
 import logging
 import os
@@ -20,6 +22,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.repo.metrics import Metrics
 from dvc.repo.params import Params
+from dvc.utils import serialize
 
 COMMAND = json.loads(os.environ["TILTH_OWN_TESTS_COMMAND"])
 PASS = os.environ["TILTH_OWN_TESTS_PASS"]
@@ -32,7 +35,19 @@ outcomes = {}
 
 
 class Refused(DvcException):
-    """Ours ended with an error; which class dvc's own would have is nothing a command line tells."""
+    """Ours ended with an error; which class dvc's own would have, and what it carries, is nothing a command line tells."""
+
+    result = mock.ANY
+    errno = mock.ANY
+
+
+class InAnyOrder(list):
+    """A list of changed paths: in which order they are named is nothing that a user relies on."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return isinstance(other, list) and sorted(self) == sorted(other)
 
 
 def spawn(args, cwd=None):
@@ -67,7 +82,8 @@ class Flags:
 
     def __call__(self, given):
         args = []
-        for name, value in given.items():
+        # a list of targets would swallow revisions that follow it
+        for name, value in sorted(given.items(), key=lambda one: self.known.get(one[0]) != ""):
             if name not in self.known:
                 pytest.skip(f"no flag of the command line says {name}={value!r}")
             flag = self.known[name]
@@ -89,7 +105,7 @@ class Flags:
 def method(flags, positional, answer):
     def proxied(repo, *args, **kwargs):
         given = {**dict(zip(positional, args)), **kwargs}
-        code, out, err = spawn(flags(given))
+        code, out, err = spawn(flags(given), inside(repo) if os.path.isdir(repo.root_dir) else None)
         sys.stdout.write(out)
         sys.stderr.write(err)
         repo._reset()
@@ -102,9 +118,20 @@ def method(flags, positional, answer):
     return proxied
 
 
+def inside(repo):
+    """Where the command is typed: commands find their repository by the folder they stand in."""
+    here = os.path.realpath(os.getcwd())
+    root = os.path.realpath(repo.root_dir)
+    return here if os.path.join(here, "").startswith(os.path.join(root, "")) else root
+
+
 def stages_of(repo, out, given):
-    targets = given.get("targets") or []
+    targets = given.get("targets") or given.get("target") or []
     targets = [targets] if isinstance(targets, (str, os.PathLike)) else list(targets)
+    if given.get("glob"):
+        targets = [path for one in targets for path in sorted(glob.glob(os.fspath(one), recursive=True))]
+    if given.get("recursive") or not targets:
+        return list(repo.index.stages)
     found = []
     for target in targets:
         path = f"{os.fspath(target).rstrip('/')}.dvc"
@@ -113,12 +140,17 @@ def stages_of(repo, out, given):
         if os.path.exists(path):
             found.append(repo.stage.load_one(path))
         else:
-            found += [one for one in repo.index.stages if any(os.fspath(target) == o.def_path for o in one.outs)]
+            name = os.fspath(target)
+            found += [
+                one for one in repo.index.stages
+                if name == one.addressing or any(name in (o.def_path, o.fs_path) for o in one.outs)
+            ]
     return found
 
 
 def reproduced(repo, out, given):
-    names = re.findall(r"^(?:Running stage|Stage) '(.+?)'(?: is cached|:| with command)", out, re.M)
+    verified = r"Verifying (?:data sources in|outputs in frozen) stage:"
+    names = re.findall(rf"^(?:Running stage|Stage|{verified}) '(.+?)'(?: is cached|:| with command|$)", out, re.M)
     by_name = {one.addressing: one for one in repo.index.stages}
     return [by_name[name] for name in dict.fromkeys(names) if name in by_name]
 
@@ -132,7 +164,7 @@ def count_of(words):
 
 
 def changes(repo, out, given):
-    found = {"added": [], "deleted": [], "modified": []}
+    found = {"added": InAnyOrder(), "deleted": InAnyOrder(), "modified": InAnyOrder()}
     for line in out.splitlines():
         change = re.match(r"([ADM])\s+(.+)$", line)
         if change:
@@ -141,27 +173,55 @@ def changes(repo, out, given):
 
 
 def pulled(repo, out, given):
-    return {**changes(repo, out, given), "fetched": count_of("fetched")(repo, out, given)}
+    counts = {name: count_of(name)(repo, out, given) for name in ("fetched", "added", "modified", "deleted")}
+    return {**changes(repo, out, given), "stats": counts}
 
 
 def asked(repo, out, given):
     return json.loads(out) if out.strip() else {}
 
 
+def thrown(value):
+    """Faults as the objects they are inside of the process: a command line tells their class and words."""
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("error"), dict):
+        name = value["error"]["type"]
+        kinds = [getattr(one, name, None) for one in (builtins, serialize)]
+        kind = next((one for one in kinds if one), Exception)
+        # whatever it is called with
+        return {**value, "error": kind.__new__(kind)}
+    return {key: thrown(item) for key, item in value.items()}
+
+
+def shown(repo, out, given):
+    return thrown(asked(repo, out, given))
+
+
+class WithoutFaults(dict):
+    """A difference as the command line tells it: without the files that could not be read."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return dict(self) == {key: value for key, value in other.items() if key != "errors"}
+
+
 def data_status(repo, out, given):
-    empty = {"committed": {}, "uncommitted": {}, "git": {}}
+    # git's own state is left out of dvc's JSON too
+    empty = {"committed": {}, "uncommitted": {}, "git": mock.ANY}
     lists = {"not_in_cache": [], "not_in_remote": [], "unchanged": [], "untracked": []}
     return {**empty, **lists, **asked(repo, out, given)}
 
 
 def difference(repo, out, given):
     found = asked(repo, out, given)
-    return found if any(found.values()) else {}
+    return {"not in cache": [], **found} if any(found.values()) else {}
 
 
 def compared(repo, out, given):
     found = asked(repo, out, given)
-    return {"diff": found} if found else {}
+    return WithoutFaults({"diff": found} if found else {})
 
 
 nothing = lambda repo, out, given: None  # noqa: E731
@@ -182,11 +242,11 @@ METHODS = {
     "reproduce": (Flags("repro", targets="", force="-f", single_item="-s", recursive="-R", pipeline="-p", all_pipelines="-P", downstream="--downstream", glob="--glob", dry="--dry", interactive="-i", force_downstream="--force-downstream", pull="--pull", no_commit="--no-commit", run_cache=None, allow_missing="--allow-missing", on_error=None), ["targets"], reproduced),
     "move": (Flags("move", from_path="", to_path=""), ["from_path", "to_path"], nothing),
     "remove": (Flags("remove", target="", outs="--outs"), ["target"], nothing),
-    "commit": (Flags("commit", target="", with_deps="-d", recursive="-R", force="-f", data_only="--data-only", relink=None), ["target"], nothing),
+    "commit": (Flags("commit", target="", with_deps="-d", recursive="-R", force="-f", data_only="--data-only", relink=None), ["target"], stages_of),
 }  # fmt: skip
 GROUPS = {
-    ("metrics", "show"): (Flags("metrics show --json", targets="", all_branches="-a", all_tags="-T", all_commits="-A"), ["targets"], asked),
-    ("params", "show"): (Flags("params show --json", targets="", all_branches="-a", all_tags="-T", all_commits="-A", deps_only="--deps"), ["targets"], asked),
+    ("metrics", "show"): (Flags("metrics show --json", targets="", all_branches="-a", all_tags="-T", all_commits="-A"), ["targets"], shown),
+    ("params", "show"): (Flags("params show --json", targets="", all_branches="-a", all_tags="-T", all_commits="-A", deps_only="--deps"), ["targets"], shown),
     ("metrics", "diff"): (Flags("metrics diff --json", **DIFFED), ["a_rev", "b_rev"], compared),
     ("params", "diff"): (Flags("params diff --json", **DIFFED, deps_only="--deps"), ["a_rev", "b_rev"], compared),
 }  # fmt: skip
