@@ -133,8 +133,9 @@ export class ConfigFollower {
     while (!this.#stopping.signal.aborted) {
       const askedAt = performance.now();
       try {
-        // after a silence its revisions may have begun anew: ask for all, at once
-        const offered = await this.#poll(this.#isReachable ? this.revision : -1);
+        // after a silence, or of a stranger, revisions may have begun anew: ask for all, at once
+        const isFollowing = this.#isReachable && this.#distrust === undefined;
+        const offered = await this.#poll(isFollowing ? this.revision : -1);
         const config = offered === undefined ? undefined : this.#checked(offered);
         if (!this.#isReachable) this.#options.log.info({ server: this.#options.server }, 'control plane reached');
         this.#isReachable = true;
