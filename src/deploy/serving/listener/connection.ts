@@ -20,6 +20,7 @@ export interface ConnectionHost {
 }
 
 const endOfHead = Buffer.from('\r\n\r\n');
+const tooSlow = 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 const nothing = Buffer.alloc(0);
 const post = 'POST ';
 /** A refused body up to this length is read past, so that the connection can stay. */
@@ -66,7 +67,14 @@ export class Connection {
 
   /** Cuts it when its time is over. @param now `performance.now()` */
   sweep(now: number): void {
-    if (now > this.#cutAt) this.#socket.destroy();
+    if (now <= this.#cutAt) return;
+    const isHalfRead = this.#head !== undefined || this.#unread.length > 0;
+    if (isHalfRead && !this.#isEnding && !this.#isAnswering) this.#socket.write(tooSlow);
+    this.#socket.destroySoon();
+    // a caller that does not take even this is not waited for
+    if (this.#isEnding) this.#socket.destroy();
+    this.#isEnding = true;
+    this.#cutAt = now;
   }
 
   /** Nothing of a request has come, and no answer is under way. */
