@@ -42,3 +42,6 @@ export const added = (counts: readonly number[], others: readonly number[], fact
     { length: Math.max(counts.length, others.length) },
     (_, bucket) => (counts[bucket] ?? 0) + factor * (others[bucket] ?? 0),
   );
+
+/** Middle of a bucket in microseconds: what its requests took, right to a tenth. */
+export const middleOf = (bucket: number): number => (lowerEdge(bucket) + lowerEdge(bucket + 1)) / 2;

@@ -38,7 +38,7 @@ export function failedAnswer(
 
 /** Each dialect has a shape of its own for errors. */
 function errorText(path: string, error: TilthError): string {
-  if (path.startsWith('/v2')) return writeInferenceError(error);
+  if (/^\/v[12]\b/.test(path)) return writeInferenceError(error);
   if (path.endsWith('/invocations')) return writeMlflowError(error);
   return JSON.stringify(errorBody(error));
 }

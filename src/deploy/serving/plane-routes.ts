@@ -1,7 +1,8 @@
 import { TilthError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import type { ConfigFollower } from './config-follower.ts';
-import { modelConfig, modelMetadata, readInference, writeInference } from './inference-protocol.ts';
+import { readInference, writeInference } from './inference-protocol.ts';
+import { inferenceRoute, type Describes, type InferenceHost } from './inference-routes.ts';
 import { packAnswer } from './listener/bodies.ts';
 import type { Exchanges, PlaneAnswer, PlaneRequest, RequestHead } from './listener/exchange.ts';
 import { refuseStrangers } from './listener/strangers.ts';
@@ -35,7 +36,7 @@ export interface PlaneRoutesOptions {
 type Route =
   | { readonly kind: 'invocations'; readonly endpoint: string | undefined }
   | { readonly kind: 'infer'; readonly endpoint: string; readonly version: string | undefined }
-  | { readonly kind: 'plain'; readonly answer: () => PlaneAnswer | Promise<PlaneAnswer> };
+  | { readonly kind: 'plain'; readonly answer: Describes };
 
 /** Paths are few, but callers can make up any number of them. */
 const keptRoutes = 1000;
@@ -45,8 +46,24 @@ export class PlaneRoutes implements Exchanges {
   readonly #options: PlaneRoutesOptions;
   readonly #routes = new Map<string, Route>();
 
+  /** for those who describe models, over HTTP or gRPC */
+  readonly host: InferenceHost;
+
   constructor(options: PlaneRoutesOptions) {
     this.#options = options;
+    const { state, traffic, softwareVersion } = options;
+    const isReady = (): boolean => this.#isReady;
+    this.host = {
+      traffic,
+      softwareVersion,
+      configured: () => this.#configured(),
+      get isReady() {
+        return isReady();
+      },
+      get isDraining() {
+        return state.isDraining;
+      },
+    };
   }
 
   admit(head: RequestHead): void {
@@ -64,7 +81,7 @@ export class PlaneRoutes implements Exchanges {
 
   async answer(request: PlaneRequest): Promise<PlaneAnswer> {
     const route = this.#routeOf(request);
-    if (route.kind === 'plain') return await route.answer();
+    if (route.kind === 'plain') return await route.answer(request);
     const service = this.#configured();
     const endpoint = endpointFor(service, route.endpoint);
     const context = callerContext(request, service);
@@ -97,17 +114,16 @@ export class PlaneRoutes implements Exchanges {
       const infer = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$/.exec(path);
       if (infer !== null)
         return { kind: 'infer', endpoint: decodeURIComponent(infer[1] ?? ''), version: infer[2] };
-      if (path === '/v2/repository/index') return { kind: 'plain', answer: () => this.#index() };
+      // KServe's V1 is MLflow's dialect in both directions
+      const predict = /^\/v1\/models\/([^/]+):predict$/.exec(path);
+      if (predict !== null) return { kind: 'invocations', endpoint: decodeURIComponent(predict[1] ?? '') };
     }
     if (method === 'GET') {
-      const model = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(\/ready|\/config)?$/.exec(path);
-      if (model !== null) {
-        const name = decodeURIComponent(model[1] ?? '');
-        return { kind: 'plain', answer: () => this.#model(name, model[2], model[3]) };
-      }
       const answer = Object.hasOwn(this.#plain, path) ? this.#plain[path] : undefined;
       if (answer !== undefined) return { kind: 'plain', answer };
     }
+    const describes = inferenceRoute(this.host, method, path);
+    if (describes !== undefined) return { kind: 'plain', answer: describes };
     throw new TilthError(
       'NOT_FOUND',
       404,
@@ -129,14 +145,6 @@ export class PlaneRoutes implements Exchanges {
       const { registry } = this.#options.traffic;
       return { status: 200, type: registry.contentType, body: await registry.metrics() };
     },
-    '/v2': () =>
-      jsonAnswer(200, {
-        name: 'tilth',
-        version: this.#options.softwareVersion,
-        extensions: ['binary_tensor_data', 'model_repository', 'model_configuration'],
-      }),
-    '/v2/health/live': () => jsonAnswer(200, { live: true }),
-    '/v2/health/ready': () => jsonAnswer(this.#isReady ? 200 : 503, { ready: this.#isReady }),
   };
 
   get #isReady(): boolean {
@@ -169,29 +177,6 @@ export class PlaneRoutes implements Exchanges {
     const { service, follower } = this.#options.state;
     if (service === undefined || follower?.isConfigured !== true) throw starting();
     return service;
-  }
-
-  #model(name: string, version: string | undefined, what: string | undefined): PlaneAnswer {
-    const service = this.#configured();
-    const endpoint = service.endpoint(name);
-    const { served } = service.target(endpoint, version, 1 - Number.EPSILON);
-    if (what !== '/ready')
-      return jsonAnswer(
-        200,
-        what === '/config' ? modelConfig(endpoint, served) : modelMetadata(endpoint, served),
-      );
-    const { isDraining } = this.#options.state;
-    return jsonAnswer(isDraining ? 503 : 200, { name, ready: !isDraining });
-  }
-
-  #index(): PlaneAnswer {
-    const endpoints = [...(this.#options.state.service?.endpoints.values() ?? [])];
-    return jsonAnswer(
-      200,
-      endpoints.flatMap(({ name, targets }) =>
-        targets.map(({ version }) => ({ name, version: String(version), state: 'READY', reason: '' })),
-      ),
-    );
   }
 }
 

@@ -78,6 +78,19 @@ export const contentTypeUnknown = (type: string): TilthError =>
     'It reads application/json and text/csv, with no parameter but charset=utf-8.',
   );
 
+/** Asked for by a part of a protocol that is an extension, and that we do not advertise. */
+export const featureUnserved = (what: string, hint: string): TilthError =>
+  new TilthError('SERVING_FEATURE_UNSERVED', 501, `${what} is not served here.`, hint);
+
+/** What is served is decided by routes, and those by approvals: no caller of the data plane changes it. */
+export const loadRefused = (verb: 'load' | 'unload', name: string): TilthError =>
+  new TilthError(
+    'SERVING_LOAD_REFUSED',
+    403,
+    `Callers can't ${verb} ${JSON.stringify(name)}: an endpoint's route says what is served.`,
+    'Change the route with: tilth endpoint',
+  );
+
 export const bodyTooLarge = (limit: number): TilthError =>
   new TilthError(
     'SERVING_BODY_TOO_LARGE',
