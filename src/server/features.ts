@@ -24,6 +24,7 @@ import { trackingRoutes } from '../develop/tracking/tracking-routes.ts';
 import { trackingMigrations } from '../develop/tracking/tracking-store.ts';
 import { tracesFeature } from '../develop/traces/traces-feature.ts';
 import { auditRoutes } from '../maintain/audit/audit-routes.ts';
+import { startCards } from '../maintain/cards/card-for-gate.ts';
 import { cardRoutes } from '../maintain/cards/card-routes.ts';
 import { cleanupFeature } from '../maintain/cleanup/cleanup-feature.ts';
 import { exchangeFeature } from '../maintain/exchange/exchange-feature.ts';
@@ -74,7 +75,7 @@ export const features: readonly Feature[] = [
   { name: 'ask', routes: askRoutes },
   monitorFeature,
   retrainingFeature,
-  { name: 'cards', routes: cardRoutes },
+  { name: 'cards', routes: cardRoutes, start: startCards },
   { name: 'handover', migrations: handoverMigrations, routes: handoverRoutes },
   cleanupFeature,
   exchangeFeature,

@@ -1,7 +1,9 @@
 import type { Actor } from '../../platform/actor.ts';
 import type { Reader, Transaction } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
+import { requireRight } from '../../team/can.ts';
 import { perform } from '../../team/command.ts';
+import type { GateCondition } from '../../start/project/declaration.ts';
 import { declarationOf, type DeclaredModel } from '../../start/project/project-store.ts';
 import { contractStateOf } from '../../develop/data/data-store.ts';
 import { lastVerdict } from '../../develop/reproduce/reproduction-store.ts';
@@ -9,13 +11,10 @@ import { searchRuns } from '../../develop/tracking/run-search.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
 import type { Run } from '../../develop/tracking/tracking.ts';
 import { isApproved, voidChanged } from './approval-state.ts';
-import {
-  betterOf,
-  evaluateConditions,
-  type ChampionComparison,
-  type GateFacts,
-  type RunMetric,
-} from './gate.ts';
+import { evaluateConditions } from './gate.ts';
+import type { CardWords, ChampionComparison, GateFacts, RunMetric } from './gate-facts.ts';
+import { knownMeasurements, measureGate } from './gate-measurements.ts';
+import { betterOf } from './gate-metric.ts';
 import type { GateReport, Parity } from './registry-api.ts';
 import { champion } from './registry.ts';
 import { findAlias, getVersionRow, updateVersionRow, type VersionRow } from './registry-store.ts';
@@ -26,6 +25,8 @@ export type ChampionComparisonProvider = (
   model: string,
   candidate: number,
   champion: number,
+  /** of the intervals, 0..1 */
+  confidence: number,
 ) => Promise<ChampionComparison | undefined>;
 
 let compareWithChampion: ChampionComparisonProvider = () => Promise.resolve(undefined);
@@ -34,14 +35,6 @@ let compareWithChampion: ChampionComparisonProvider = () => Promise.resolve(unde
 export const setChampionComparison = (provider: ChampionComparisonProvider): void => {
   compareWithChampion = provider;
 };
-
-/** What people say in the card of a model: the hash of their words, and the parts that nobody has written yet. */
-export interface CardWords {
-  readonly hash: string;
-  readonly missing: readonly string[];
-  /** where it is written, as it is said to a person */
-  readonly place: string;
-}
 
 export type CardProvider = (read: Reader, model: string) => Promise<CardWords | undefined>;
 
@@ -67,10 +60,13 @@ export async function evaluateGate(
   actor: Actor,
   model: string,
   version: number,
+  options: { readonly measuresAgain?: boolean } = {},
 ): Promise<GateReport> {
+  requireRight(actor, 'model.gate');
   const { read } = world.database;
   const row = await getVersionRow(read, model, version);
   const declared = await declarationOf(read, model);
+  await measureGate(world, row, declared, options.measuresAgain === true);
   const facts = await collectFacts(world, read, row, declared);
   const report = evaluateConditions(declared?.model.gate ?? null, facts);
   await perform(
@@ -121,10 +117,13 @@ export async function gateChanges(
   const declared = await declarationOf(read, row.model);
   const facts = await collectFacts(world, read, row, declared, false);
   const now = evaluateConditions(declared?.model.gate ?? null, facts);
+  const onTraffic = new Set(
+    (declared?.model.gate ?? []).filter(isOnTraffic).map((condition) => condition.id),
+  );
   const said = (results: GateReport['results']): Map<string, string> =>
     new Map(
       results.map((each) =>
-        isOnTraffic(each.kind)
+        onTraffic.has(each.id)
           ? [each.id, JSON.stringify([each.kind, each.required, each.evidence.comparedWith ?? null])]
           : [each.id, JSON.stringify([each.kind, each.required, each.measured, each.passed])],
       ),
@@ -135,7 +134,9 @@ export async function gateChanges(
     .map((id) => `the gate's condition ${id}`);
 }
 
-const isOnTraffic = (kind: string): boolean => kind.endsWith('-champion');
+const isOnTraffic = (condition: GateCondition): boolean =>
+  condition.kind === 'not-worse-than-champion' ||
+  (condition.kind === 'better-than-champion' && condition.on !== 'holdout');
 
 /** The verdict of the contract over a dataset version; null when it was never checked. */
 async function contractVerdict(
@@ -166,8 +167,6 @@ async function collectFacts(
   const dataVersion = run === undefined ? null : dataVersionOfRun(run, dataset);
   const inProduction = await findAlias(read, row.model, champion);
   const rival = inProduction === undefined || inProduction === row.version ? null : inProduction;
-  const needsComparison =
-    declared?.model.gate.some((condition) => condition.kind.endsWith('-champion')) === true;
   return {
     model: row.model,
     version: row.version,
@@ -179,6 +178,8 @@ async function collectFacts(
     baselines: run === undefined ? new Map() : await baselinesOf(read, run, dataset, dataVersion),
     engine: row.engine,
     engineReason: row.reason,
+    isServedAsTrained: row.engine === 'python' && row.bundle_digest !== null,
+    measurements: await knownMeasurements(read, row, declared?.model.gate ?? []),
     parity: row.parity === null ? null : (JSON.parse(row.parity) as Parity),
     contract:
       dataset === undefined || dataVersion === null
@@ -187,11 +188,30 @@ async function collectFacts(
     reproduction: row.run_id === null ? null : ((await lastVerdict(read, row.run_id)) ?? null),
     champion: rival,
     card: (await cardWords(read, row.model)) ?? null,
-    comparison:
-      looksAtTraffic && rival !== null && needsComparison
-        ? ((await compareWithChampion(row.model, row.version, rival)) ?? null)
-        : null,
+    comparisons:
+      looksAtTraffic && rival !== null
+        ? await comparisonsOf(row, rival, declared?.model.gate ?? [])
+        : new Map<number, ChampionComparison>(),
   };
+}
+
+const usualConfidence = 0.95;
+
+/** One comparison per confidence that a condition asks for. */
+async function comparisonsOf(
+  row: VersionRow,
+  rival: number,
+  gate: readonly GateCondition[],
+): Promise<Map<number, ChampionComparison>> {
+  const asked = gate
+    .filter(isOnTraffic)
+    .map((condition) => ('confidence' in condition ? condition.confidence : usualConfidence));
+  const found = new Map<number, ChampionComparison>();
+  for (const confidence of new Set(asked)) {
+    const comparison = await compareWithChampion(row.model, row.version, rival, confidence);
+    if (comparison !== undefined) found.set(confidence, comparison);
+  }
+  return found;
 }
 
 const metricsOf = (run: Run, dataset: string | undefined): Map<string, RunMetric> => {

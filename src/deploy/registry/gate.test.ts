@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { GateCondition } from '../../start/project/declaration.ts';
-import { evaluateConditions, gainOf, type GateFacts } from './gate.ts';
+import { evaluateConditions } from './gate.ts';
+import type { GateFacts } from './gate-facts.ts';
+import { gainOf } from './gate-metric.ts';
 
 const metric = (value: number) => ({ runId: 'run', value, at: 1, dataVersion: 'md5' });
 const unknown: GateFacts = {
@@ -20,8 +22,10 @@ const unknown: GateFacts = {
   contract: null,
   reproduction: null,
   card: null,
+  isServedAsTrained: false,
+  measurements: new Map(),
   champion: 1,
-  comparison: null,
+  comparisons: new Map(),
 };
 const every: GateCondition[] = [
   { id: 'floor', kind: 'metric-floor', metric: 'auc', min: 0.7 },
@@ -29,24 +33,29 @@ const every: GateCondition[] = [
   { id: 'parity', kind: 'parity', labelsEqual: 0.9999, maxError: 1e-5 },
   { id: 'contract', kind: 'contract-passed' },
   { id: 'again', kind: 'reproducible', level: 'bit-identical', maxAgeDays: 30, leaveOut: [] },
-  { id: 'better', kind: 'better-than-champion', metric: 'auc', confidence: 0.95 },
+  { id: 'better', kind: 'better-than-champion', metric: 'auc', confidence: 0.95, on: 'traffic' },
   { id: 'not-worse', kind: 'not-worse-than-champion', metric: 'brier', tolerance: 0.001 },
 ];
 const passing = (condition: GateCondition, facts: Partial<GateFacts>): boolean =>
   evaluateConditions([condition], { ...unknown, ...facts }).passed;
 const against = (metricName: string, difference: number, half: number): Partial<GateFacts> => ({
-  comparison: {
-    [metricName]: {
-      candidate: 0.2 + difference,
-      champion: 0.2,
-      difference,
-      ciLow: difference - half,
-      ciHigh: difference + half,
-      rowCount: 100,
-      from: 0,
-      to: 1,
-    },
-  },
+  comparisons: new Map([
+    [
+      0.95,
+      {
+        [metricName]: {
+          candidate: 0.2 + difference,
+          champion: 0.2,
+          difference,
+          ciLow: difference - half,
+          ciHigh: difference + half,
+          rowCount: 100,
+          from: 0,
+          to: 1,
+        },
+      },
+    ],
+  ]),
 });
 
 describe('a gate', () => {
@@ -65,6 +74,7 @@ describe('a gate', () => {
       kind: 'better-than-champion',
       metric: name,
       confidence: 0.95,
+      on: 'traffic',
     });
     assert.equal(passing(better('auc'), against('auc', 0.02, 0.01)), true);
     assert.equal(passing(better('auc'), against('auc', 0.02, 0.03)), false);

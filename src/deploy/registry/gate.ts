@@ -1,85 +1,11 @@
-import type { Instant } from '../../platform/clock.ts';
 import type { GateCondition } from '../../start/project/declaration.ts';
+import type { GateFacts, RunMetric } from './gate-facts.ts';
+import { hintFor } from './gate-hints.ts';
+import { betterOnHoldout, isCardComplete, isFastEnough, worstSliceHolds } from './gate-measured.ts';
+import { gainOf, isLowerBetter } from './gate-metric.ts';
+import { percent, short, type Verdict } from './gate-verdict.ts';
 import type { Evidence, GateReport, GateResult, Parity } from './registry-api.ts';
 import { hashOf } from './registry.ts';
-
-/** How a candidate and the champion did on the same rows of traffic, for one metric. */
-export interface MetricComparison {
-  readonly candidate: number;
-  readonly champion: number;
-  /** candidate minus champion; with a metric where less is better, negative is good */
-  readonly difference: number;
-  readonly ciLow: number;
-  readonly ciHigh: number;
-  readonly rowCount: number;
-  readonly from: Instant;
-  readonly to: Instant;
-}
-
-/** metric → comparison */
-export type ChampionComparison = Readonly<Record<string, MetricComparison>>;
-
-/** A metric of a run, with what it was measured on. */
-export interface RunMetric {
-  readonly runId: string;
-  readonly value: number;
-  readonly at: Instant;
-  readonly dataVersion: string | null;
-}
-
-/** All that is known about a version when its gate is evaluated. */
-export interface GateFacts {
-  readonly model: string;
-  readonly version: number;
-  readonly now: Instant;
-  readonly runId: string | null;
-  readonly dataset: string | null;
-  readonly dataVersion: string | null;
-  /** latest metrics of the version's run */
-  readonly metrics: ReadonlyMap<string, RunMetric>;
-  /** the best baseline run per metric in the same experiment, on the same data where there is one */
-  readonly baselines: ReadonlyMap<string, RunMetric>;
-  readonly engine: 'pending' | 'onnx' | 'python';
-  readonly engineReason: string | null;
-  readonly parity: Parity | null;
-  /** verdict of the contract over the data version; null when it is not known */
-  readonly contract: {
-    readonly isPassed: boolean;
-    readonly at: Instant | null;
-    readonly summary: string;
-  } | null;
-  /** the newest reproduction of the version's run that came to an end; null when there is none */
-  readonly reproduction: {
-    readonly verdict: 'bit-identical' | 'within-noise' | 'differs' | 'failed';
-    readonly againId: string | null;
-    readonly at: Instant;
-    readonly summary: string;
-    readonly leftOut: readonly string[];
-  } | null;
-  /** what people say in the model's card; null when nobody has begun one */
-  readonly card: {
-    readonly hash: string;
-    readonly missing: readonly string[];
-    readonly place: string;
-  } | null;
-  /** the version in production now; null when there is none, or it is this one */
-  readonly champion: number | null;
-  /** from the traffic that both answered; null while there is not enough */
-  readonly comparison: ChampionComparison | null;
-}
-
-/** Metrics where less is better; all others are read as more is better. */
-const lowerIsBetter =
-  /^(brier|log_?loss|loss|rmse|mae|mse|mape|error|ece|.*_(loss|error|brier|rmse|mae|mse))$/i;
-export const isLowerBetter = (metric: string): boolean => lowerIsBetter.test(metric);
-
-/** Positive when `a` is better than `b`. */
-export const gainOf = (metric: string, a: number, b: number): number =>
-  isLowerBetter(metric) ? b - a : a - b;
-
-/** The better of two runs' metrics. */
-export const betterOf = (metric: string, a: RunMetric | undefined, b: RunMetric): RunMetric =>
-  a === undefined || gainOf(metric, b.value, a.value) > 0 ? b : a;
 
 /**
  * Holds the facts against each condition of the gate. What is not known does not pass.
@@ -109,10 +35,16 @@ export function evaluateConditions(
   };
 }
 
-type Verdict = Omit<GateResult, 'id' | 'kind'>;
-
 function evaluateCondition(condition: GateCondition, facts: GateFacts): GateResult {
-  return { id: condition.id, kind: condition.kind, ...verdictOn(condition, facts) };
+  const verdict = verdictOn(condition, facts);
+  const { passed, measured } = verdict;
+  return {
+    id: condition.id,
+    kind: condition.kind,
+    status: passed ? 'met' : measured === null ? 'unknown' : 'not-met',
+    ...verdict,
+    hint: passed ? null : hintFor(condition, verdict, facts),
+  };
 }
 
 function verdictOn(condition: GateCondition, facts: GateFacts): Verdict {
@@ -127,7 +59,14 @@ function verdictOn(condition: GateCondition, facts: GateFacts): Verdict {
       return contractPassed(facts);
     case 'reproducible':
       return isReproducible(condition, facts);
+    case 'worst-slice':
+      return worstSliceHolds(condition, facts);
+    case 'latency':
+      return isFastEnough(condition, facts);
+    case 'card-complete':
+      return isCardComplete(condition, facts);
     case 'better-than-champion':
+      if (condition.on === 'holdout') return betterOnHoldout(condition, facts);
       return againstChampion(condition.metric, facts, {
         required: `${condition.metric} better than the champion's, with ${percent(condition.confidence)} confidence`,
         confidence: condition.confidence,
@@ -182,6 +121,10 @@ function betterThanBaseline(metric: string, facts: GateFacts): Verdict {
 function parityHolds(condition: { labelsEqual: number; maxError: number }, facts: GateFacts): Verdict {
   const { parity } = facts;
   const required = `labels equal in ${percent(condition.labelsEqual)} of rows, probabilities at most ${condition.maxError} apart`;
+  if (facts.isServedAsTrained) {
+    const note = 'Its own Python answers, so there is no conversion that could differ.';
+    return { required, measured: 'the model itself', passed: true, evidence: {}, note };
+  }
   if (parity === null) {
     return {
       required,
@@ -286,7 +229,9 @@ function againstChampion(
       note: 'There is no champion to compare with yet.',
     };
   }
-  const found = facts.comparison?.[metric];
+  const atConfidence =
+    rule.confidence === null ? [...facts.comparisons.values()][0] : facts.comparisons.get(rule.confidence);
+  const found = atConfidence?.[metric];
   if (found === undefined) {
     return {
       required,
@@ -325,9 +270,6 @@ function evidenceOf(facts: GateFacts, metric: RunMetric | undefined): Evidence {
     ...(metric === undefined ? {} : { at: metric.at }),
   };
 }
-
-const percent = (share: number): string => `${Number((share * 100).toFixed(3))} %`;
-const short = (value: number): string => String(Number(value.toPrecision(5)));
 
 /** A failing condition in one line. */
 export const failureLine = (result: GateResult): string =>

@@ -12,6 +12,12 @@ export const evidence = z.object({
   rowCount: z.number().optional(),
   window: z.object({ from: z.number(), to: z.number() }).optional(),
   interval: z.object({ low: z.number(), high: z.number(), confidence: z.number() }).optional(),
+  /** md5 of the file of held-out rows */
+  holdout: z.string().optional(),
+  /** sha256 of what people say in the card */
+  card: z.string().optional(),
+  /** how it was measured, with the source of the method */
+  method: z.string().optional(),
   /** ms since the epoch, when it was measured */
   at: z.number().optional(),
 });
@@ -21,12 +27,16 @@ export const gateResult = z.object({
   id: z.string(),
   kind: z.string(),
   passed: z.boolean(),
+  /** `unknown` does not pass; missing in reports from before it was told apart */
+  status: z.enum(['met', 'not-met', 'unknown']).optional(),
   /** what the condition asks, in words */
   required: z.string(),
   /** what was found; null when it is not yet known */
   measured: z.union([z.number(), z.string(), z.null()]),
   evidence,
   note: z.string().nullable(),
+  /** how to meet it; null where it is met */
+  hint: z.string().nullable().optional(),
 });
 export type GateResult = z.infer<typeof gateResult>;
 

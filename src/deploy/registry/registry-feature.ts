@@ -1,5 +1,6 @@
 import type { Feature } from '../../platform/feature.ts';
 import { approvalMigrations } from './approval-store.ts';
+import { gateMeasurementMigrations } from './gate-measurement-store.ts';
 import { registryMigrations } from './registry-store.ts';
 import { mlflowRegistryRoutes } from './mlflow-registry-routes.ts';
 import { registryRoutes } from './registry-routes.ts';
@@ -11,7 +12,7 @@ import { convertJobKind, type ConvertJobInput } from './versions.ts';
 /** Models and their versions, from registration to approval. */
 export const registryFeature: Feature = {
   name: 'registry',
-  migrations: { ...registryMigrations, ...approvalMigrations },
+  migrations: { ...registryMigrations, ...approvalMigrations, ...gateMeasurementMigrations },
   routes: registryRoutes,
   start(world) {
     world.jobs.handle(convertJobKind, (input: ConvertJobInput, context) =>

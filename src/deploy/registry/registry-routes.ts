@@ -130,12 +130,19 @@ export function registryRoutes(world: World): Api {
     createRoute({
       method: 'post',
       path: '/api/v1/models/{model}/versions/{version}/gate',
-      request: { params: versionPath },
+      request: {
+        params: versionPath,
+        query: z.object({ measure: z.enum(['missing', 'again']).default('missing') }),
+      },
       responses: answers(gateReport, 'The gate, evaluated now, with its evidence'),
     }),
     async (context) => {
       const { model, version } = context.req.valid('param');
-      return context.json(await evaluateGate(world, context.var.actor, model, version), 200);
+      const measuresAgain = context.req.valid('query').measure === 'again';
+      return context.json(
+        await evaluateGate(world, context.var.actor, model, version, { measuresAgain }),
+        200,
+      );
     },
   );
   api.openapi(

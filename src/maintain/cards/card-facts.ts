@@ -85,7 +85,7 @@ async function datasetOf(read: Reader, model: string, version: number, name: str
 }
 
 /** MODEL_CARD.md of the project; in a project of several models it must name the model in its title. */
-function wordsOf({ project }: DeclaredModel, model: string): PersonsWords {
+export function wordsOf({ project }: DeclaredModel, model: string): PersonsWords {
   let text: string;
   try {
     text = readFileSync(join(project.root, 'MODEL_CARD.md'), 'utf8');

@@ -3,7 +3,7 @@ import { systemActor } from '../../platform/actor.ts';
 import type { Stop } from '../../platform/feature.ts';
 import { messageOf } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
-import type { ChampionComparison } from '../../deploy/registry/gate.ts';
+import type { ChampionComparison } from '../../deploy/registry/gate-facts.ts';
 import { setChampionComparison } from '../../deploy/registry/gate-evidence.ts';
 import { perform } from '../../team/command.ts';
 import { requireRight } from '../../team/can.ts';
@@ -164,7 +164,9 @@ const liveEveryMs = 60_000;
  * its answers by more than a window, waits for whoever replays it.
  */
 export function startEvaluation(world: World): Stop {
-  setChampionComparison((model, candidate, champion) => compareSince(world, model, candidate, champion));
+  setChampionComparison((model, candidate, champion, confidence) =>
+    compareSince(world, model, candidate, champion, confidence),
+  );
   let busy: Promise<void> | undefined;
   const timer = setInterval(() => {
     busy ??= evaluateLive(world)
@@ -192,7 +194,13 @@ export async function evaluateLive(world: World): Promise<void> {
 }
 
 /** What the gate asks: both versions on the traffic that both answered, as far as the truth is known. */
-async function compareSince(world: World, model: string, candidate: number, champion: number): Promise<ChampionComparison | undefined> {
+async function compareSince(
+  world: World,
+  model: string,
+  candidate: number,
+  champion: number,
+  confidence: number,
+): Promise<ChampionComparison | undefined> {
   const { read } = world.database;
   const log = await predictionLog(world);
   await log.compaction.run();
@@ -200,7 +208,7 @@ async function compareSince(world: World, model: string, candidate: number, cham
   const to = (await watermarkOf(read, model))?.at ?? world.clock.now();
   const windows = await listWindows(read, model, { granularity });
   const from = windows.find((window) => window.version === candidate)?.windowStart ?? windowOf(granularity, to - 1).start;
-  const compared = await compareVersions(log, model, candidate, champion, from, to);
+  const compared = await compareVersions(log, model, candidate, champion, from, to, confidence);
   if (compared.brier === null) return undefined;
   const found: Record<string, ChampionComparison[string]> = {};
   for (const metric of ['auc', 'brier', 'log_loss'] as const) {

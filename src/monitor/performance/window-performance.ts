@@ -5,7 +5,7 @@ import type { VersionComparison } from './performance-api.ts';
 import { averaged, compare, isPositive, measure, type Measure } from './performance.ts';
 import type { SeriesPerformance } from './performance-store.ts';
 
-const confidence = 0.95;
+const usualConfidence = 0.95;
 
 /** Performance of every version and variant that answered in a window. */
 export async function evaluateWindow(log: LogReader, model: string, plan: MonitoringPlan, window: Window): Promise<SeriesPerformance[]> {
@@ -28,7 +28,7 @@ export function performanceOf(answers: AnsweredRows, truth: readonly (string | n
   const always: Measure[] = [
     { metric: 'row_count', method: 'count', estimate: exact(rowCount), n: rowCount },
     { metric: 'coverage', method: 'share', estimate: exact(coverage), n: rowCount },
-    { metric: 'mean_prediction', method: 'normal', estimate: averaged(answers.scores.filter((score) => !Number.isNaN(score)), confidence, 1), n: rowCount },
+    { metric: 'mean_prediction', method: 'normal', estimate: averaged(answers.scores.filter((score) => !Number.isNaN(score)), usualConfidence, 1), n: rowCount },
   ];
   const found = { version, variant, runId, rowCount, labelledCount: known.length };
   if (!isKnown) return { ...found, state: 'not yet known', measures: always, calibration: [] };
@@ -37,7 +37,7 @@ export function performanceOf(answers: AnsweredRows, truth: readonly (string | n
     truth: Uint8Array.from(known, (row) => (isPositive(truth[row] ?? '', positive) ? 1 : 0)),
   };
   const predicted = Uint8Array.from(known, (row) => (isPositive(answers.predictions[row] ?? '', positive) ? 1 : 0));
-  const { measures, calibration } = measure(rows, predicted, confidence);
+  const { measures, calibration } = measure(rows, predicted, usualConfidence);
   return { ...found, state: 'known', measures: [...always, ...measures], calibration };
 }
 
@@ -54,6 +54,7 @@ export async function compareVersions(
   champion: number,
   from: number,
   to: number,
+  confidence = usualConfidence,
 ): Promise<VersionComparison> {
   const answers = await readAnswers(log, model, from, to);
   const scoresOf = (version: number, name: (answers: AnsweredRows, row: number) => string | null): Map<string, number> => {

@@ -36,12 +36,41 @@ export const gateCondition = z.discriminatedUnion('kind', [
     kind: z.literal('better-than-champion'),
     metric: z.string(),
     confidence: z.number().gt(0.5).lt(1),
+    /** `traffic` that both answered, as far as the truth is known; or the held-out rows of the run, scored with both at the gate */
+    on: z.enum(['traffic', 'holdout']).default('traffic'),
   }),
   z.object({
     id: z.string(),
     kind: z.literal('not-worse-than-champion'),
     metric: z.string(),
     tolerance: z.number().min(0),
+  }),
+  z.object({
+    id: z.string(),
+    kind: z.literal('worst-slice'),
+    /** auc, accuracy, brier or log_loss, of the held-out rows of the run, scored at the gate */
+    metric: z.string(),
+    /** what the worst slice must reach; where less is better, what it may not exceed */
+    limit: z.number(),
+    /** each value of each column is a slice; of a column of many numbers, each quarter */
+    columns: z.array(z.string()).min(1),
+    /** below this many rows a slice is not judged */
+    minCount: z.number().int().positive().default(100),
+  }),
+  z.object({
+    id: z.string(),
+    kind: z.literal('latency'),
+    /** milliseconds that 99 of 100 calls with one row may take, in the engine that serves */
+    p99Ms: z.number().positive(),
+    /** the same of a batch */
+    batchP99Ms: z.number().positive().optional(),
+    batchRows: z.number().int().positive().max(10_000).default(1000),
+  }),
+  z.object({
+    id: z.string(),
+    kind: z.literal('card-complete'),
+    /** what a person must have said in MODEL_CARD.md; without a list all that is asked for */
+    parts: z.array(z.string()).default([]),
   }),
 ]);
 export type GateCondition = z.infer<typeof gateCondition>;
@@ -147,6 +176,52 @@ export const approvalDeclaration = z.object({
   validFor: duration.optional(),
 });
 
+/** How a new version takes over from the champion, and what stops it. */
+export const rolloutDeclaration = z.object({
+  /** percent of the requests that the version answers, growing; at 100 it is the champion */
+  steps: z.array(z.number().gt(0).max(100)).min(1).default([1, 5, 25, 50, 100]),
+  /** how long each step lasts at least */
+  every: duration.default('10m'),
+  /** how many requests the version must have answered in each step */
+  minRequests: z.number().int().min(0).default(100),
+  /** how long it is watched after it became champion */
+  watch: duration.default('0m'),
+  /** an approval as champion begins it, where there is a champion before; otherwise the approval moves all traffic at once */
+  onApproval: z.boolean().default(true),
+  /** what callers keep meeting the same version by: `key`, `header:NAME` or `column:NAME`; each request is drawn anew unless given */
+  sticky: z
+    .string()
+    .regex(/^(key|header:.+|column:.+)$/, 'write key, header:NAME or column:NAME')
+    .optional(),
+  stop: z
+    .object({
+      /** share of its requests that may fail, 0..1 */
+      errorRate: z.number().min(0).lt(1).default(0.01),
+      /** how much larger a share of requests it may refuse than the champion does, 0..1 */
+      refusedIncrease: z.number().min(0).lt(1).default(0.05),
+      /** how much slower than the champion's its 99th percentile may be */
+      p99Ratio: z.number().gt(1).default(2),
+      /** milliseconds that its 99th percentile may take */
+      p99Ms: z.number().positive().optional(),
+      /** an outcome that may not get worse, by a test that holds at every look */
+      quality: z
+        .object({
+          /** `accuracy` or `brier` of the ground truth, or the name of outcomes that are told of */
+          metric: z.string(),
+          /** the smallest difference that matters, in its units */
+          effect: z.number().positive().default(0.02),
+          confidence: z.number().gt(0.5).lt(1).default(0.95),
+          /** whether more of it is better; known of accuracy and brier */
+          isHigherBetter: z.boolean().optional(),
+          /** how many outcomes of the version must be known before each step */
+          minOutcomes: z.number().int().min(0).default(0),
+        })
+        .optional(),
+    })
+    .prefault({}),
+});
+export type RolloutDeclaration = z.infer<typeof rolloutDeclaration>;
+
 export const modelDeclaration = z.object({
   /** one of the datasets above */
   dataset: z.string(),
@@ -169,6 +244,8 @@ export const modelDeclaration = z.object({
   /** who approves a version, and for how long */
   approval: approvalDeclaration.prefault({}),
   monitoring: monitoringDeclaration.prefault({}),
+  /** how a new version takes over; without it, an approval moves all traffic at once */
+  rollout: rolloutDeclaration.optional(),
   retraining: retrainingDeclaration.optional(),
 });
 export type ModelDeclaration = z.infer<typeof modelDeclaration>;
