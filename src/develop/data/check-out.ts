@@ -5,7 +5,7 @@ import { pathOutside, targetUnknown, unsavedData } from '../dvc-files/dvc-errors
 import { restoreLegacy } from '../dvc-files/legacy-restore.ts';
 import { cacheFor, measureOut } from '../dvc-files/measured-out.ts';
 import { repositoryPath } from '../dvc-files/repository.ts';
-import { readIndex, type Recorded } from '../dvc-files/stored.ts';
+import { awaitedMd5, readableIndex, type Recorded, type RecordedStage } from '../dvc-files/stored.ts';
 import { chooseTargets, type Chosen } from '../dvc-files/targets.ts';
 import { isTreeHash, type TreeEntry } from '../dvc-files/tree.ts';
 import type { Workspace } from '../dvc-files/workspace.ts';
@@ -34,6 +34,8 @@ export interface CheckOutOutcome {
   readonly changes: readonly CheckedOut[];
   /** paths that stayed as they were, because the cache can't bring them back */
   readonly failed: readonly string[];
+  /** paths of which no content is recorded yet, as of a stage that never ran: nothing could be brought back */
+  readonly unrecorded: readonly string[];
   /** files, inside folders too */
   readonly fileCounts: Readonly<Record<CheckedOut['change'], number>>;
 }
@@ -51,7 +53,7 @@ export async function checkOut(
   options: CheckOutOptions = {},
 ): Promise<CheckOutOutcome> {
   return inWorkspace(folder, true, (workspace, repository) => {
-    const index = readIndex(repository);
+    const index = readableIndex(repository);
     const chosen = chooseTargets(index, targets, {
       folder,
       withDeps: options.withDeps === true,
@@ -78,6 +80,7 @@ export function checkOutChosen(
   const placed = new PlacedPaths(repository);
   const changes: CheckedOut[] = [];
   const failed: string[] = [];
+  const unrecorded: string[] = [];
   const fileCounts = { added: 0, modified: 0, deleted: 0 };
   if (isEverything) {
     for (const { path, isFolder } of placed.clear(workspace, new Set(recorded.map((out) => out.path)))) {
@@ -85,9 +88,14 @@ export function checkOutChosen(
       fileCounts.deleted += 1;
     }
   }
-  for (const { outs, inside } of chosen) {
-    for (const out of outs) {
-      if (!out.isCached) continue;
+  for (const { stage, outs, inside } of chosen) {
+    for (const recordedOut of outs) {
+      if (!recordedOut.isCached) continue;
+      const out = { ...recordedOut, md5: recordedOut.md5 ?? heldAwaited(workspace, stage) };
+      if (out.md5 === undefined) {
+        unrecorded.push(repositoryPath(repository, out.path));
+        continue;
+      }
       try {
         const done =
           inside === undefined
@@ -112,7 +120,13 @@ export function checkOutChosen(
     }
   }
   placed.save();
-  return { changes, failed, fileCounts };
+  return { changes, failed, unrecorded, fileCounts };
+}
+
+/** What an import without download waits for, once a fetch has brought it. */
+function heldAwaited(workspace: Workspace, stage: RecordedStage): string | undefined {
+  const md5 = awaitedMd5(stage);
+  return md5 !== undefined && workspace.isCached(md5) ? md5 : undefined;
 }
 
 interface Brought {
@@ -140,14 +154,16 @@ function bringWhole(
   if (before?.md5 === md5) {
     // what is added again becomes what the settings ask for
     if (isRelinked === true && out.hashName === 'md5') workspace.add(path);
-    return unchanged(isFolder);
+    return madeExecutable(out)
+      ? { change: 'modified', isFolder, counts: { added: 0, modified: 1, deleted: 0 } }
+      : unchanged(isFolder);
   }
   const filesBefore = filesAt(workspace, path);
   const isLegacy = out.hashName === 'md5-dos2unix';
   const change = isLegacy
     ? restoreLegacy(workspace, path, md5, isForced === true)
     : workspace.restore(path, md5, isForced === true);
-  if (out.isExec) chmodSync(path, statSync(path).mode | 0o111);
+  madeExecutable(out);
   const after = isFolder
     ? new Map(
         cacheFor(workspace, out.hashName)
@@ -160,6 +176,14 @@ function bringWhole(
     isFolder,
     counts: countFiles(filesBefore, after),
   };
+}
+
+/** Lets people run what is recorded as such. @returns whether that was missing */
+function madeExecutable({ path, isExec }: Recorded): boolean {
+  if (!isExec) return false;
+  const { mode } = statSync(path);
+  chmodSync(path, mode | 0o111);
+  return (mode & 0o100) === 0;
 }
 
 /** Files at a path with their hashes; the path itself when it is a file. */

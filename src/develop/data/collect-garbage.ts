@@ -32,6 +32,8 @@ export interface GarbageOptions extends GarbageScope {
   readonly remote?: string | undefined;
   /** keep only what the remote lacks */
   readonly isOnlyNotInRemote?: boolean;
+  /** true: records that can't be read keep nothing */
+  readonly skipFailed?: boolean;
 }
 
 /** Objects that nothing in the scope needs. */
@@ -121,6 +123,7 @@ async function usedBy(
     ...(options.allTags === true ? { allTags: true } : {}),
     ...(options.allCommits === true ? { allCommits: true } : {}),
     revisions: revisionsOf(repository, options),
+    skipsBroken: options.skipFailed === true,
   };
   const caches = new Caches(repository);
   const used = new Set<string>();

@@ -5,7 +5,7 @@ import { measureOut } from '../dvc-files/measured-out.ts';
 import { paramsReader } from '../dvc-files/params-file.ts';
 import { repositoryPath } from '../dvc-files/repository.ts';
 import { changedDeps, hasOtherCommand } from '../dvc-files/stored-stage-status.ts';
-import { readIndex, type RecordedStage } from '../dvc-files/stored.ts';
+import { readableIndex, type RecordedStage } from '../dvc-files/stored.ts';
 import { chooseTargets, type Chosen } from '../dvc-files/targets.ts';
 import type { Workspace } from '../dvc-files/workspace.ts';
 import { storePart } from './add-data.ts';
@@ -37,7 +37,7 @@ export async function commitData(
   options: CommitOptions,
 ): Promise<string[]> {
   return inWorkspace(folder, true, async (workspace, repository) => {
-    const index = readIndex(repository);
+    const index = readableIndex(repository);
     const chosen = chooseTargets(index, targets, {
       folder,
       withDeps: options.withDeps === true,

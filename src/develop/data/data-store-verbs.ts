@@ -29,6 +29,7 @@ interface GarbageFlags extends DvcFlags {
   readonly cloud?: boolean;
   readonly remote?: string;
   readonly projects?: string[];
+  readonly skipFailed?: boolean;
   readonly dry?: boolean;
   readonly force?: boolean;
 }

@@ -171,7 +171,9 @@ async function checkout({ isDvc, print }: Dialect, targets: string[], flags: Che
     isRecursive: flags.recursive === true,
     isRelinked: flags.relink === true,
   });
-  const isFailed = outcome.failed.length > 0 && flags.allowMissing !== true;
+  // to dvc, what was never made could not be brought back either
+  const failed = [...outcome.failed, ...(isDvc ? outcome.unrecorded : [])];
+  const isFailed = failed.length > 0 && flags.allowMissing !== true;
   if (!isFailed || isDvc) {
     print(flags, outcome.changes, () =>
       flags.summary === true ? summaryOf(outcome) : changeLines(outcome, isDvc, flags.relink === true),
@@ -179,7 +181,7 @@ async function checkout({ isDvc, print }: Dialect, targets: string[], flags: Che
   }
   if (!isFailed) return;
   const { checkOutFailed } = await import('./data-errors.ts');
-  throw checkOutFailed(outcome.failed);
+  throw checkOutFailed(failed);
 }
 
 const letters = { modified: 'M', added: 'A', deleted: 'D' } as const;

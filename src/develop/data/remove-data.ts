@@ -4,7 +4,7 @@ import { targetUnknown } from '../dvc-files/dvc-errors.ts';
 import { replaceFile } from '../dvc-files/dvc-file.ts';
 import { GitFiles } from '../dvc-files/git-files.ts';
 import { lockFileOf, readLockFile, removeLockedStage } from '../dvc-files/lock-file.ts';
-import { readIndex, type RecordedStage } from '../dvc-files/stored.ts';
+import { readableIndex, type RecordedStage } from '../dvc-files/stored.ts';
 import { chooseTargets } from '../dvc-files/targets.ts';
 import type { Workspace } from '../dvc-files/workspace.ts';
 import { editYaml } from '../dvc-files/yaml-edit.ts';
@@ -41,7 +41,7 @@ export async function removeData(
 }
 
 function stagesOf(workspace: Workspace, folder: string, target: string): RecordedStage[] {
-  const chosen = chooseTargets(readIndex(workspace.repository), [target], { folder }).map(
+  const chosen = chooseTargets(readableIndex(workspace.repository), [target], { folder }).map(
     ({ stage, inside, outs }) => ({
       stage,
       isPath:

@@ -66,20 +66,40 @@ export interface Index {
   /** in the order of their files, those of one `dvc.yaml` in its order */
   readonly stages: readonly RecordedStage[];
   readonly outs: readonly Recorded[];
+  /** records that can't be read; none unless the reader can do without them */
+  readonly broken: readonly BrokenRecord[];
+}
+
+export interface BrokenRecord {
+  /** absolute */
+  readonly file: string;
+  readonly reason: unknown;
 }
 
 /** @throws DVC_FILE_UNREADABLE, PIPELINE_INVALID */
 export function readIndex(repository: Repository, tree: FileTree = workingTree(repository)): Index {
+  const index = readableIndex(repository, tree);
+  if (index.broken[0] !== undefined) throw index.broken[0].reason;
+  return index;
+}
+
+/** The same for a reader of some records only, who is not concerned by others that can't be read. */
+export function readableIndex(repository: Repository, tree: FileTree = workingTree(repository)): Index {
   const stages: RecordedStage[] = [];
+  const broken: BrokenRecord[] = [];
   const outs = new Set<string>();
   for (const path of tree.list((folder) => outs.has(join(repository.root, folder)))) {
     if (basename(path) === 'dvc.lock') continue;
-    for (const stage of readStages(repository, tree, path)) {
-      stages.push(stage);
-      for (const out of stage.outs) outs.add(out.path);
+    try {
+      for (const stage of readStages(repository, tree, path)) {
+        stages.push(stage);
+        for (const out of stage.outs) outs.add(out.path);
+      }
+    } catch (reason) {
+      broken.push({ file: join(repository.root, path), reason });
     }
   }
-  return { repository, tree, stages, outs: stages.flatMap((stage) => stage.outs) };
+  return { repository, tree, stages, outs: stages.flatMap((stage) => stage.outs), broken };
 }
 
 /**
@@ -130,6 +150,13 @@ function dvcFileStage(repository: Repository, dvcFile: DvcFile): RecordedStage {
 
 const isSet = (fields: YamlMap, key: string): boolean => fields.has(key) && fields.get(key) !== false;
 const isRepoImport = (deps: readonly DvcDep[]): boolean => deps.length === 1 && deps[0]?.repo !== undefined;
+
+/** What an import that was written down without its data (`--no-download`) will be: its source had this md5. */
+export function awaitedMd5({ outs, record }: RecordedStage): string | undefined {
+  if (record.kind === 'stage' || outs.length !== 1 || outs[0]?.md5 !== undefined) return undefined;
+  const [dep, ...others] = record.dvcFile.deps;
+  return others.length > 0 || dep?.repo !== undefined ? undefined : dep?.md5;
+}
 
 export const isInside = (repository: Repository, path: string): boolean =>
   !isUrl(path) && path.startsWith(repository.root + sep);

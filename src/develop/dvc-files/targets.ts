@@ -27,9 +27,12 @@ export interface TargetOptions {
  * What targets mean, as dvc resolves them: a `.dvc` or `dvc.yaml`, `sub/dvc.yaml:train`, a stage or a group of stages
  * of the `dvc.yaml` in `folder`, a tracked path or one inside it; none means everything.
  *
- * @throws DATA_TARGET_UNKNOWN
+ * @throws DATA_TARGET_UNKNOWN, and why a record can't be read where it may be meant
  */
 export function chooseTargets(index: Index, targets: readonly string[], options: TargetOptions): Chosen[] {
+  const [broken] = index.broken;
+  if (broken !== undefined && (targets.length === 0 || options.withDeps === true || options.isRecursive === true))
+    throw broken.reason;
   const found =
     targets.length === 0
       ? index.stages.map(whole)
@@ -46,6 +49,8 @@ function chooseTarget(index: Index, target: string, { folder, isRecursive }: Tar
   const { file, name } = parseTarget(target);
   if (isDvcFile(file) && target !== name) {
     const path = resolve(folder, file);
+    const broken = index.broken.find((one) => one.file === path);
+    if (broken !== undefined) throw broken.reason;
     const found = index.stages.filter(
       (stage) => stage.file === path && (name === undefined || isNamed(stage, name)),
     );
@@ -63,6 +68,7 @@ function chooseTarget(index: Index, target: string, { folder, isRecursive }: Tar
   const out = outAt(index, path);
   if (out !== undefined)
     return [{ stage: out.stage, outs: [out.out], inside: out.out.path === path ? undefined : path }];
+  if (index.broken[0] !== undefined) throw index.broken[0].reason;
   throw targetUnknown(target, 'dvc.yaml');
 }
 

@@ -1,7 +1,7 @@
 import { paramsReader } from '../dvc-files/params-file.ts';
 import type { Repository } from '../dvc-files/repository.ts';
 import { changesOf, type StageChange } from '../dvc-files/stored-stage-status.ts';
-import { readIndex } from '../dvc-files/stored.ts';
+import { readableIndex } from '../dvc-files/stored.ts';
 import { chooseTargets } from '../dvc-files/targets.ts';
 import { Workspace } from '../dvc-files/workspace.ts';
 import { addressFrom, pathsFrom } from './pipeline-text.ts';
@@ -21,7 +21,7 @@ export function pipelineStatus(
   options: StatusOptions,
 ): Record<string, StageChange[]> {
   const { folder, targets, withDeps = false, isRecursive = false } = options;
-  const index = readIndex(repository);
+  const index = readableIndex(repository);
   const workspace = new Workspace(repository);
   const read = paramsReader();
   const shown = pathsFrom(repository, folder);

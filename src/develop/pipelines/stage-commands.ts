@@ -197,13 +197,13 @@ function paramsOf(entries: readonly string[]): Map<string, string[]> {
 }
 
 async function freeze(targets: string[], flags: DvcFlags, isFrozen: boolean): Promise<void> {
-  const [{ readIndex }, { chooseTargets }, { writeFrozen }, { saveDvcFile }] = await Promise.all([
+  const [{ readableIndex }, { chooseTargets }, { writeFrozen }, { saveDvcFile }] = await Promise.all([
     import('../dvc-files/stored.ts'),
     import('../dvc-files/targets.ts'),
     import('./stage-writing.ts'),
     import('../dvc-files/dvc-file.ts'),
   ]);
-  const index = readIndex(openRepository(process.cwd()));
+  const index = readableIndex(openRepository(process.cwd()));
   const changed: string[] = [];
   for (const { stage } of chooseTargets(index, targets, { folder: process.cwd() })) {
     if (stage.record.kind === 'stage') {

@@ -6,7 +6,7 @@ import { readPipeline, type PipelineFile } from '../dvc-files/pipeline-file.ts';
 import { filesAt, recordedText } from '../dvc-files/recorded-text.ts';
 import type { Repository } from '../dvc-files/repository.ts';
 import { paramAt, stagePath } from '../dvc-files/stage.ts';
-import { readIndex, textIn, type Index } from '../dvc-files/stored.ts';
+import { readableIndex, textIn, type Index } from '../dvc-files/stored.ts';
 import { isWithin } from '../dvc-files/targets.ts';
 import { isMap, type YamlMap, type YamlScalar, type YamlValue } from '../dvc-files/yaml-value.ts';
 import { defaultParams } from '../dvc-files/lock-file.ts';
@@ -43,17 +43,26 @@ export interface Revision {
 /** @param name what git understands; `workspace` is the working tree */
 export function openRevision(repository: Repository, name: string): Revision {
   const tree = name === 'workspace' ? workingTree(repository) : revisionTree(repository, name);
-  const index = readIndex(repository, tree);
+  const index = readableIndex(repository, tree);
   const readText = textIn(repository, tree);
-  const files = [...tree.list()].flatMap((path) =>
-    basename(path) === 'dvc.yaml' ? (readPipeline(join(repository.root, path), { readText }) ?? []) : [],
-  );
+  const isBroken = (file: string): boolean => index.broken.some((one) => one.file === file);
+  const files = [...tree.list()].flatMap((path) => {
+    const file = join(repository.root, path);
+    return basename(path) !== 'dvc.yaml' || isBroken(file) ? [] : (readPipeline(file, { readText }) ?? []);
+  });
   return { index, files };
 }
 
 /** Metrics, or params, that a revision has. */
 export const valuesAt = (kind: ValueKind, revision: Revision, scope: ValueScope): Values =>
-  kind === 'metrics' ? metricsAt(revision, scope) : paramsAt(revision, scope);
+  new Map([
+    ...(kind === 'metrics' ? metricsAt(revision, scope) : paramsAt(revision, scope)),
+    // what its records would have named can't be known, but that there is something
+    ...revision.index.broken.map(({ file, reason }): [string, FileValues] => [
+      relative(scope.folder, file),
+      { error: { type: 'YAMLFileCorruptedError', message: messageOf(reason) } },
+    ]),
+  ]);
 
 /** Numbers and words of all metrics files. */
 function metricsAt({ index, files }: Revision, { folder, targets = [] }: ValueScope): Values {

@@ -4,6 +4,7 @@ import { Steps } from '../dvc-files/progress.ts';
 import type { HashName } from '../dvc-files/dvc-file.ts';
 import { legacyHashOfFile } from '../dvc-files/legacy-hash.ts';
 import type { Repository } from '../dvc-files/repository.ts';
+import { awaitedMd5 } from '../dvc-files/stored.ts';
 import { isTreeHash } from '../dvc-files/tree.ts';
 import { TilthError } from '../../platform/errors.ts';
 import { inParallel } from './in-parallel.ts';
@@ -38,7 +39,7 @@ export async function fetch(repository: Repository, options: FetchOptions): Prom
     let broughtCount = options.runCache === true ? await fetchRunCache(repository, options) : 0;
     const missing: MissingObject[] = [];
     const { mostBytes = Infinity } = options;
-    const wanted = usedOuts(repository, options).filter(({ out }) => (out.size ?? 0) <= mostBytes);
+    const wanted = usedOuts(repository, { ...options, withAwaited: true }).filter(({ out }) => (out.size ?? 0) <= mostBytes);
     const imported = wanted.filter(isImported);
     const lacking = wanted.filter((one) => !isImported(one) && !isHere(one, caches.of(one.hashName)));
     for (const group of await storesOf(repository, lacking, options)) {
@@ -63,9 +64,10 @@ export async function fetch(repository: Repository, options: FetchOptions): Prom
   }
 }
 
-/** What came from another repository is brought from there. */
-export const isImported = ({ stage }: UsedOut): boolean =>
-  stage.record.kind === 'dvc-file' && stage.record.dvcFile.deps.some((dep) => dep.repo !== undefined);
+/** What came from another repository is brought from there, and what was never brought from its source. */
+const isImported = ({ stage }: UsedOut): boolean =>
+  stage.record.kind === 'dvc-file' &&
+  (awaitedMd5(stage) !== undefined || stage.record.dvcFile.deps.some((dep) => dep.repo !== undefined));
 
 function isHere(one: UsedOut, cache: Cache): boolean {
   if (!cache.has(one.md5)) return false;

@@ -80,6 +80,16 @@ export const missingAtRemote = (
     { details: missing },
   );
 
+/** @param paths of which neither cache nor remote has the content, or which no stage has made yet */
+export const notPulled = (paths: readonly string[]): TilthError =>
+  new TilthError(
+    'DATA_NOT_PULLED',
+    404,
+    `failed to pull data from the cloud - Checkout failed for following targets:\n${paths.join('\n')}`,
+    'Make what a stage never made with: tilth pipeline run, or take what there is with --allow-missing',
+    { details: { failed: paths } },
+  );
+
 export const foreignUnreachable = (url: string, reason: string): TilthError =>
   new TilthError(
     'FOREIGN_REPOSITORY_UNREACHABLE',

@@ -34,6 +34,8 @@ export type CheckOut = (
   }[];
   /** paths that could not be brought back */
   readonly failed: readonly string[];
+  /** paths of which no content is recorded yet */
+  readonly unrecorded: readonly string[];
   readonly fileCounts: Readonly<Record<'added' | 'modified' | 'deleted', number>>;
 }>;
 
@@ -84,14 +86,12 @@ async function fetch({ print }: Dialect, targets: string[], flags: TransferFlags
 }
 
 async function pull(
-  { print }: Dialect,
+  { isDvc, print }: Dialect,
   targets: string[],
   flags: TransferFlags,
   checkOut: CheckOut,
 ): Promise<void> {
   const fetched = await bring(targets, flags);
-  if (flags.allowMissing === true) tellMissing(fetched.missing);
-  else await failWhenMissing(fetched.missing, 'pull');
   const done = await checkOut(process.cwd(), targets, {
     isForced: flags.force === true,
     withDeps: flags.withDeps === true,
@@ -106,6 +106,13 @@ async function pull(
       deleted: fileCounts.deleted,
     }),
   ]);
+  if (flags.allowMissing === true) {
+    tellMissing(fetched.missing);
+    return;
+  }
+  await failWhenMissing(fetched.missing, 'pull');
+  const failed = [...done.failed, ...(isDvc ? done.unrecorded : [])];
+  if (failed.length > 0) throw (await import('./remote-errors.ts')).notPulled(failed);
 }
 
 const letters = { added: 'A', modified: 'M', deleted: 'D' } as const;

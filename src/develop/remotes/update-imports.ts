@@ -4,7 +4,7 @@ import { GitFiles } from '../dvc-files/git-files.ts';
 import type { OnProgress } from '../dvc-files/progress.ts';
 import { withRepositoryLock } from '../dvc-files/repository-lock.ts';
 import { openRepository } from '../dvc-files/repository.ts';
-import { readIndex } from '../dvc-files/stored.ts';
+import { readableIndex } from '../dvc-files/stored.ts';
 import { chooseTargets } from '../dvc-files/targets.ts';
 import { Workspace, type Content } from '../dvc-files/workspace.ts';
 import { equalValues, isMap, textOf, type YamlMap } from '../dvc-files/yaml-value.ts';
@@ -38,7 +38,7 @@ export async function updateImports(
 ): Promise<Imported[]> {
   const repository = openRepository(folder);
   return withRepositoryLock(repository, async () => {
-    const chosen = chooseTargets(readIndex(repository), targets, {
+    const chosen = chooseTargets(readableIndex(repository), targets, {
       folder,
       isRecursive: options.isRecursive === true,
     });

@@ -4,7 +4,7 @@ import { Cache } from '../dvc-files/cache.ts';
 import type { HashName } from '../dvc-files/dvc-file.ts';
 import { revisionTree, workingTree, type FileTree } from '../dvc-files/file-tree.ts';
 import { git, repositoryPath, type Repository } from '../dvc-files/repository.ts';
-import { readIndex, type Recorded, type RecordedStage } from '../dvc-files/stored.ts';
+import { awaitedMd5, readableIndex, type Recorded, type RecordedStage } from '../dvc-files/stored.ts';
 import { chooseTargets } from '../dvc-files/targets.ts';
 import { isTreeHash, type TreeEntry } from '../dvc-files/tree.ts';
 
@@ -22,6 +22,10 @@ export interface Scope {
   readonly revisions?: readonly string[];
   /** false: only what commits record, not the working tree */
   readonly hasWorkspace?: boolean;
+  /** true: also imports that were written down without their data */
+  readonly withAwaited?: boolean;
+  /** true: records that can't be read are passed over */
+  readonly skipsBroken?: boolean;
   /** only outs of these kinds */
   readonly kinds?: readonly Recorded['kind'][];
   /** told of outs of stages that never ran: paths and addresses relative to the repository */
@@ -44,10 +48,11 @@ export interface UsedOut {
  * @throws DATA_TARGET_UNKNOWN, DVC_FILE_UNREADABLE, PIPELINE_INVALID, GIT_REVISION_UNKNOWN
  */
 export function usedOuts(repository: Repository, scope: Scope = {}): UsedOut[] {
-  const found = new Map<string, UsedOut>();
+  const used = new Map<string, UsedOut>();
   const { folder = repository.root, withDeps = false, isRecursive = false, targets = [] } = scope;
   for (const tree of treesOf(repository, scope)) {
-    const index = readIndex(repository, tree);
+    const found = readableIndex(repository, tree);
+    const index = scope.skipsBroken === true ? { ...found, broken: [] } : found;
     // what a commit does not have was not meant there
     const there =
       tree.commit === undefined
@@ -56,7 +61,8 @@ export function usedOuts(repository: Repository, scope: Scope = {}): UsedOut[] {
     if (targets.length > 0 && there.length === 0) continue;
     for (const { stage, outs, inside } of chooseTargets(index, there, { folder, withDeps, isRecursive })) {
       for (const out of outs) {
-        const { md5, hashName } = out;
+        const { hashName } = out;
+        const md5 = out.md5 ?? (scope.withAwaited === true ? awaitedMd5(stage) : undefined);
         if (md5 === undefined && out.isCached && stage.name !== undefined && tree.commit === undefined)
           scope.onUnversioned?.(repositoryPath(repository, out.path), stage.address);
         if (
@@ -75,11 +81,11 @@ export function usedOuts(repository: Repository, scope: Scope = {}): UsedOut[] {
           out.isPushed,
           stage.record.kind === 'dvc-file' && stage.record.dvcFile.deps.length > 0 ? stage.file : '',
         ].join('\n');
-        if (!found.has(key)) found.set(key, { stage, out, md5, hashName, inside: part });
+        if (!used.has(key)) used.set(key, { stage, out, md5, hashName, inside: part });
       }
     }
   }
-  return [...found.values()];
+  return [...used.values()];
 }
 
 function isKnown(choose: () => unknown): boolean {
