@@ -40,6 +40,8 @@ const shortestPauseMs = 100;
 const longestPauseMs = 5_000;
 const longPollMs = 20_000;
 const retryProblemsMs = 5_000;
+/** a model that takes longer to load does not hold up the other endpoints */
+const loadPatienceMs = 15_000;
 
 /** What came from the control plane, not yet believed; null when it bore no signature. */
 type Offered = SignedConfig | null;
@@ -254,6 +256,7 @@ export class ConfigFollower {
         folder: this.#options.folder,
         log: this.#options.log,
         pythonWorkers: this.#options.pythonWorkers,
+        patienceMs: loadPatienceMs,
       });
       this.#models.set(key, inMemory);
     }

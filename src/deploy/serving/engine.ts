@@ -42,14 +42,18 @@ export interface EngineSource {
   /** `<home>/serving`: what Python models need lies below it */
   readonly folder: string;
   readonly log: Logger;
-  /** processes per Python model */
+  /** processes per Python model; default 1 */
   readonly pythonWorkers?: number | undefined;
+  /** Python environments are kept below it; default `<folder>/environments` */
+  readonly environments?: string | undefined;
+  /** how long a load is waited for; one that takes longer goes on, and is there at a later try */
+  readonly patienceMs?: number | undefined;
 }
 
 /**
  * Loads a version and lets it score once, so that the first request is not the slow one.
  *
- * @throws SERVING_MODEL_UNLOADABLE, SERVING_ENVIRONMENT_UNAVAILABLE
+ * @throws SERVING_MODEL_UNLOADABLE, SERVING_ENVIRONMENT_UNAVAILABLE, SERVING_MODEL_LOADING
  */
 export async function loadEngine(served: ServedVersion, source: EngineSource): Promise<Engine> {
   const file = await source.file(served);

@@ -8,7 +8,7 @@ import type { Engine, Scores } from './engine.ts';
 import type { PredictionLog } from './prediction-log.ts';
 import type { NewRecord } from './prediction-record.ts';
 import { chooseTarget, drawFor } from './route-choice.ts';
-import { featuresOf, type Rows } from './rows.ts';
+import { featuresOf, type Layout, type Rows } from './rows.ts';
 import type { RouteTarget, ServedEndpoint, ServedVersion } from './serving-api.ts';
 import { contractBrokenBy, deadlinePassed, endpointAmbiguous, endpointUnknown, modelFailed, tooManyRows, versionUnknown } from './serving-errors.ts';
 import { Shadows } from './shadows.ts';
@@ -236,7 +236,7 @@ export class PredictionService {
       variant: target.variant,
       schemaHash: target.served.schemaHash,
       rowCount: rows.rowCount,
-      features: featuresOf(target.inMemory.layout, rows),
+      ...loggedFeatures(target.inMemory.layout, rows),
       prediction: scores.labels,
       probabilities: probabilitiesByClass(target.served, scores),
       latencyUs,
@@ -269,10 +269,18 @@ async function scoreWith(target: ActiveTarget, rows: Rows): Promise<Scores> {
   try {
     return await target.inMemory.score(rows);
   } catch (cause) {
-    throw modelFailed(target.served.model, target.version, cause);
+    // a worker tells what kind of failure it is
+    throw cause instanceof TilthError ? cause : modelFailed(target.served.model, target.version, cause);
   } finally {
     target.inMemory.release();
   }
+}
+
+/** As one list where it is one, and complete; otherwise column by column. */
+function loggedFeatures(layout: Layout, rows: Rows): Pick<NewRecord, 'features' | 'block'> {
+  const { block } = rows;
+  if (block === undefined || block.some(Number.isNaN)) return { features: featuresOf(layout, rows) };
+  return { features: {}, block: { names: layout.names, values: block } };
 }
 
 function probabilitiesByClass(served: ServedVersion, scores: Scores): Record<string, Float32Array | Float64Array> {

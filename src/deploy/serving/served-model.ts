@@ -1,7 +1,9 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import { messageOf } from '../../platform/errors.ts';
 import type { Engine, Label, Scores } from './engine.ts';
+import { openGraph, type GraphSession } from './onnx-session.ts';
 import { layoutOf, type Cell, type Column, type InputLayout, type Layout, type Rows } from './rows.ts';
+import { sliceScores } from './scores.ts';
 import type { ServedSchema } from './serving-api.ts';
 import { modelUnloadable } from './serving-errors.ts';
 
@@ -24,7 +26,7 @@ const rowsPerRun = 1024;
 export class OnnxModel implements Engine {
   readonly state = 'ready';
   readonly layout: Layout;
-  readonly #session: InferenceSession;
+  readonly #session: GraphSession;
   readonly #inputs: readonly BoundInput[];
   readonly #labelOutput: string;
   readonly #probabilityOutput: string | undefined;
@@ -34,11 +36,11 @@ export class OnnxModel implements Engine {
   #userCount = 0;
   #isRetired = false;
 
-  private constructor(session: InferenceSession, schema: ServedSchema) {
+  private constructor(session: GraphSession, schema: ServedSchema) {
     this.layout = layoutOf(schema);
     this.#session = session;
     this.#inputs = this.layout.inputs.map((input) => bindInput(session, input));
-    const outputs = session.outputMetadata.filter((output) => output.isTensor);
+    const outputs = session.outputs.filter((output) => output.isTensor);
     const floats = outputs.filter((output) => output.type === 'float32' || output.type === 'float64');
     const label = outputs.find((output) => !floats.includes(output)) ?? floats[0];
     if (label === undefined) throw modelUnloadable('The model has no output that can be read.');
@@ -53,13 +55,7 @@ export class OnnxModel implements Engine {
    */
   static async load(path: string, schema: ServedSchema): Promise<OnnxModel> {
     try {
-      const session = await InferenceSession.create(path, {
-        intraOpNumThreads: 1,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
-      });
+      const session = await openGraph(path);
       const model = new OnnxModel(session, schema);
       await model.score(exampleRows(model.layout));
       return model;
@@ -137,7 +133,8 @@ export class OnnxModel implements Engine {
     const feeds: Record<string, Tensor> = {};
     for (const input of this.#inputs) feeds[input.tensor.name] = tensorOf(input, requests, rowCount);
     const startedAt = performance.now();
-    const results = await this.#session.run(feeds);
+    const running = this.#session.run(feeds);
+    const results = running instanceof Promise ? await running : running;
     const micros = ((performance.now() - startedAt) * 1000) / Math.max(rowCount, 1);
     this.#microsPerRow = this.#microsPerRow * 0.9 + micros * 0.1;
     const labels = results[this.#labelOutput];
@@ -155,11 +152,11 @@ export class OnnxModel implements Engine {
   }
 }
 
-function bindInput(session: InferenceSession, input: InputLayout): BoundInput {
-  const given = session.inputMetadata.find((one) => one.name === input.tensor.name);
+function bindInput(session: GraphSession, input: InputLayout): BoundInput {
+  const given = session.inputs.find((one) => one.name === input.tensor.name);
   if (given === undefined || !given.isTensor) {
     throw modelUnloadable(
-      `The schema names an input ${JSON.stringify(input.tensor.name)}; the model has ${session.inputNames.join(', ')}.`,
+      `The schema names an input ${JSON.stringify(input.tensor.name)}; the model has ${session.inputs.map((one) => one.name).join(', ')}.`,
     );
   }
   return { ...input, elementType: given.type as ElementType };
@@ -168,16 +165,6 @@ function bindInput(session: InferenceSession, input: InputLayout): BoundInput {
 function exampleRows(layout: Layout): Rows {
   const example = { BOOL: false, INT32: 0, INT64: 0, FP32: 0, FP64: 0, BYTES: '' } as const;
   return { rowCount: 1, columns: layout.features.map((feature) => [example[feature.datatype]]) };
-}
-
-function sliceScores(scores: Scores, from: number, rowCount: number): Scores {
-  const { classCount } = scores;
-  return {
-    rowCount,
-    labels: scores.labels.slice(from, from + rowCount),
-    probabilities: scores.probabilities.subarray(from * classCount, (from + rowCount) * classCount),
-    classCount,
-  };
 }
 
 function plainLabels(data: Tensor['data']): readonly Label[] {
@@ -195,6 +182,12 @@ function tensorOf(input: BoundInput, requests: readonly Rows[], rowCount: number
   const cells = emptyCells(elementType, rowCount * featureCount);
   let firstRow = 0;
   for (const rows of requests) {
+    const { block } = rows;
+    if (block !== undefined && block.length === rows.rowCount * featureCount && (elementType === 'float32' || elementType === 'float64')) {
+      putBlock(cells as unknown as Float32Array, block, firstRow * featureCount, rows.rowCount, featureCount);
+      firstRow += rows.rowCount;
+      continue;
+    }
     for (let feature = 0; feature < featureCount; feature++) {
       const column = rows.columns[input.firstFeature + feature] as Column;
       const at = firstRow * featureCount + feature;
@@ -205,6 +198,14 @@ function tensorOf(input: BoundInput, requests: readonly Rows[], rowCount: number
     firstRow += rows.rowCount;
   }
   return new Tensor(elementType as 'float32', cells as unknown as Float32Array, dims);
+}
+
+/** From column after column to row after row. */
+function putBlock(cells: Float32Array | Float64Array, block: Float64Array, from: number, rowCount: number, featureCount: number): void {
+  let at = 0;
+  for (let feature = 0; feature < featureCount; feature++) {
+    for (let row = 0, to = from + feature; row < rowCount; row++, to += featureCount) cells[to] = block[at++] as number;
+  }
 }
 
 function putNumbers(cells: Float32Array | Float64Array, column: Float32Array | Float64Array, from: number, step: number): void {

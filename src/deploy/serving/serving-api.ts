@@ -43,6 +43,10 @@ export const servedPython = z.object({
   version: z.string(),
   /** what the model was loaded with: package name → version */
   packages: z.record(z.string(), z.string()),
+  /** a data frame with the columns' names, or a bare array, which is cheaper and all that some models learned from */
+  takes: z.enum(['frame', 'array']),
+  /** Is the answer to a row the same whatever rows are beside it? Else requests never share a call. */
+  isRowWise: z.boolean(),
 });
 export type ServedPython = z.infer<typeof servedPython>;
 

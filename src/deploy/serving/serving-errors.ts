@@ -174,6 +174,20 @@ export const configUntrusted = (message: string): TilthError =>
     'It is not used. Compare the keys: tilth endpoint key, on the control plane. Give the right one with --server-key, or delete server-key in the folder `serving` of the data plane’s home to trust the next one.',
   );
 
+export const modelLoading = (doing: string): TilthError =>
+  new TilthError('SERVING_MODEL_LOADING', 503, `The model is still being loaded: ${doing}.`, 'It is tried again every few seconds.');
+
+/** The model itself does not take the rows; in its words. */
+export const rowsRefused = (words: string): TilthError =>
+  new TilthError('SERVING_ROWS_REFUSED', 400, `The model does not take these rows: ${words}`);
+
+/** Scoring has no effects, so the caller may simply ask again. */
+export const workerLost = (cause: unknown): TilthError =>
+  new TilthError('SERVING_WORKER_LOST', 503, 'The model’s process ended while it had these rows.', 'Try again in a moment.', { cause });
+
+/** The model's processes can't keep up, or do not come up. */
+export const workersBusy = (why: string): TilthError => new TilthError('SERVING_BUSY', 503, why, 'Try again in a moment.');
+
 export const segmentDamaged = (path: string, offset: number): TilthError =>
   new TilthError(
     'PREDICTION_SEGMENT_DAMAGED',
