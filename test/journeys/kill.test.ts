@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeRoute } from '../../src/deploy/endpoints/endpoint-store.ts';
 import { hashOf } from '../../src/deploy/registry/registry.ts';
 import { updateVersionRow } from '../../src/deploy/registry/registry-store.ts';
-import { graphKeyOf } from '../../src/deploy/registry/version-conversion.ts';
+import { fileKeyOf } from '../../src/deploy/registry/served-file.ts';
 import { registerVersion } from '../../src/deploy/registry/versions.ts';
 import { expected, lateSchema } from '../../src/deploy/serving/test-control-plane.ts';
 import type { VerdictView } from '../../src/maintain/audit/audit-api.ts';
@@ -247,7 +247,7 @@ async function routeThreeVersions(home: ReturnType<typeof temporaryHome>): Promi
   for (const [version, file] of [[1, 'late-1.onnx'], [2, 'late-2.onnx'], [3, 'late-1.onnx']] as const) {
     const graph = readFileSync(new URL(`../fixtures/serving/${file}`, import.meta.url));
     const digest = createHash('sha256').update(graph).digest('hex');
-    await world.blobs.put(graphKeyOf(digest), graph);
+    await world.blobs.put(fileKeyOf('onnx', digest), graph);
     await registerVersion(world, localActor, { model, source: `s3://bucket/${version}`, createsModel: true });
     const converted = { engine: 'onnx', onnx_digest: digest, onnx_byte_count: graph.length, schema: JSON.stringify(lateSchema), schema_hash: hashOf(lateSchema) } as const;
     await world.database.write((tx) => updateVersionRow(tx, model, version, converted));

@@ -31,6 +31,7 @@ export async function openVersion(
     folder: join(folder, 'serving'),
     log: world.log,
     pythonWorkers: 1,
+    environments: join(world.home.serving, 'environments'),
     file: async ({ digest }) => {
       const file = join(folder, digest);
       await pipeline(

@@ -27,7 +27,7 @@ import {
 } from './registry-api.ts';
 import { badRequest } from '../../platform/errors.ts';
 import { aliasHistory, getModelRow, getVersion, listModels, listVersions } from './registry-store.ts';
-import { graphKeyOf } from './version-conversion.ts';
+import { fileKeyOf } from './served-file.ts';
 import { convertAgain, registerVersion } from './versions.ts';
 
 const modelPath = z.object({ model: z.string() });
@@ -275,7 +275,9 @@ export function registryRoutes(world: World): Api {
   api.get('/api/v1/blobs/:digest{[0-9a-f]{64}}', async (context) => {
     requireRight(context.var.actor, 'read');
     const digest = context.req.param('digest');
-    const { stream, byteCount } = await world.blobs.get(graphKeyOf(digest));
+    const bundle = fileKeyOf('python', digest);
+    const isBundle = (await world.blobs.size(bundle)) !== undefined;
+    const { stream, byteCount } = await world.blobs.get(isBundle ? bundle : fileKeyOf('onnx', digest));
     return context.body(Readable.toWeb(stream) as ReadableStream, 200, {
       'content-type': 'application/octet-stream',
       'content-length': String(byteCount),

@@ -14,15 +14,15 @@ import { perform } from '../../team/command.ts';
 import { declarationOf, type DeclaredModel } from '../../start/project/project-store.ts';
 import { getRun } from '../../develop/tracking/run-store.ts';
 import { convertModel, type Conversion } from '../conversion/conversion.ts';
+import { pythonOfRequirements } from '../python/model-environment.ts';
 import { insideOf, maxSampleRows, writeSampleRows } from '../conversion/sample-rows.ts';
 import { voidChanged } from './approval-state.ts';
 import { blobFolderOf } from './model-source.ts';
 import { hashOf } from './registry.ts';
+import { pythonVersion } from './python-version.ts';
 import { getVersionRow, updateVersionRow, type VersionRow } from './registry-store.ts';
+import { fileKeyOf } from './served-file.ts';
 import type { ConvertJobInput } from './versions.ts';
-
-/** Where the graph of a digest lies; the data plane asks for it by digest. */
-export const graphKeyOf = (digest: string): string => `models/${digest}.onnx`;
 
 /**
  * Converts a version's files and keeps graph, schema and parity on it, or the reason why there is none.
@@ -45,17 +45,25 @@ export async function convertVersion(
     await job.progress(
       `${sample.rowCount} rows to compare on, from ${sample.from.join(' and ') || 'nowhere'}`,
     );
+    const python = await pythonOf(world, declared, modelFolder, job);
     const conversion = await convertModel(
       {
         modelFolder,
         outFolder: join(folder, 'out'),
         rowsFile,
         maxRows: maxSampleRows,
-        python: pythonOf(declared),
+        python,
       },
       job,
-    );
-    await storeConversion(world, row, artifactDigest, conversion);
+    ).catch((cause: unknown): Conversion => {
+      if (job.signal.aborted) throw cause;
+      return { engine: 'python', code: 'CONVERTER_FAILED', reason: `The converter failed: ${messageOf(cause)}` };
+    });
+    if (conversion.engine === 'onnx') await storeConversion(world, row, artifactDigest, conversion);
+    else {
+      const kept = await pythonVersion(world, { modelFolder, rowsFile, python, folder }, conversion.reason, job);
+      await store(world, row, { ...nothing, artifact_digest: artifactDigest, ...kept });
+    }
     return summaryOf(conversion);
   } catch (thrown) {
     // a server that stops takes the job up again at its next start
@@ -66,12 +74,16 @@ export async function convertVersion(
   }
 }
 
-/** The Python that can load the model: its project's, else the one of `TILTH_PYTHON`. */
-function pythonOf(declared: DeclaredModel | undefined): string {
+/** The Python that can load the model: its project's, the one of `TILTH_PYTHON`, else one made of its requirements. */
+async function pythonOf(world: World, declared: DeclaredModel | undefined, modelFolder: string, job: JobContext): Promise<string> {
   const own = declared === undefined ? undefined : join(declared.project.root, '.venv', 'bin', 'python');
   if (own !== undefined && existsSync(own)) return own;
   const named = process.env['TILTH_PYTHON'];
   if (named !== undefined && named !== '') return named;
+  if (existsSync(join(modelFolder, 'requirements.txt'))) {
+    await job.progress('making an environment of the model’s requirements');
+    return pythonOfRequirements(modelFolder, join(world.home.serving, 'environments'), job.log);
+  }
   throw new TilthError(
     'MODEL_PYTHON_MISSING',
     409,
@@ -162,20 +174,16 @@ async function storeConversion(
   world: World,
   row: VersionRow,
   artifactDigest: string,
-  conversion: Conversion,
+  conversion: Extract<Conversion, { engine: 'onnx' }>,
 ): Promise<void> {
-  if (conversion.engine === 'python') {
-    await storeFailure(world, row, artifactDigest, conversion.reason);
-    return;
-  }
   const graph = await readFile(conversion.onnxFile);
   const digest = createHash('sha256').update(graph).digest('hex');
-  if ((await world.blobs.size(graphKeyOf(digest))) === undefined)
-    await world.blobs.put(graphKeyOf(digest), graph);
+  if ((await world.blobs.size(fileKeyOf('onnx', digest))) === undefined)
+    await world.blobs.put(fileKeyOf('onnx', digest), graph);
   const measuredAt = world.clock.now();
   await store(world, row, {
+    ...nothing,
     engine: 'onnx',
-    reason: null,
     artifact_digest: artifactDigest,
     onnx_digest: digest,
     onnx_byte_count: graph.length,
@@ -185,28 +193,32 @@ async function storeConversion(
   });
 }
 
+/** What is kept of a version before anything is known of it. */
+const nothing: Partial<VersionRow> = {
+  engine: 'python',
+  reason: null,
+  onnx_digest: null,
+  onnx_byte_count: null,
+  bundle_digest: null,
+  bundle_byte_count: null,
+  python: null,
+  schema: null,
+  schema_hash: null,
+  parity: null,
+};
+
 const storeFailure = (
   world: World,
   row: VersionRow,
   artifactDigest: string | null,
   reason: string,
-): Promise<void> =>
-  store(world, row, {
-    engine: 'python',
-    reason,
-    artifact_digest: artifactDigest,
-    onnx_digest: null,
-    onnx_byte_count: null,
-    schema: null,
-    schema_hash: null,
-    parity: null,
-  });
+): Promise<void> => store(world, row, { ...nothing, reason, artifact_digest: artifactDigest });
 
 async function store(world: World, row: VersionRow, change: Partial<VersionRow>): Promise<void> {
   const thing = `${row.model}/${row.version}`;
   const data = {
     engine: change.engine,
-    digest: change.onnx_digest,
+    digest: change.onnx_digest ?? change.bundle_digest,
     ...(change.reason === null ? {} : { reason: change.reason }),
   };
   await perform(

@@ -51,7 +51,6 @@ export class PythonModel implements Engine {
   #queuedRows = 0;
   #runningRows = 0;
   #isTurnPlanned = false;
-  #startingCount = 0;
   #failedStarts = 0;
   #startMs = 3_000;
   #userCount = 0;
@@ -205,7 +204,6 @@ export class PythonModel implements Engine {
 
   /** Starts a process, with growing pauses until it comes up. @param replaced ends as soon as the new one is there */
   async #startWorker(replaced?: PythonWorker): Promise<void> {
-    this.#startingCount++;
     for (let pauseMs = shortestPauseMs; !this.#isRetired; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       const startedAt = performance.now();
       try {
@@ -222,7 +220,6 @@ export class PythonModel implements Engine {
         await sleep(pauseMs * (0.75 + Math.random() / 2), undefined, { ref: false });
       }
     }
-    this.#startingCount--;
     if (replaced !== undefined && this.#workers.delete(replaced)) {
       while (replaced.isBusy) await sleep(5);
       void replaced.stop();

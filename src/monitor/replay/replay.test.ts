@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { graphKeyOf } from '../../deploy/registry/version-conversion.ts';
+import { fileKeyOf } from '../../deploy/registry/served-file.ts';
 import { updateVersionRow } from '../../deploy/registry/registry-store.ts';
 import { registerVersion } from '../../deploy/registry/versions.ts';
 import { hashOf } from '../../deploy/registry/registry.ts';
@@ -43,7 +43,7 @@ async function setUp(context: TestContext) {
   const { world } = server;
   const graph = readFileSync(new URL('../../../test/fixtures/serving/late-1.onnx', import.meta.url));
   const digest = createHash('sha256').update(graph).digest('hex');
-  await world.blobs.put(graphKeyOf(digest), graph);
+  await world.blobs.put(fileKeyOf('onnx', digest), graph);
   await registerVersion(world, localActor, { model: 'late', source: 's3://bucket/late', createsModel: true });
   await world.database.write(async (tx) => {
     await updateVersionRow(tx, 'late', 1, {
