@@ -1,9 +1,10 @@
 import { TilthError } from '../../platform/errors.ts';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { parseCsv } from './csv.ts';
+import { readKnownSplit, rememberSplit } from './known-splits.ts';
 import { parsePythonJson } from '../../platform/python-json.ts';
 import { parseRequestJson, type NumberList, type ParsedRequest } from './number-lists.ts';
-import { takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows } from './rows.ts';
+import { takeBlock, takeRows, wholeColumn, type Cell, type Column, type Layout, type Rows } from './rows.ts';
 import type { Label, Scores } from './engine.ts';
 import { bodyUnreadable, contentTypeUnknown, shapeWrong } from './serving-errors.ts';
 
@@ -22,6 +23,12 @@ export function readInvocation(body: Buffer, contentType: string, requestId: str
     return { requestId, keys: null, eventAt: null, outputNames: undefined, rowsFor: (layout) => rowsOfCsv(layout, text) };
   }
   if (type !== 'application/json') throw contentTypeUnknown(contentType);
+  const known = readKnownSplit(body);
+  if (known !== undefined) {
+    const { columns, numbers } = known;
+    const rowsFor = (layout: Layout): Rows => takeBlock(layout, columns, numbers.values) ?? rowsOfNumbers(layout, columns, numbers);
+    return { requestId, keys: null, eventAt: null, outputNames: undefined, rowsFor };
+  }
   const { document, numbersIn } = parseDocument(body);
   const given = formats.filter((name) => name in document);
   const [format] = given;
@@ -33,6 +40,7 @@ export function readInvocation(body: Buffer, contentType: string, requestId: str
     );
   }
   const value = document[format];
+  if (format === 'dataframe_split') rememberSplit(body);
   return {
     requestId,
     ...readExtras(document['params']),

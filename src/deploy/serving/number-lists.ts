@@ -87,8 +87,13 @@ let gathered = new Float64Array(4096);
 /** A larger one is not kept. */
 const keptNumbers = 1_000_000;
 
-/** undefined when it is not what is read here; then nothing is said about its validity. */
-function readNumbers(body: Buffer, start: number, order: NumberOrder): (NumberList & { end: number }) | undefined {
+/**
+ * A list of numbers, or of rows of numbers that are equally long.
+ *
+ * @param start of its bracket
+ * @returns undefined when it is not what is read here; then nothing is said about its validity
+ */
+export function readNumbers(body: Buffer, start: number, order: NumberOrder): (NumberList & { end: number }) | undefined {
   const read = gatherNumbers(body, start);
   if (read === undefined) return undefined;
   const { count, rowLength, end } = read;

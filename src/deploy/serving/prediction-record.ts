@@ -25,6 +25,14 @@ export type RecordValue = number | bigint | string | boolean | null;
 /** One value per row; NaN is a missing value, as null is. */
 export type RecordValues = readonly RecordValue[] | Float64Array | Float32Array | Int32Array | BigInt64Array;
 
+/** Input columns of numbers in one list. */
+export interface FeatureBlock {
+  /** the same array for the same columns */
+  readonly names: readonly string[];
+  /** column after column, without missing ones */
+  readonly values: Float64Array;
+}
+
 /**
  * One answered batch as the data plane gives it to the log: column by column, one entry per row.
  * The prediction log's table has one row per (request_id, row, version); see docs/reference/prediction-log.md.
@@ -36,6 +44,8 @@ export interface NewRecord extends RecordHead {
   readonly keys: readonly string[] | null;
   /** input columns by name */
   readonly features: Readonly<Record<string, RecordValues>>;
+  /** instead of `features`, where all are numbers and none is missing */
+  readonly block?: FeatureBlock | undefined;
   /** the predicted label per row */
   readonly prediction: RecordValues;
   /** probability of each class per row: class label → column; absent for regression */

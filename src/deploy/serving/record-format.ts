@@ -3,6 +3,7 @@ import {
   columnTypes,
   type ColumnPlace,
   type ColumnType,
+  type FeatureBlock,
   type NewRecord,
   type PredictionRecord,
   type RecordHead,
@@ -48,6 +49,7 @@ export class RecordWriter {
   #bytes = Buffer.alloc(keptBytes);
   #floats = floatsOver(this.#bytes);
   #end = 0;
+  readonly #names = new WeakMap<readonly string[], { readonly kind: string; readonly json: Buffer }>();
 
   /** The records since the last `clear`; valid until the next call. */
   get written(): Buffer {
@@ -70,40 +72,81 @@ export class RecordWriter {
   }
 
   #add(record: NewRecord, start: number): void {
-    const { eventAt, keys, features, prediction, probabilities, ...head } = record;
-    const names: string[] = [];
+    const { eventAt, keys, features, block, prediction, probabilities, ...head } = record;
     const columns: RecordValues[] = [];
     const put = (name: string, values: RecordValues): void => {
       if (values.length !== record.rowCount) {
         throw new RangeError(`the column ${name} has ${values.length} values for ${record.rowCount} rows`);
       }
-      names.push(name);
       columns.push(values);
     };
     if (eventAt !== null) put('event_at', eventAt);
     if (keys !== null) put('key', keys);
     put('prediction', prediction);
-    for (const name in features) put(featurePrefix + name, features[name] as RecordValues);
+    const blockAt = columns.length;
+    if (block === undefined) for (const name in features) put(featurePrefix + name, features[name] as RecordValues);
     for (const label in probabilities) put(probabilityPrefix + label, probabilities[label] as RecordValues);
 
     const payload = start + frameHeaderLength;
-    const headText = JSON.stringify(head);
-    const namesText = JSON.stringify(names);
     this.#end = payload + payloadHeaderLength;
-    const headLength = this.#putText(headText);
-    const namesLength = this.#putText(namesText);
+    const headLength = this.#putText(JSON.stringify(head));
+    const namesLength = this.#putNames(record);
     this.#pad();
-    const table = this.#end;
-    this.#reserve(columns.length * columnHeaderLength);
-    this.#end += columns.length * columnHeaderLength;
-    for (const [index, values] of columns.entries()) this.#putColumn(table + index * columnHeaderLength, values);
+    const blockCount = block?.names.length ?? 0;
+    const columnCount = columns.length + blockCount;
+    let header = this.#end;
+    this.#reserve(columnCount * columnHeaderLength);
+    this.#end += columnCount * columnHeaderLength;
+    for (let index = 0; index <= columns.length; index++) {
+      if (index === blockAt && block !== undefined) {
+        this.#putBlock(header, block, record.rowCount);
+        header += blockCount * columnHeaderLength;
+      }
+      if (index === columns.length) break;
+      this.#putColumn(header, columns[index] as RecordValues);
+      header += columnHeaderLength;
+    }
 
     this.#bytes.writeUInt32LE(headLength, payload);
     this.#bytes.writeUInt32LE(namesLength, payload + 4);
-    this.#bytes.writeUInt32LE(columns.length, payload + 8);
+    this.#bytes.writeUInt32LE(columnCount, payload + 8);
     this.#bytes.writeUInt32LE(0, payload + 12);
     this.#bytes.writeUInt32LE(this.#end - payload, start);
     this.#bytes.writeUInt32LE(crc32(this.#bytes.subarray(payload, this.#end)), start + 4);
+  }
+
+  /** JSON of the columns' names; it is the same for all records of a model and a kind of request, so it is kept. */
+  #putNames(record: NewRecord): number {
+    const { eventAt, keys, features, block, probabilities } = record;
+    const labels = Object.keys(probabilities);
+    const make = (): string =>
+      JSON.stringify([
+        ...(eventAt === null ? [] : ['event_at']),
+        ...(keys === null ? [] : ['key']),
+        'prediction',
+        ...(block?.names ?? Object.keys(features)).map((name) => featurePrefix + name),
+        ...labels.map((label) => probabilityPrefix + label),
+      ]);
+    if (block === undefined) return this.#putText(make());
+    const kind = `${eventAt === null} ${keys === null} ${JSON.stringify(labels)}`;
+    let kept = this.#names.get(block.names);
+    if (kept?.kind !== kind) this.#names.set(block.names, (kept = { kind, json: Buffer.from(make()) }));
+    this.#reserve(kept.json.length);
+    kept.json.copy(this.#bytes, this.#end);
+    this.#end += kept.json.length;
+    return kept.json.length;
+  }
+
+  /** As `#putColumn` for each of its columns: they lie in memory as in the record. */
+  #putBlock(header: number, { names, values }: FeatureBlock, rowCount: number): void {
+    if (values.length !== names.length * rowCount) {
+      throw new RangeError(`${values.length} values for ${names.length} columns of ${rowCount} rows`);
+    }
+    for (let at = header; at < header + names.length * columnHeaderLength; at += columnHeaderLength) {
+      this.#bytes.writeUInt32LE(columnTypes.float64, at);
+      this.#bytes.writeUInt32LE(rowCount * 8, at + 4);
+    }
+    this.#putFloats(values);
   }
 
   #putColumn(header: number, values: RecordValues): void {

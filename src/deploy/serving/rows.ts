@@ -23,6 +23,8 @@ export const wholeColumn = (values: Column): StridedColumn => ({ values, first: 
 export interface Rows {
   readonly rowCount: number;
   readonly columns: readonly Column[];
+  /** the same numbers in one list, column after column, where all of them are numbers */
+  readonly block?: Float64Array;
 }
 
 /** One column that a model takes, by the name that callers use and the log keeps. */
@@ -77,6 +79,72 @@ export function takeRows(layout: Layout, rowCount: number, columnOf: (name: stri
   if (missing.length > 0) throw columnMissing(missing, layout.names);
   const columns = layout.features.map((feature, index) => takeColumn(feature, given[index] as GivenColumn, rowCount));
   return { rowCount, columns };
+}
+
+/** Rows in one list; a column is cut out of it when somebody asks. */
+class BlockRows implements Rows {
+  readonly rowCount: number;
+  readonly block: Float64Array;
+  #columns: readonly Column[] | undefined;
+
+  constructor(rowCount: number, block: Float64Array) {
+    this.rowCount = rowCount;
+    this.block = block;
+  }
+
+  get columns(): readonly Column[] {
+    const { rowCount, block } = this;
+    return (this.#columns ??= Array.from({ length: block.length / rowCount }, (_, index) =>
+      block.subarray(index * rowCount, (index + 1) * rowCount),
+    ));
+  }
+}
+
+/** Where in a request each feature of a layout is; undefined when the request can't be taken as a block. */
+type Places = Int32Array | 'same' | undefined;
+
+const knownPlaces = new WeakMap<readonly string[], WeakMap<Layout, Places>>();
+
+function placesOf(layout: Layout, given: readonly string[]): Places {
+  let byLayout = knownPlaces.get(given);
+  if (byLayout === undefined) knownPlaces.set(given, (byLayout = new WeakMap()));
+  if (!byLayout.has(layout)) byLayout.set(layout, findPlaces(layout, given));
+  return byLayout.get(layout);
+}
+
+function findPlaces({ features }: Layout, given: readonly string[]): Places {
+  if (!features.every(({ datatype }) => datatype === 'FP32' || datatype === 'FP64')) return undefined;
+  // as elsewhere, of two columns of one name the last one counts
+  const places = Int32Array.from(features, ({ name }) => given.lastIndexOf(name));
+  if (places.includes(-1)) return undefined;
+  return places.length === given.length && places.every((place, index) => place === index) ? 'same' : places;
+}
+
+/**
+ * As `takeRows`, for rows of nothing but numbers: without an object for each column.
+ *
+ * @param given names of the columns, the same array each time the same names come
+ * @param values column after column, in the order of `given`
+ * @returns undefined when the layout or the columns are not fit for it, and `takeRows` has to say what is wrong
+ */
+export function takeBlock(layout: Layout, given: readonly string[], values: Float64Array): Rows | undefined {
+  const places = placesOf(layout, given);
+  if (places === undefined) return undefined;
+  const { features } = layout;
+  const rowCount = values.length / given.length;
+  let block = values;
+  if (places !== 'same') {
+    block = new Float64Array(features.length * rowCount);
+    for (let index = 0; index < places.length; index++) {
+      const from = (places[index] as number) * rowCount;
+      for (let row = 0; row < rowCount; row++) block[index * rowCount + row] = values[from + row] as number;
+    }
+  }
+  for (let index = 0; index < features.length; index++) {
+    if ((features[index] as Feature).isNullable) continue;
+    for (let at = index * rowCount; at < (index + 1) * rowCount; at++) if (block[at] !== block[at]) return undefined;
+  }
+  return new BlockRows(rowCount, block);
 }
 
 function takeColumn(feature: Feature, given: GivenColumn, rowCount: number): Column {

@@ -71,7 +71,7 @@ function talkTo(port: number, context: TestContext): Talk {
   return {
     socket,
     until: (ms) => until(() => false, ms),
-    answers: (count) => until(() => text.split('HTTP/1.1 200').length > count && !/\r\n$/.test(text), 3000),
+    answers: (count) => until(() => text.split('HTTP/1.1 200').length > count && !text.endsWith('\r\n'), 3000),
   };
 }
 
