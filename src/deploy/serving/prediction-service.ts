@@ -278,8 +278,8 @@ async function scoreWith(target: ActiveTarget, rows: Rows): Promise<Scores> {
 
 /** As one list where it is one, and complete; otherwise column by column. */
 function loggedFeatures(layout: Layout, rows: Rows): Pick<NewRecord, 'features' | 'block'> {
-  const { block } = rows;
-  if (block === undefined || block.some(Number.isNaN)) return { features: featuresOf(layout, rows) };
+  const { block, isComplete } = rows;
+  if (block === undefined || isComplete !== true) return { features: featuresOf(layout, rows) };
   return { features: {}, block: { names: layout.names, values: block } };
 }
 

@@ -25,6 +25,8 @@ export interface Rows {
   readonly columns: readonly Column[];
   /** the same numbers in one list, column after column, where all of them are numbers */
   readonly block?: Float64Array;
+  /** no number of the block is missing */
+  readonly isComplete?: boolean;
 }
 
 /** One column that a model takes, by the name that callers use and the log keeps. */
@@ -85,11 +87,13 @@ export function takeRows(layout: Layout, rowCount: number, columnOf: (name: stri
 class BlockRows implements Rows {
   readonly rowCount: number;
   readonly block: Float64Array;
+  readonly isComplete: boolean;
   #columns: readonly Column[] | undefined;
 
-  constructor(rowCount: number, block: Float64Array) {
+  constructor(rowCount: number, block: Float64Array, isComplete: boolean) {
     this.rowCount = rowCount;
     this.block = block;
+    this.isComplete = isComplete;
   }
 
   get columns(): readonly Column[] {
@@ -140,11 +144,13 @@ export function takeBlock(layout: Layout, given: readonly string[], values: Floa
       for (let row = 0; row < rowCount; row++) block[index * rowCount + row] = values[from + row] as number;
     }
   }
-  for (let index = 0; index < features.length; index++) {
-    if ((features[index] as Feature).isNullable) continue;
-    for (let at = index * rowCount; at < (index + 1) * rowCount; at++) if (block[at] !== block[at]) return undefined;
+  let isComplete = true;
+  for (let at = 0; at < block.length; at++) {
+    if (block[at] === block[at]) continue;
+    if (!(features[Math.floor(at / rowCount)] as Feature).isNullable) return undefined;
+    isComplete = false;
   }
-  return new BlockRows(rowCount, block);
+  return new BlockRows(rowCount, block, isComplete);
 }
 
 function takeColumn(feature: Feature, given: GivenColumn, rowCount: number): Column {
