@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { servedSchema } from '../serving/serving-api.ts';
+import { servedPython, servedSchema } from '../serving/serving-api.ts';
 
 /** What was measured for one condition, where and when. */
 export const evidence = z.object({
@@ -164,6 +164,11 @@ export const modelVersion = z.object({
   artifactDigest: z.string().nullable(),
   onnxDigest: z.string().nullable(),
   onnxByteCount: z.number().nullable(),
+  /** sha256 of the model's files as one, for a version that its own Python serves; null where that can't serve it either */
+  bundleDigest: z.string().nullable(),
+  bundleByteCount: z.number().nullable(),
+  /** the Python of its registration */
+  python: servedPython.nullable(),
   schema: servedSchema.nullable(),
   schemaHash: z.string().nullable(),
   parity: parity.nullable(),

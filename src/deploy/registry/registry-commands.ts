@@ -253,7 +253,7 @@ function describeVersion(version: ModelVersion): string[] {
   );
   if (version.engine === 'pending')
     lines.push(`  being converted; wait with: tilth model show ${version.model} ${version.version} --wait`);
-  if (version.engine === 'python') lines.push(`  not converted: ${version.reason}`);
+  if (version.engine === 'python') lines.push(...describePython(version));
   const { parity } = version;
   if (parity !== null) {
     const labels =
@@ -269,6 +269,18 @@ function describeVersion(version: ModelVersion): string[] {
     );
   }
   return lines;
+}
+
+/** Why there is no graph, and who answers instead. */
+function describePython({ reason, python, bundleDigest, bundleByteCount }: ModelVersion): string[] {
+  const why = `  not converted: ${reason ?? 'nobody said why'}`;
+  if (python === null) return [why];
+  const packages = Object.entries(python.packages).map(([name, number]) => `${name} ${number}`);
+  return [
+    why,
+    `  served by its own Python ${python.version} (${packages.join(', ')}), from ${bundleByteCount} bytes, ${bundleDigest?.slice(0, 12)}`,
+    ...(python.isRowWise ? [] : ['  its answer to a row depends on the rows beside it, so requests never share a call']),
+  ];
 }
 
 const describeGate = (report: GateReport): string[] => [

@@ -3,7 +3,7 @@ import { systemClock, type Instant } from '../../platform/clock.ts';
 import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
 import { newUlid } from '../../platform/ids.ts';
 import type { AliasStay, GateReport, ModelVersion, Parity, RegisteredModel } from './registry-api.ts';
-import type { ServedSchema } from '../serving/serving-api.ts';
+import type { ServedPython, ServedSchema } from '../serving/serving-api.ts';
 import { approvalOf } from './approval-store.ts';
 import type { Engine } from './registry.ts';
 import { modelNotFound, versionNotFound } from './registry-errors.ts';
@@ -555,6 +555,9 @@ async function viewsOf(
     artifactDigest: row.artifact_digest,
     onnxDigest: row.onnx_digest,
     onnxByteCount: row.onnx_byte_count,
+    bundleDigest: row.bundle_digest,
+    bundleByteCount: row.bundle_byte_count,
+    python: parsed<ServedPython>(row.python),
     schema: parsed<ServedSchema>(row.schema),
     schemaHash: row.schema_hash,
     parity: parsed<Parity>(row.parity),

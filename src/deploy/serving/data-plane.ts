@@ -5,7 +5,8 @@ import { systemClock, type Clock } from '../../platform/clock.ts';
 import { createHome, type Home } from '../../platform/home.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
 import { ConfigFollower } from './config-follower.ts';
-import type { ListenerLimits } from './listener/exchange.ts';
+import type { GrpcListener } from './grpc/grpc-listener.ts';
+import { defaultLimits, type ListenerLimits } from './listener/exchange.ts';
 import { Listener } from './listener/listener.ts';
 import { PlaneRoutes, type PlaneState } from './plane-routes.ts';
 import { PredictionLog } from './prediction-log.ts';
@@ -16,12 +17,16 @@ export interface DataPlaneOptions {
   /** 0 takes a free one */
   readonly port: number;
   readonly host?: string;
+  /** where it also answers over gRPC; 0 takes a free one, undefined leaves it out */
+  readonly grpcPort?: number | undefined;
   readonly home: Home;
   /** address of the control plane */
   readonly server: string;
   readonly token?: string | undefined;
   /** the key that the control plane must sign with; undefined trusts the one that is met first */
   readonly serverKey?: string | undefined;
+  /** processes per model that its own Python serves; default 1 */
+  readonly pythonWorkers?: number | undefined;
   /** its name in reports and the prediction log; host name and port unless given */
   readonly plane?: string | undefined;
   readonly durability?: 'group' | 'strict';
@@ -46,6 +51,8 @@ export interface DataPlaneOptions {
 export interface DataPlane {
   /** `http://127.0.0.1:5081` */
   readonly address: string;
+  /** `127.0.0.1:8001`, without a scheme as gRPC's clients take it; undefined when it was not asked for */
+  readonly grpcAddress: string | undefined;
   /** Finishes what is under way, closes the log. */
   close(): Promise<void>;
 }
@@ -66,6 +73,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<DataPla
 
 class Plane implements DataPlane, PlaneState {
   address = '';
+  grpcAddress: string | undefined;
   name = '';
   isDraining = false;
   service: PredictionService | undefined;
@@ -75,6 +83,8 @@ class Plane implements DataPlane, PlaneState {
   readonly #log: Logger;
   readonly #traffic: Traffic;
   readonly #listener: Listener;
+  readonly #routes: PlaneRoutes;
+  #grpc: GrpcListener | undefined;
   readonly #startedAt: number;
   #predictionLog: PredictionLog | undefined;
   #reporter: NodeJS.Timeout | undefined;
@@ -87,7 +97,7 @@ class Plane implements DataPlane, PlaneState {
     this.#log = options.log ?? createLogger('serve');
     this.#traffic = new Traffic(() => this.#clock.now());
     this.#startedAt = this.#clock.now();
-    const exchanges = new PlaneRoutes({
+    this.#routes = new PlaneRoutes({
       state: this,
       traffic: this.#traffic,
       log: this.#log,
@@ -95,12 +105,12 @@ class Plane implements DataPlane, PlaneState {
       maxRequests,
       isLoopback: host === loopback,
     });
-    this.#listener = new Listener({ host, port, exchanges, ...(limits === undefined ? {} : { limits }) });
+    this.#listener = new Listener({ host, port, exchanges: this.#routes, ...(limits === undefined ? {} : { limits }) });
     this.#traffic.watchRequests(() => this.requestCount);
   }
 
   get requestCount(): number {
-    return this.#listener.requestCount;
+    return this.#listener.requestCount + (this.#grpc?.requestCount ?? 0);
   }
 
   /** The port is taken before the log is opened: it guards the log's folder, which bears its number. */
@@ -109,6 +119,7 @@ class Plane implements DataPlane, PlaneState {
     createHome(home);
     const { host, port } = await this.#listener.listen();
     this.address = `http://${host}:${port}`;
+    await this.#listenForGrpc();
     this.name = this.#options.plane ?? `${hostname()}-${port}`;
     this.#predictionLog = new PredictionLog({
       folder: join(home.predictions, 'segments'),
@@ -131,12 +142,32 @@ class Plane implements DataPlane, PlaneState {
       token,
       serverKey,
       log: this.#log,
+      pythonWorkers: this.#options.pythonWorkers,
       onChange: (endpoints) => service.activate(endpoints),
     });
     this.service = service;
     await this.follower.start();
     this.#reporter = setInterval(() => void this.#report(), reportEveryMs).unref();
     this.#log.info({ address: this.address, plane: this.name, server }, 'data plane answers');
+  }
+
+  /** Most planes never need it, and it costs 0.1 s and 30 MB. */
+  async #listenForGrpc(): Promise<void> {
+    const { grpcPort, host = loopback, limits, maxRequests = 4096 } = this.#options;
+    if (grpcPort === undefined) return;
+    const { GrpcListener } = await import('./grpc/grpc-listener.ts');
+    const grpc = new GrpcListener({
+      host,
+      port: grpcPort,
+      inference: this.#routes.host,
+      log: this.#log,
+      maxMessageBytes: limits?.bodyBytes ?? defaultLimits.bodyBytes,
+      maxRequests,
+      requestCount: () => this.requestCount,
+    });
+    const bound = await grpc.listen();
+    this.#grpc = grpc;
+    this.grpcAddress = `${bound.host}:${bound.port}`;
   }
 
   /** Not ready at once; requests under way and those that still come are answered; then all is closed. */
@@ -148,10 +179,13 @@ class Plane implements DataPlane, PlaneState {
     const { drainDelayMs = 0, drainTimeoutMs = 10_000 } = this.#options;
     this.isDraining = true;
     clearInterval(this.#reporter);
+    this.#grpc?.tellHealth();
     await sleep(drainDelayMs);
     const closed = this.#listener.stopAccepting();
+    const grpcClosed = this.#grpc?.stopAccepting();
     await sleep(drainDelayMs);
-    await Promise.race([this.#listener.quiet(), sleep(drainTimeoutMs, undefined, { ref: false })]);
+    await Promise.race([Promise.all([this.#listener.quiet(), grpcClosed]), sleep(drainTimeoutMs, undefined, { ref: false })]);
+    this.#grpc?.destroyAll();
     this.#listener.endIdle();
     await Promise.race([closed, sleep(1_000, undefined, { ref: false })]);
     this.#listener.destroyAll();

@@ -10,6 +10,7 @@ interface ServeFlags extends CommonFlags {
   readonly durability: string;
   readonly drainDelayMs: string;
   readonly serverKey?: string;
+  readonly pythonWorkers: string;
 }
 
 export const addServingCommands: AddCommands = (program) => {
@@ -20,6 +21,7 @@ export const addServingCommands: AddCommands = (program) => {
     .option('--durability <how>', 'group: answer after the log is written; strict: after it is on disk', 'group')
     .option('--drain-delay-ms <ms>', 'how long it still takes requests after SIGTERM', '250')
     .option('--server-key <key>', 'what the control plane must sign with, as `tilth endpoint key` tells it; else the key met first is trusted')
+    .option('--python-workers <n>', 'processes per model that its own Python serves', '1')
     .action(async (flags: ServeFlags) => {
       const { durability } = flags;
       if (durability !== 'group' && durability !== 'strict') {
@@ -27,6 +29,10 @@ export const addServingCommands: AddCommands = (program) => {
       }
       const port = Number(flags.port);
       if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`--port ${flags.port} is no port.`);
+      const pythonWorkers = Number(flags.pythonWorkers);
+      if (!Number.isInteger(pythonWorkers) || pythonWorkers < 1 || pythonWorkers > 256) {
+        throw usage(`--python-workers is a number from 1 to 256, not ${flags.pythonWorkers}.`);
+      }
       const softwareVersion = program.version();
       const { startDataPlane } = await import('./data-plane.ts');
       const plane = await startDataPlane({
@@ -36,6 +42,7 @@ export const addServingCommands: AddCommands = (program) => {
         server: serverAddress(flags),
         token: process.env['TILTH_TOKEN'],
         serverKey: flags.serverKey,
+        pythonWorkers,
         plane: flags.plane,
         durability,
         drainDelayMs: Number(flags.drainDelayMs),
