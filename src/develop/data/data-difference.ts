@@ -16,6 +16,8 @@ export interface DifferenceOptions {
   readonly isByHash?: boolean;
   /** paths to compare; all when none is given */
   readonly roots?: readonly string[];
+  /** which paths are told of; what moved between one of these and another path was added or deleted */
+  readonly isMeant?: (path: string) => boolean;
 }
 
 /** Compares two trees as DVC does; what was deleted and added with the same content was renamed. */
@@ -39,8 +41,11 @@ export function dataDifference(
   };
   if (options.roots === undefined) compare(before, after, false);
   else for (const root of options.roots) compare(findNode(before, root), findNode(after, root), false);
-  return withRenames(changes);
+  const { isMeant } = options;
+  return withRenames(isMeant === undefined ? changes : changes.filter((change) => isMeant(pathOf(change))));
 }
+
+const pathOf = ({ old, new: now }: DataChange): string => (old ?? now)?.path ?? '';
 
 /** Whether a node's children are looked at. */
 const isOpen = (node: DataNode | undefined, { isShallow }: DifferenceOptions): boolean =>
@@ -69,7 +74,6 @@ function changeOfHash(old: string | undefined, now: string | undefined): DataCha
 }
 
 function withRenames(changes: readonly DataChange[]): DataChange[] {
-  const pathOf = ({ old, new: now }: DataChange): string => (old ?? now)?.path ?? '';
   const byPath = (left: DataChange, right: DataChange): number => compareKeys(pathOf(left), pathOf(right));
   const added = changes.filter(({ kind }) => kind === 'added').sort(byPath);
   const deleted = new Map<string | undefined, DataChange[]>();

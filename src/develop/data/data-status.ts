@@ -55,14 +55,12 @@ export async function dataStatus(workspace: Workspace, options: StatusOptions): 
   );
   const depth = { isDeep: options.isGranular };
   const recorded = recordedTree(workspace, index.outs, depth);
-  const compared = { isShallow: !options.isGranular, isByHash: true };
-  const uncommitted = within(
-    dataDifference(recorded, workspaceTree(workspace, index.outs, depth), compared),
-    targets,
-  );
+  const isMeant = (path: string): boolean =>
+    targets.length === 0 || targets.some((target) => target === '' || isWithin(path, target));
+  const compared = { isShallow: !options.isGranular, isByHash: true, isMeant };
+  const uncommitted = dataDifference(recorded, workspaceTree(workspace, index.outs, depth), compared);
   const before = commitTree(workspace, depth);
-  const committed =
-    before === undefined ? undefined : within(dataDifference(before, recorded, compared), targets);
+  const committed = before === undefined ? undefined : dataDifference(before, recorded, compared);
   return withoutEmpty({
     not_in_cache: uncommitted
       .map(({ old }) => old)
@@ -93,12 +91,6 @@ function commitTree(
     throw reason;
   }
 }
-
-const within = (changes: readonly DataChange[], targets: readonly string[]): DataChange[] =>
-  changes.filter(({ kind, old, new: now }) => {
-    const path = (kind === 'renamed' ? now : (old ?? now))?.path ?? '';
-    return targets.length === 0 || targets.some((target) => target === '' || isWithin(path, target));
-  });
 
 function changedPaths(changes: readonly DataChange[]): ChangedPaths {
   const paths = (kind: DataChange['kind']): string[] =>

@@ -202,6 +202,30 @@ describe(
       tools.agree(['mv', 'dos.txt', 'tres.txt']);
     });
 
+    test('move an import, whose own md5 covers its paths', (context) => {
+      const tools = pair(context, `${added}; mkdir deep; dvc import-url -q other/two.txt taken; git add -A; git commit -qm two`);
+      tools.agree(['move', 'taken', 'deep/taken']);
+      tools.agree(['status', '--json'], { output: 'json' });
+    });
+
+    test('data status of one side of what was renamed', (context) => {
+      const tools = pair(context, `${added}; dvc move -q data elsewhere; mv elsewhere/a elsewhere/z`);
+      for (const targets of [['data'], ['elsewhere'], ['data/a'], ['elsewhere/z'], ['data', 'elsewhere']])
+        for (const flags of [[], ['--granular']])
+          tools.agree(['data', 'status', '--json', ...flags, ...targets], { output: 'json' });
+    });
+
+    test('repro --pull', (context) => {
+      const tools = pair(
+        context,
+        `${added}; echo /remote > .gitignore; dvc remote add -q -d store remote; dvc push -q; dvc stage add -q -n copy -d one.bin -o copied 'cp one.bin copied'; git add -A; git commit -qm two; rm -r one.bin .dvc/cache`,
+      );
+      tools.agree(['repro', '--pull'], { output: 'none' });
+      tools.both('rm one.bin');
+      tools.agree(['repro', '--pull', '--allow-missing'], { output: 'none' });
+      tools.agree(['repro', '--pull'], { output: 'none' });
+    });
+
     test('remove', (context) => {
       const tools = pair(
         context,
@@ -245,6 +269,8 @@ describe(
       const tools = pair(context, withRemote);
       tools.agree(['data', 'status', '--json', '--not-in-remote'], { output: 'json' });
       tools.agree(['data', 'status', '--json', '--not-in-remote', '--granular'], { output: 'json' });
+      tools.both('cp one.bin twice.bin; dvc add -q twice.bin');
+      tools.agree(['data', 'status', '--json', '--not-in-remote'], { output: 'json' });
       tools.agree(['gc', '-w', '-f', '--not-in-remote']);
     });
 

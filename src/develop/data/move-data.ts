@@ -9,6 +9,7 @@ import { isInside, readIndex } from '../dvc-files/stored.ts';
 import { outAt } from '../dvc-files/targets.ts';
 import { textOf, type YamlMap, type YamlValue } from '../dvc-files/yaml-value.ts';
 import { alreadyThere, madeByStage, notVersioned } from './data-errors.ts';
+import { stageHash } from '../remotes/import-file.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { PlacedPaths } from './placed-paths.ts';
 
@@ -97,5 +98,7 @@ function movedFile(dvcFile: DvcFile, file: string, source: string, target: strin
   if (isMoved) state.delete('wdir');
   if (dvcFile.deps.length > 0) state.set('deps', deps);
   state.set('outs', outs);
+  // an import's own md5 covers its paths; with the old one dvc would say that somebody changed it
+  if (state.has('md5')) state.set('md5', stageHash(state));
   return state;
 }

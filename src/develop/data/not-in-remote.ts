@@ -19,7 +19,7 @@ export async function missingInRemote(
   targets: readonly string[],
   { isGranular, remote }: { readonly isGranular: boolean; readonly remote: string | undefined },
 ): Promise<string[]> {
-  const pushed = usedOuts(repository).filter(({ out }) => out.isPushed && out.isInside);
+  const pushed = usedOuts(repository, { isEveryPath: true }).filter(({ out }) => out.isPushed && out.isInside);
   const isMeant = (path: string): boolean =>
     targets.length === 0 || targets.some((target) => isWithin(path, resolve(repository.root, target)));
   const missing: string[] = [];

@@ -23,14 +23,15 @@ export async function pullStage(
   return true;
 }
 
-/** Brings dependencies of a stage that are not there, where a `.dvc` file or another stage records them. */
+/** Brings dependencies of a stage, or the data of a `.dvc` file, that are not there, where something records them. */
 export async function pullDependencies(
   repository: Repository,
   workspace: Workspace,
   index: Index,
   stage: RecordedStage,
 ): Promise<void> {
-  for (const path of depsOf(stage)) {
+  const own = stage.record.kind === 'dvc-file' ? stage.outs.map(({ path }) => path) : [];
+  for (const path of [...depsOf(stage), ...own]) {
     if (existsSync(path)) continue;
     const found = outAt(index, path);
     const md5 = found?.out.md5;

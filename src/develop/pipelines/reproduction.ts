@@ -170,7 +170,8 @@ class Reproduction {
       try {
         const isForced = this.#options.isForced || this.#forced.has(stage);
         const options = { ...this.#options, isForced, isDry: this.#options.isDry === true };
-        if (options.isDry !== true) await this.#options.pullDependencies?.(stage, workspace, this.#index);
+        if (!options.isDry && !this.#mayStayAway(workspace, stage, options))
+          await this.#options.pullDependencies?.(stage, workspace, this.#index);
         let decision = decide(workspace, stage, read, options, this.#remade);
         if (decision.kind !== 'unchanged' && (await this.#isPulled(workspace, stage, options)))
           decision = { kind: 'unchanged' };
@@ -194,6 +195,16 @@ class Reproduction {
       }
     }
     return due;
+  }
+
+  /** What a stage needs is not brought when the stage is up to date without it. */
+  #mayStayAway(workspace: Workspace, stage: RecordedStage, options: DecisionOptions): boolean {
+    if (!options.allowsMissing || this.#options.pullDependencies === undefined) return false;
+    try {
+      return decide(workspace, stage, paramsReader(), options, this.#remade).kind === 'unchanged';
+    } catch {
+      return false;
+    }
   }
 
   async #isPulled(workspace: Workspace, stage: RecordedStage, options: DecisionOptions): Promise<boolean> {

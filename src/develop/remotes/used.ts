@@ -22,6 +22,8 @@ export interface Scope {
   readonly revisions?: readonly string[];
   /** false: only what commits record, not the working tree */
   readonly hasWorkspace?: boolean;
+  /** true: outs with the same content are told one by one */
+  readonly isEveryPath?: boolean;
   /** true: also imports that were written down without their data */
   readonly withAwaited?: boolean;
   /** true: records that can't be read are passed over */
@@ -79,6 +81,7 @@ export function usedOuts(repository: Repository, scope: Scope = {}): UsedOut[] {
           part ?? '',
           out.remote ?? '',
           out.isPushed,
+          scope.isEveryPath === true ? out.path : '',
           stage.record.kind === 'dvc-file' && stage.record.dvcFile.deps.length > 0 ? stage.file : '',
         ].join('\n');
         if (!used.has(key)) used.set(key, { stage, out, md5, hashName, inside: part });
