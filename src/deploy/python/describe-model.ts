@@ -22,7 +22,12 @@ const described = z.union([
  * @throws JOB_COMMAND_FAILED when the Python itself does not run
  */
 export async function describeModel(
-  { modelFolder, rowsFile, python, folder }: { modelFolder: string; rowsFile: string; python: string; folder: string },
+  {
+    modelFolder,
+    rowsFile,
+    python,
+    folder,
+  }: { modelFolder: string; rowsFile: string; python: string; folder: string },
   job: Pick<JobContext, 'run' | 'progress'>,
 ): Promise<ModelDescription> {
   await job.progress('asking the model in its own Python');

@@ -18,7 +18,10 @@ const bundleRefused = (why: string): TilthError =>
  *
  * @throws MODEL_BUNDLE_REFUSED for names that tar has no room for
  */
-export async function writeBundle(folder: string, file: string): Promise<{ byteCount: number; sha256: string }> {
+export async function writeBundle(
+  folder: string,
+  file: string,
+): Promise<{ byteCount: number; sha256: string }> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const names = entries
     .filter((entry) => entry.isFile())
@@ -85,7 +88,7 @@ export async function unpackBundle(file: string, folder: string): Promise<void> 
   try {
     const { size: total } = await bundle.stat();
     const header = Buffer.alloc(blockBytes);
-    for (let at = 0; at + blockBytes <= total; ) {
+    for (let at = 0; at + blockBytes <= total;) {
       await bundle.read(header, 0, blockBytes, at);
       if (header.every((byte) => byte === 0)) break;
       const { path, size } = readHeader(header);
@@ -93,7 +96,8 @@ export async function unpackBundle(file: string, folder: string): Promise<void> 
       if (begin + size > total) throw bundleRefused(`${path} is cut off`);
       const target = join(partial, ...segmentsOf(path));
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-      const content = size === 0 ? Readable.from([]) : createReadStream(file, { start: begin, end: begin + size - 1 });
+      const content =
+        size === 0 ? Readable.from([]) : createReadStream(file, { start: begin, end: begin + size - 1 });
       await pipeline(content, createWriteStream(target, { mode: 0o600, flags: 'wx' }));
       at = begin + Math.ceil(size / blockBytes) * blockBytes;
     }
@@ -110,6 +114,7 @@ function readHeader(header: Buffer): { path: string; size: number } {
   const prefix = text(345, 500);
   const path = prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`;
   if (Number.parseInt(text(148, 156), 8) !== checksumOf(header)) throw bundleRefused('a header is damaged');
-  if (text(156, 157) !== '0' || path === '' || !(size >= 0)) throw bundleRefused(`${path || 'an entry'} is no plain file`);
+  if (text(156, 157) !== '0' || path === '' || !(size >= 0))
+    throw bundleRefused(`${path || 'an entry'} is no plain file`);
   return { path, size };
 }

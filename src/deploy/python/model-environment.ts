@@ -35,7 +35,9 @@ export async function pythonFor(
   if (path !== null && existsSync(path)) {
     const difference = await differenceOf(path, wanted);
     if (difference === undefined) return path;
-    onLine(`${path} is no longer what the model was registered with (${difference}); making an environment of its own`);
+    onLine(
+      `${path} is no longer what the model was registered with (${difference}); making an environment of its own`,
+    );
   }
   return makeEnvironment(wanted, modelFolder, folder, onLine);
 }
@@ -45,7 +47,13 @@ export const pythonOfRequirements = async (
   modelFolder: string,
   folder: string,
   onLine: (line: string) => void,
-): Promise<string> => makeEnvironment({ path: null, version: await pythonNamedBy(modelFolder), packages: {} }, modelFolder, folder, onLine);
+): Promise<string> =>
+  makeEnvironment(
+    { path: null, version: await pythonNamedBy(modelFolder), packages: {} },
+    modelFolder,
+    folder,
+    onLine,
+  );
 
 /** MLflow writes `python: 3.11.7` into python_env.yaml beside the model. */
 async function pythonNamedBy(modelFolder: string): Promise<string> {
@@ -70,7 +78,9 @@ async function differenceOf(python: string, wanted: WantedPython): Promise<strin
   const found = JSON.parse(output) as { python: string; packages: Record<string, string | null> };
   if (found.python !== minorOf(wanted.version)) return `Python ${found.python}, not ${wanted.version}`;
   const name = names.find((one) => found.packages[one] !== wanted.packages[one]);
-  return name === undefined ? undefined : `${name} ${found.packages[name] ?? 'is gone'}, not ${wanted.packages[name]}`;
+  return name === undefined
+    ? undefined
+    : `${name} ${found.packages[name] ?? 'is gone'}, not ${wanted.packages[name]}`;
 }
 
 const minorOf = (version: string): string => version.split('.').slice(0, 2).join('.');
@@ -79,12 +89,23 @@ const minorOf = (version: string): string => version.split('.').slice(0, 2).join
 const workerNeeds = ['numpy', 'pandas', 'PyYAML'];
 
 /** By what decides its content: two models with the same requirements share one. */
-async function makeEnvironment(wanted: WantedPython, modelFolder: string, folder: string, onLine: (line: string) => void): Promise<string> {
+async function makeEnvironment(
+  wanted: WantedPython,
+  modelFolder: string,
+  folder: string,
+  onLine: (line: string) => void,
+): Promise<string> {
   const requirements = join(modelFolder, 'requirements.txt');
   const text = await readFile(requirements, 'utf8').catch(() => undefined);
-  if (text === undefined) throw environmentUnavailable('the model has no requirements.txt, and the Python of its registration is not here.');
+  if (text === undefined)
+    throw environmentUnavailable(
+      'the model has no requirements.txt, and the Python of its registration is not here.',
+    );
   const pins = Object.entries(wanted.packages).map(([name, version]) => `${name}==${version}`);
-  const hash = createHash('sha256').update(JSON.stringify([minorOf(wanted.version), pins, text])).digest('hex').slice(0, 24);
+  const hash = createHash('sha256')
+    .update(JSON.stringify([minorOf(wanted.version), pins, text]))
+    .digest('hex')
+    .slice(0, 24);
   const place = join(folder, hash);
   const program = join(place, 'bin', 'python');
   if (existsSync(program)) return program;
@@ -100,8 +121,18 @@ async function makeEnvironment(wanted: WantedPython, modelFolder: string, folder
     const install = ['-r', requirements, ...workerNeeds, '-c', constraints];
     const uv = findProgram('uv');
     await (uv === undefined
-      ? mustRun(join(partial, 'bin', 'python'), ['-m', 'pip', 'install', '--disable-pip-version-check', ...install], modelFolder, onLine)
-      : mustRun(uv, ['pip', 'install', '--python', join(partial, 'bin', 'python'), ...install], modelFolder, onLine));
+      ? mustRun(
+          join(partial, 'bin', 'python'),
+          ['-m', 'pip', 'install', '--disable-pip-version-check', ...install],
+          modelFolder,
+          onLine,
+        )
+      : mustRun(
+          uv,
+          ['pip', 'install', '--python', join(partial, 'bin', 'python'), ...install],
+          modelFolder,
+          onLine,
+        ));
     await rename(partial, place);
   } catch (thrown) {
     // another process may have made the same one meanwhile
@@ -117,13 +148,21 @@ async function basePython(minor: string): Promise<string> {
   const named = process.env['TILTH_PYTHON'];
   for (const program of [`python${minor}`, named, 'python3']) {
     if (program === undefined || program === '' || program === 'python') continue;
-    const { status, output } = await runProgram(program, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])']);
+    const { status, output } = await runProgram(program, [
+      '-c',
+      'import sys; print("%d.%d" % sys.version_info[:2])',
+    ]);
     if (status === 0 && (minor === '' || output.trim() === minor)) return program;
   }
   throw environmentUnavailable(`the machine has no Python ${minor}.`);
 }
 
-async function mustRun(program: string, args: readonly string[], folder: string, onLine: (line: string) => void): Promise<void> {
+async function mustRun(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  onLine: (line: string) => void,
+): Promise<void> {
   const { status, output, errorOutput } = await runProgram(program, args, { folder, onLine });
   if (status === 0) return;
   const said = `${output}\n${errorOutput}`.trim().split('\n').slice(-3).join(' ');

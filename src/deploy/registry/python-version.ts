@@ -27,7 +27,13 @@ export async function pythonVersion(
   reason: string,
   job: Pick<JobContext, 'run' | 'progress'>,
 ): Promise<Partial<VersionRow>> {
-  const nothing = { bundle_digest: null, bundle_byte_count: null, python: null, schema: null, schema_hash: null };
+  const nothing = {
+    bundle_digest: null,
+    bundle_byte_count: null,
+    python: null,
+    schema: null,
+    schema_hash: null,
+  };
   const description = await describeModel(described, job);
   if ('reason' in description) return { reason: `${sentence(reason)} ${description.reason}`, ...nothing };
   await job.progress('bundling the model for its own Python');

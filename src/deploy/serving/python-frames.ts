@@ -24,11 +24,23 @@ const paddedTo8 = (size: number): number => (size + 7) & ~7;
 export const pingFrame = (id: number): Buffer => frameOf(id, ops.ping, 0, []);
 
 /** One frame for the rows of several requests, one behind the other. */
-export function scoreFrame(id: number, features: readonly Feature[], requests: readonly Rows[], rowCount: number): Buffer {
-  return frameOf(id, ops.score, rowCount, features.map((feature, index) => {
-    const columns = requests.map((rows) => rows.columns[index] as Column);
-    return feature.datatype === 'BYTES' ? textColumn(feature, columns, rowCount) : numberColumn(feature.datatype, columns, rowCount);
-  }));
+export function scoreFrame(
+  id: number,
+  features: readonly Feature[],
+  requests: readonly Rows[],
+  rowCount: number,
+): Buffer {
+  return frameOf(
+    id,
+    ops.score,
+    rowCount,
+    features.map((feature, index) => {
+      const columns = requests.map((rows) => rows.columns[index] as Column);
+      return feature.datatype === 'BYTES'
+        ? textColumn(feature, columns, rowCount)
+        : numberColumn(feature.datatype, columns, rowCount);
+    }),
+  );
 }
 
 function frameOf(id: number, op: number, rowCount: number, columns: readonly FrameColumn[]): Buffer {
@@ -62,16 +74,21 @@ function numberColumn(datatype: Datatype, columns: readonly Column[], rowCount: 
   let row = 0;
   for (const column of columns) {
     if (ArrayBuffer.isView(column)) numbers.set(column, row);
-    else for (let at = 0; at < column.length; at++) numbers[row + at] = column[at] === null ? Number.NaN : Number(column[at]);
+    else
+      for (let at = 0; at < column.length; at++)
+        numbers[row + at] = column[at] === null ? Number.NaN : Number(column[at]);
     row += column.length;
   }
   return { kind: isSingle ? kinds.float32 : kinds.float64, bytes: Buffer.from(numbers.buffer) };
 }
 
 function textColumn(feature: Feature, columns: readonly Column[], rowCount: number): FrameColumn {
-  const texts = columns.flatMap((column) => Array.from(column as readonly (string | null)[], (cell) => (cell === null ? null : String(cell))));
+  const texts = columns.flatMap((column) =>
+    Array.from(column as readonly (string | null)[], (cell) => (cell === null ? null : String(cell))),
+  );
   const offsets = new Uint32Array(rowCount + 1);
-  for (const [row, text] of texts.entries()) offsets[row + 1] = (offsets[row] as number) + (text === null ? 0 : Buffer.byteLength(text));
+  for (const [row, text] of texts.entries())
+    offsets[row + 1] = (offsets[row] as number) + (text === null ? 0 : Buffer.byteLength(text));
   const parts = [Buffer.from(offsets.buffer), Buffer.from(texts.map((text) => text ?? '').join(''))];
   if (!feature.isNullable) return { kind: kinds.text, bytes: Buffer.concat(parts) };
   const present = Buffer.from(texts.map((text) => (text === null ? 0 : 1)));
@@ -91,11 +108,13 @@ export class FrameReader {
     this.#size += piece.length;
     const frames: Frame[] = [];
     while (this.#size >= this.#needed) {
-      const [whole = Buffer.alloc(0)] = this.#pieces.length === 1 ? this.#pieces : [Buffer.concat(this.#pieces)];
+      const [whole = Buffer.alloc(0)] =
+        this.#pieces.length === 1 ? this.#pieces : [Buffer.concat(this.#pieces)];
       const columnCount = whole.readUInt32LE(12);
       let size = headerBytes + columnCount * 8;
       if (whole.length >= size) {
-        for (let index = 0; index < columnCount; index++) size += paddedTo8(whole.readUInt32LE(headerBytes + index * 8 + 4));
+        for (let index = 0; index < columnCount; index++)
+          size += paddedTo8(whole.readUInt32LE(headerBytes + index * 8 + 4));
         if (whole.length >= size) {
           frames.push(parseFrame(whole, columnCount));
           this.#set(whole.subarray(size), headerBytes);
@@ -126,21 +145,31 @@ function parseFrame(bytes: Buffer, columnCount: number): Frame {
 }
 
 /** The text of a frame that says hello, or what went wrong. */
-export const textOf = (frame: Frame): string => textsIn(frame.columns[0]?.bytes ?? Buffer.alloc(8), 1)[0] ?? '';
+export const textOf = (frame: Frame): string =>
+  textsIn(frame.columns[0]?.bytes ?? Buffer.alloc(8), 1)[0] ?? '';
 
 /** @throws when the answer is not for so many rows */
 export function scoresOf(frame: Frame, rowCount: number): Scores {
   const [labels, probabilities] = frame.columns;
-  if (labels === undefined || frame.rowCount !== rowCount) throw new Error(`the worker answered ${frame.rowCount} of ${rowCount} rows`);
+  if (labels === undefined || frame.rowCount !== rowCount)
+    throw new Error(`the worker answered ${frame.rowCount} of ${rowCount} rows`);
   const numbers = probabilities === undefined ? new Float32Array(0) : floatsIn(probabilities);
-  return { rowCount, labels: labelsIn(labels, rowCount), probabilities: numbers, classCount: numbers.length / rowCount };
+  return {
+    rowCount,
+    labels: labelsIn(labels, rowCount),
+    probabilities: numbers,
+    classCount: numbers.length / rowCount,
+  };
 }
 
 function labelsIn({ kind, bytes }: FrameColumn, rowCount: number): readonly Label[] {
   if (kind === kinds.text) return textsIn(bytes, rowCount);
   if (kind === kinds.bool) return Array.from(bytes, (one) => one !== 0);
   if (kind !== kinds.int64) return Array.from(floatsIn({ kind, bytes }));
-  return Array.from({ length: rowCount }, (_, row) => bytes.readInt32LE(row * 8 + 4) * 2 ** 32 + bytes.readUInt32LE(row * 8));
+  return Array.from(
+    { length: rowCount },
+    (_, row) => bytes.readInt32LE(row * 8 + 4) * 2 ** 32 + bytes.readUInt32LE(row * 8),
+  );
 }
 
 /** A copy: an array of numbers begins at a multiple of its size, and the frame's bytes are let go. */

@@ -35,10 +35,15 @@ const unclaimedMs = 600_000;
  *
  * @throws SERVING_MODEL_UNLOADABLE, SERVING_ENVIRONMENT_UNAVAILABLE, SERVING_MODEL_LOADING after `patienceMs`
  */
-export async function loadPythonModel(served: ServedVersion, bundle: string, source: EngineSource): Promise<Engine> {
+export async function loadPythonModel(
+  served: ServedVersion,
+  bundle: string,
+  source: EngineSource,
+): Promise<Engine> {
   const key = `${source.folder}\n${served.digest}\n${served.schemaHash}`;
   let loading = loadings.get(key);
-  if (loading?.failedAt !== undefined && performance.now() - loading.failedAt > tryAgainMs) loading = undefined;
+  if (loading?.failedAt !== undefined && performance.now() - loading.failedAt > tryAgainMs)
+    loading = undefined;
   if (loading === undefined) {
     loading = begin(served, bundle, source);
     loadings.set(key, loading);
@@ -73,16 +78,26 @@ function begin(served: ServedVersion, bundle: string, source: EngineSource): Loa
   return loading;
 }
 
-async function load(served: ServedVersion, bundle: string, source: EngineSource, say: (doing: string) => void): Promise<PythonModel> {
+async function load(
+  served: ServedVersion,
+  bundle: string,
+  source: EngineSource,
+  say: (doing: string) => void,
+): Promise<PythonModel> {
   const name = `${served.model}/${served.version}`;
   const { log, pythonWorkers = 1 } = source;
   const { python: wanted } = served;
   if (wanted === undefined) throw modelUnloadable('nothing is known of the Python that it wants');
   const modelFolder = await unpacked(bundle, served.digest, join(source.folder, 'python'));
-  const python = await pythonFor(wanted, modelFolder, source.environments ?? join(source.folder, 'environments'), (line) => {
-    log.info({ model: name }, line);
-    say(line);
-  });
+  const python = await pythonFor(
+    wanted,
+    modelFolder,
+    source.environments ?? join(source.folder, 'environments'),
+    (line) => {
+      log.info({ model: name }, line);
+      say(line);
+    },
+  );
   say('starting its processes');
   const start = async (): Promise<PythonWorker> => {
     const { worker, hello } = await PythonWorker.start({
@@ -112,7 +127,9 @@ async function load(served: ServedVersion, bundle: string, source: EngineSource,
     await model.score(exampleRows(model)).catch(() => undefined);
     return model;
   } catch (cause) {
-    throw cause instanceof TilthError ? cause : modelUnloadable(`The model could not be loaded: ${messageOf(cause)}`, cause);
+    throw cause instanceof TilthError
+      ? cause
+      : modelUnloadable(`The model could not be loaded: ${messageOf(cause)}`, cause);
   }
 }
 
@@ -122,15 +139,19 @@ const exampleRows = ({ layout }: Engine): Rows => {
 };
 
 function differenceOf(hello: WorkerHello, wanted: ServedPython): string | undefined {
-  const [name] = Object.entries(wanted.packages).find(([one, version]) => hello.packages[one] !== version) ?? [];
-  return name === undefined ? undefined : `${name} is ${hello.packages[name] ?? 'missing'}, not ${wanted.packages[name]}`;
+  const [name] =
+    Object.entries(wanted.packages).find(([one, version]) => hello.packages[one] !== version) ?? [];
+  return name === undefined
+    ? undefined
+    : `${name} is ${hello.packages[name] ?? 'missing'}, not ${wanted.packages[name]}`;
 }
 
 /** The unpacked model; what was unpacked of bundles that are gone goes with them. */
 async function unpacked(bundle: string, digest: string, folder: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const name of await readdir(folder)) {
-    const isWanted = name.startsWith(digest) || existsSync(join(dirname(bundle), `${name.slice(0, 64)}.bundle`));
+    const isWanted =
+      name.startsWith(digest) || existsSync(join(dirname(bundle), `${name.slice(0, 64)}.bundle`));
     if (!isWanted) await rm(join(folder, name), { recursive: true, force: true });
   }
   const place = join(folder, digest);

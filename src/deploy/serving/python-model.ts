@@ -72,7 +72,10 @@ export class PythonModel implements Engine {
   get estimatedWaitMs(): number {
     const rows = this.#queuedRows + this.#runningRows;
     const calls = Math.ceil(this.#queuedRows / rowsPerCall) + (this.#runningRows > 0 ? 1 : 0);
-    const workMs = this.#cost.estimate(rows, this.#options.isRowWise ? calls : Math.max(calls, this.#queue.length));
+    const workMs = this.#cost.estimate(
+      rows,
+      this.#options.isRowWise ? calls : Math.max(calls, this.#queue.length),
+    );
     return this.#workers.size > 0 ? workMs / this.#workers.size : workMs + this.#startMs;
   }
 
@@ -82,8 +85,10 @@ export class PythonModel implements Engine {
   }
 
   score(rows: Rows, signal?: AbortSignal): Promise<Scores> {
-    if (this.state === 'failed') return Promise.reject(workersBusy(`The processes of ${this.#options.name} end again and again.`));
-    if (this.#queue.length >= longestQueue) return Promise.reject(workersBusy(`${longestQueue} requests wait for ${this.#options.name}.`));
+    if (this.state === 'failed')
+      return Promise.reject(workersBusy(`The processes of ${this.#options.name} end again and again.`));
+    if (this.#queue.length >= longestQueue)
+      return Promise.reject(workersBusy(`${longestQueue} requests wait for ${this.#options.name}.`));
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { rows, resolve, reject, isRetry: false };
@@ -162,7 +167,11 @@ export class PythonModel implements Engine {
     this.#runningRows += rowCount;
     const startedAt = performance.now();
     try {
-      const scores = await worker.score(this.layout.features, group.map((one) => one.rows), rowCount);
+      const scores = await worker.score(
+        this.layout.features,
+        group.map((one) => one.rows),
+        rowCount,
+      );
       this.#cost.add(rowCount, performance.now() - startedAt);
       let from = 0;
       for (const one of group) {
@@ -195,7 +204,10 @@ export class PythonModel implements Engine {
     void worker.ended.then(() => {
       // one that was replaced has left the set before
       if (this.#workers.delete(worker) && !this.#isRetired) {
-        this.#options.log.warn({ model: this.#options.name, pid: worker.pid, why: worker.why }, 'a Python worker ended, another one is started');
+        this.#options.log.warn(
+          { model: this.#options.name, pid: worker.pid, why: worker.why },
+          'a Python worker ended, another one is started',
+        );
         void this.#startWorker();
       }
     });
@@ -215,7 +227,10 @@ export class PythonModel implements Engine {
         break;
       } catch (cause) {
         this.#failedStarts++;
-        this.#options.log.error({ model: this.#options.name, why: messageOf(cause) }, 'a Python worker did not start');
+        this.#options.log.error(
+          { model: this.#options.name, why: messageOf(cause) },
+          'a Python worker did not start',
+        );
         if (this.#workers.size === 0 && this.state === 'failed') this.#refuseAll(cause);
         await sleep(pauseMs * (0.75 + Math.random() / 2), undefined, { ref: false });
       }

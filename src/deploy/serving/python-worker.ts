@@ -63,13 +63,17 @@ export class PythonWorker {
 
   private constructor(options: PythonWorkerOptions) {
     this.#options = options;
-    this.#child = spawn(options.python, ['-u', packagePath('python', 'worker', 'worker.py'), options.modelFolder, options.takes], {
-      cwd: options.modelFolder,
-      env: workerEnvironment(),
-      // a socket of its own, that no other process can reach; a group of its own, so that its children end with it
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      detached: true,
-    });
+    this.#child = spawn(
+      options.python,
+      ['-u', packagePath('python', 'worker', 'worker.py'), options.modelFolder, options.takes],
+      {
+        cwd: options.modelFolder,
+        env: workerEnvironment(),
+        // a socket of its own, that no other process can reach; a group of its own, so that its children end with it
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+        detached: true,
+      },
+    );
     this.#socket = this.#child.stdio[3] as Socket;
     this.ended = new Promise((resolve) => {
       const end = (): void => {
@@ -107,7 +111,10 @@ export class PythonWorker {
    */
   static async start(options: PythonWorkerOptions): Promise<{ worker: PythonWorker; hello: WorkerHello }> {
     const worker = new PythonWorker(options);
-    const greeting = worker.#expect(options.startTimeoutMs, `it did not load the model within ${options.startTimeoutMs / 1000} s`);
+    const greeting = worker.#expect(
+      options.startTimeoutMs,
+      `it did not load the model within ${options.startTimeoutMs / 1000} s`,
+    );
     worker.#watch();
     const frame = await greeting;
     if (frame.op !== ops.hello) {
@@ -210,7 +217,9 @@ export class PythonWorker {
     this.residentBytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
     const { memoryLimitBytes } = this.#options;
     if (this.residentBytes > memoryLimitBytes) {
-      this.kill(`it took ${megabytes(this.residentBytes)} MB of memory, and ${megabytes(memoryLimitBytes)} MB are allowed`);
+      this.kill(
+        `it took ${megabytes(this.residentBytes)} MB of memory, and ${megabytes(memoryLimitBytes)} MB are allowed`,
+      );
     }
   }
 

@@ -27,6 +27,10 @@ export const expected = JSON.parse(fixture('expected.json').toString()) as {
   readonly rows: { readonly dep_delay: (number | null)[]; readonly distance: number[]; readonly carrier: string[] };
   readonly 'late-1': Said;
   readonly 'late-2': Said;
+  /** of a regression: only `label` */
+  readonly minutes: Omit<Said, 'probabilities'> & {
+    readonly rows: { readonly distance: number[]; readonly hour: number[]; readonly carrier: string[] };
+  };
   readonly weather: Said & { readonly rows: number[][]; readonly classes: string[] };
 };
 
@@ -55,6 +59,16 @@ export const weatherSchema: ServedSchema = {
   classes: expected.weather.classes,
 };
 
+export const minutesSchema: ServedSchema = {
+  inputs: [
+    { name: 'distance', datatype: 'FP32', shape: [1], nullable: false },
+    { name: 'hour', datatype: 'INT64', shape: [1], nullable: false },
+    { name: 'carrier', datatype: 'BYTES', shape: [1], nullable: false },
+  ],
+  outputs: [{ name: 'variable', datatype: 'FP32', shape: [1], nullable: false }],
+  classes: [],
+};
+
 const digestOf = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
 export function servedVersionOf(model: string, version: number, file: string, schema: ServedSchema): ServedVersion {
@@ -74,6 +88,7 @@ export function servedVersionOf(model: string, version: number, file: string, sc
 export const late1 = servedVersionOf('late', 1, 'late-1.onnx', lateSchema);
 export const late2 = servedVersionOf('late', 2, 'late-2.onnx', lateSchema);
 export const weather1 = servedVersionOf('weather', 1, 'weather.onnx', weatherSchema);
+export const minutes1 = servedVersionOf('minutes', 1, 'minutes.onnx', minutesSchema);
 
 export const endpointOf = (
   name: string,
@@ -81,7 +96,14 @@ export const endpointOf = (
   targets: ServedEndpoint['targets'] = [{ version: 1, variant: 'champion', weight: 1 }],
 ): ServedEndpoint => ({ name, model, revision: 1, targets });
 
-const blobs = new Map(['late-1', 'late-2', 'weather'].map((name) => [digestOf(fixture(`${name}.onnx`)), fixture(`${name}.onnx`)]));
+const blobs = new Map(['late-1', 'late-2', 'weather', 'minutes'].map((name) => [digestOf(fixture(`${name}.onnx`)), fixture(`${name}.onnx`)]));
+
+/** Makes a file available at the control planes of this process. @returns its digest */
+export function addBlob(bytes: Buffer): string {
+  const digest = digestOf(bytes);
+  blobs.set(digest, bytes);
+  return digest;
+}
 
 /** A control plane of three routes over real HTTP: configuration by long poll, blobs, reports. */
 export interface TestControlPlane {
@@ -156,6 +178,7 @@ export const quietLog = pino({ level: 'silent' });
 
 export interface TestPlane {
   readonly address: string;
+  readonly grpcAddress: string | undefined;
   readonly home: Home;
   readonly close: () => Promise<void>;
 }
@@ -170,7 +193,7 @@ export async function startTestPlane(
   const plane = await startDataPlane({ port: 0, server: control.address, log: quietLog, ...options, home });
   context.after(() => plane.close());
   await until(async () => (await fetch(`${plane.address}/ping`)).ok);
-  return { address: plane.address, close: () => plane.close(), home };
+  return { address: plane.address, grpcAddress: plane.grpcAddress, close: () => plane.close(), home };
 }
 
 export async function until(isTrue: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
