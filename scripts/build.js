@@ -1,5 +1,5 @@
 // `npm run build`: the page and the program as the package carries them; `-- --out FOLDER` puts the program elsewhere.
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { buildPage, node, root, run } from './install.js';
@@ -68,6 +68,8 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 });
+// read beside the program's own files
+for (const proto of ['inference.proto', 'health.proto']) copyFileSync(join(root, 'src/deploy/serving/grpc', proto), join(out, 'cli', proto));
 const packages = packagesIn(Object.keys(metafile.inputs));
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'THIRD-PARTY.txt'), packages.map(noticeOf).join(`\n${'-'.repeat(78)}\n\n`));

@@ -11,6 +11,7 @@ import { superviseProcess, type Supervised } from './supervisor.ts';
 interface UpFlags extends CommonFlags {
   readonly port: string;
   readonly servePort?: string;
+  readonly grpcPort?: string;
   readonly host: string;
   readonly database?: string;
 }
@@ -39,6 +40,7 @@ export const addUpCommands: AddCommands = (program) => {
   withCommonFlags(program.command('up').description('control plane and data plane on this machine, restarted when they fall'))
     .option('--port <n>', 'control plane', '5080')
     .option('--serve-port <n>', 'data plane; the control plane’s port + 1 unless given')
+    .option('--grpc-port <n>', 'where the data plane also answers over gRPC; not at all unless given')
     .option('--host <address>', 'loopback unless you say otherwise', '127.0.0.1')
     .option(...databaseFlag)
     .action(async (flags: UpFlags) => {
@@ -57,12 +59,14 @@ export interface RunningUp {
 }
 
 /** Starts both planes as processes of their own, so that each survives the other's restart. */
-export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'host' | 'database'>): Promise<RunningUp> {
+export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort' | 'grpcPort' | 'host' | 'database'>): Promise<RunningUp> {
   const home = createHome(withDatabase(resolveHome(flags.home), flags.database));
   const servePort = flags.servePort ?? String(Number(flags.port) + 1);
   // said here, once, instead of by a child that is started again and again
   await requireFree(flags.host, Number(flags.port));
   await requireFree('127.0.0.1', Number(servePort));
+  if (flags.grpcPort !== undefined) await requireFree('127.0.0.1', Number(flags.grpcPort));
+  const grpc = flags.grpcPort === undefined ? [] : ['--grpc-port', flags.grpcPort];
   if (isPostgresAddress(home.database)) await (await import('../platform/database/database.ts')).askDatabase(home.database);
   const address = `http://${flags.host}:${flags.port}`;
   const planeAddress = `http://127.0.0.1:${servePort}`;
@@ -72,7 +76,7 @@ export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort'
   const withDatabaseUrl = { ...process.env, TILTH_DATABASE_URL: isPostgresAddress(home.database) ? home.database : 'sqlite' };
   const processes: Supervised[] = [
     superviseProcess('server', ['server', '--port', flags.port, '--host', flags.host, ...shared], home, withDatabaseUrl),
-    superviseProcess('serve', ['serve', '--port', servePort, '--server', address, ...shared], home, withoutDatabase),
+    superviseProcess('serve', ['serve', '--port', servePort, '--server', address, ...grpc, ...shared], home, withoutDatabase),
   ];
   const file = join(home.run, 'up.json');
   const record = (): void =>

@@ -43,7 +43,8 @@ function errorText(path: string, error: TilthError): string {
   return JSON.stringify(errorBody(error));
 }
 
-function asKnownError(thrown: unknown): TilthError {
+/** Any failure as one that a caller may hear of. */
+export function asKnownError(thrown: unknown): TilthError {
   if (thrown instanceof TilthError) return thrown;
   if (thrown instanceof URIError || thrown instanceof SyntaxError) {
     return new TilthError(

@@ -6,6 +6,7 @@ import { note, print, usage } from '../../platform/terminal.ts';
 interface ServeFlags extends CommonFlags {
   readonly port: string;
   readonly host: string;
+  readonly grpcPort?: string;
   readonly plane?: string;
   readonly durability: string;
   readonly drainDelayMs: string;
@@ -17,18 +18,26 @@ export const addServingCommands: AddCommands = (program) => {
   withCommonFlags(program.command('serve').description('the data plane: answers requests for predictions'))
     .option('--port <n>', 'where it listens; 0 takes a free one', '5081')
     .option('--host <address>', 'which address it listens on', '127.0.0.1')
+    .option('--grpc-port <n>', 'where it also answers over gRPC (8001 is usual); not at all unless given')
     .option('--plane <name>', 'its name in reports and in the prediction log')
-    .option('--durability <how>', 'group: answer after the log is written; strict: after it is on disk', 'group')
+    .option(
+      '--durability <how>',
+      'group: answer after the log is written; strict: after it is on disk',
+      'group',
+    )
     .option('--drain-delay-ms <ms>', 'how long it still takes requests after SIGTERM', '250')
-    .option('--server-key <key>', 'what the control plane must sign with, as `tilth endpoint key` tells it; else the key met first is trusted')
+    .option(
+      '--server-key <key>',
+      'what the control plane must sign with, as `tilth endpoint key` tells it; else the key met first is trusted',
+    )
     .option('--python-workers <n>', 'processes per model that its own Python serves', '1')
     .action(async (flags: ServeFlags) => {
       const { durability } = flags;
       if (durability !== 'group' && durability !== 'strict') {
         throw usage(`--durability is group or strict, not ${durability}.`);
       }
-      const port = Number(flags.port);
-      if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`--port ${flags.port} is no port.`);
+      const port = portOf('--port', flags.port);
+      const grpcPort = flags.grpcPort === undefined ? undefined : portOf('--grpc-port', flags.grpcPort);
       const pythonWorkers = Number(flags.pythonWorkers);
       if (!Number.isInteger(pythonWorkers) || pythonWorkers < 1 || pythonWorkers > 256) {
         throw usage(`--python-workers is a number from 1 to 256, not ${flags.pythonWorkers}.`);
@@ -38,6 +47,7 @@ export const addServingCommands: AddCommands = (program) => {
       const plane = await startDataPlane({
         port,
         host: flags.host,
+        grpcPort,
         home: resolveHome(flags.home),
         server: serverAddress(flags),
         token: process.env['TILTH_TOKEN'],
@@ -48,7 +58,11 @@ export const addServingCommands: AddCommands = (program) => {
         drainDelayMs: Number(flags.drainDelayMs),
         ...(softwareVersion === undefined ? {} : { softwareVersion }),
       });
-      print(flags, { address: plane.address }, ({ address }) => `Predictions are answered at ${address}`);
+      const { address, grpcAddress } = plane;
+      print(flags, { address, ...(grpcAddress === undefined ? {} : { grpcAddress }) }, () => [
+        `Predictions are answered at ${address}`,
+        ...(grpcAddress === undefined ? [] : [`and over gRPC at ${grpcAddress}`]),
+      ]);
       await new Promise<void>((resolve) => {
         process.once('SIGTERM', resolve);
         process.once('SIGINT', resolve);
@@ -57,3 +71,9 @@ export const addServingCommands: AddCommands = (program) => {
       await plane.close();
     });
 };
+
+function portOf(flag: string, given: string): number {
+  const port = Number(given);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`${flag} ${given} is no port.`);
+  return port;
+}
