@@ -17,6 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from tilth_convert.probe import HUGE
 
 ROWS = 400
 
@@ -89,22 +90,21 @@ def test_hostile_rows_are_asked_too(mixed, tmp_path):
     model = on_mixed(HistGradientBoostingClassifier(max_iter=10)).fit(mixed, late(mixed))
     _, _, expected = converted(model, mixed, tmp_path)
     parts = {part["kind"]: range(part["from"], part["to"]) for part in expected["parts"]}
-    assert list(parts) == ["given", "missing", "unseen", "empty", "zero", "huge", "threshold"]
+    assert list(parts) == ["given", "missing", "unseen", "empty", "text", "zero", "tiny", "huge", "jump"]
     assert all(expected["columns"]["carrier"][row] == "" for row in parts["empty"])
     assert all(
         None in (expected["columns"]["temp"][row], expected["columns"]["wind"][row])
         for row in parts["missing"]
     )
-    assert max(expected["columns"]["temp"][row] for row in parts["huge"]) == convert.HUGE
+    assert max(expected["columns"]["temp"][row] for row in parts["huge"]) == HUGE
 
 
 def test_rows_at_a_threshold_are_neighbours_in_float32_and_differ_in_their_answer(mixed, tmp_path):
     numbers = mixed[["temp", "wind"]].fillna(0).astype("float32").astype("float64")
     model = HistGradientBoostingClassifier(max_iter=5).fit(numbers, late(mixed))
     result, _, expected = converted(model, numbers, tmp_path)
-    start, end = next((p["from"], p["to"]) for p in expected["parts"] if p["kind"] == "threshold")
-    half = (end - start) // 2
-    for low, high in zip(range(start, start + half), range(start + half, end), strict=True):
+    start, end = next((p["from"], p["to"]) for p in expected["parts"] if p["kind"] == "jump")
+    for low, high in zip(range(start, end, 2), range(start + 1, end, 2), strict=True):
         assert expected["predict_proba"][low] != expected["predict_proba"][high]
         moved = [
             (np.float32(values[low]), np.float32(values[high]))
@@ -112,8 +112,9 @@ def test_rows_at_a_threshold_are_neighbours_in_float32_and_differ_in_their_answe
             if values[low] != values[high]
         ]
         assert [np.nextafter(a, np.float32(np.inf)) == b for a, b in moved] == [True]
-    assert result["parity"]["threshold"]["labelsEqual"] == 1
-    assert result["parity"]["threshold"]["maxError"] < 1e-6
+    for kind in ("jump", "threshold"):
+        assert result["parity"][kind]["labelsEqual"] == 1
+        assert result["parity"][kind]["maxError"] < 1e-6
 
 
 def test_decimal_rows_that_equal_a_threshold_stay_on_their_side(mixed, tmp_path):
@@ -222,7 +223,7 @@ def test_a_step_without_converter_is_refused_by_name(mixed, tmp_path):
 @pytest.mark.parametrize(
     ("mlmodel", "code"),
     [
-        ('flavors: {python_function: {}}\nsignature: {inputs: \'[{"type": "double"}]\'}\n', "NOT_SKLEARN"),
+        ('flavors: {python_function: {}}\nsignature: {inputs: \'[{"type": "double"}]\'}\n', "NO_CONVERTER"),
         ("flavors: {sklearn: {}}\n", "NO_SIGNATURE"),
     ],
 )

@@ -9,6 +9,7 @@ interface Group {
 const up: Group = { load: async () => (await import('./up-commands.ts')).addUpCommands };
 const start: Group = { load: async () => (await import('../start/start-commands.ts')).addStartCommands };
 const templateWorker: Group = { load: async () => (await import('../start/new-project/worker-commands.ts')).addWorkerCommands };
+const modelProver: Group = { load: async () => (await import('../deploy/conversion/prove-commands.ts')).addProverCommands };
 const template: Group = { load: async () => (await import('../start/update/update-commands.ts')).addTemplateCommands };
 const doctor: Group = {
   load: async () => {
@@ -123,6 +124,7 @@ export const groups = {
   import: importing,
   export: exporting,
   'template-worker': templateWorker,
+  'model-prover': modelProver,
 } satisfies Record<string, Group>;
 
 export type GroupName = keyof typeof groups;

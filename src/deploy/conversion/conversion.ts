@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { TilthError } from '../../platform/errors.ts';
 import type { JobContext } from '../../platform/jobs.ts';
 import { packagePath } from '../../platform/package-root.ts';
+import type { ParityCriteria } from '../../start/project/declaration.ts';
 import type { ServedSchema } from '../serving/serving-api.ts';
-import { expectedFile, failureFile, schemaFile, servedSchemaOf, type ExpectedFile } from './convert-files.ts';
-import { askGraph } from './graph.ts';
-import { compareAnswers, type Comparison } from './parity.ts';
+import { failureFile } from './convert-files.ts';
+import { proveFirstFaithful } from './prove-apart.ts';
+import { readJson, runtimeName, type Parity } from './prove.ts';
 
 export interface ConversionInput {
   /** an MLflow model: the folder that holds `MLmodel` */
@@ -15,28 +15,27 @@ export interface ConversionInput {
   readonly outFolder: string;
   /** Parquet or JSON rows to compare on */
   readonly rowsFile: string;
-  readonly maxRows: number;
   /** the model's own Python */
   readonly python: string;
+  readonly criteria: ParityCriteria;
+  readonly limits?: Limits;
 }
 
-export interface Parity extends Omit<Comparison, 'worst'> {
-  readonly worstRow: {
-    readonly index: number;
-    readonly row: Record<string, unknown>;
-    readonly python: unknown;
-    readonly onnx: unknown;
-    readonly error: number;
-  } | null;
-  readonly skipped: ExpectedFile['skipped'];
-  readonly runtime: string;
-  readonly versions: Record<string, string>;
+/** What the conversion of one model may take. */
+export interface Limits {
+  readonly seconds: number;
+  readonly megabytes: number;
 }
+
+const defaultLimits: Limits = { seconds: 15 * 60, megabytes: 16 * 1024 };
 
 export type Conversion =
   | {
       readonly engine: 'onnx';
       readonly onnxFile: string;
+      /** rows and the original's answers, to prove the graph again with another runtime */
+      readonly expectedFile: string;
+      readonly task: string;
       readonly schema: ServedSchema;
       readonly parity: Parity;
     }
@@ -45,89 +44,88 @@ export type Conversion =
 const converter = packagePath('python', 'convert', 'convert.py');
 const exitNotConvertible = 3;
 
-/** Version of the runtime that compares, which is the one that serves. */
-export const runtimeName = `onnxruntime-node ${
-  (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version
-}`;
-
 /**
  * Turns an MLflow model into a graph in the model's own Python, and measures here how far the graph's answers are
  * from the original's, on the user's rows and on rows made to break a careless conversion.
+ * Whatever the model's code does there, it is an answer: the version is then served by Python, with the reason.
  *
- * @throws when the converter itself fails; a model without a faithful graph is an answer, not a failure
+ * @throws when the job was ended
  */
 export async function convertModel(
   input: ConversionInput,
-  job: Pick<JobContext, 'run' | 'progress'>,
+  job: Pick<JobContext, 'run' | 'progress' | 'signal'>,
 ): Promise<Conversion> {
   await job.progress('converting in the model’s own Python');
-  await job.run(
-    input.python,
-    [
-      converter,
-      input.modelFolder,
-      input.outFolder,
-      '--rows',
-      input.rowsFile,
-      '--max-rows',
-      String(input.maxRows),
-    ],
-    {
-      accept: [0, exitNotConvertible],
-      env: {
-        ...process.env,
-        OMP_NUM_THREADS: '1',
-        OPENBLAS_NUM_THREADS: '1',
-        PYTHONDONTWRITEBYTECODE: '1',
-        PYTHONWARNINGS: 'ignore',
-      },
-    },
-  );
+  const ended = await runConverter(input, job);
+  if (ended !== undefined) return { engine: 'python', ...ended };
   const failure = join(input.outFolder, 'failure.json');
   if (existsSync(failure)) {
     const { code, reason } = failureFile.parse(await readJson(failure));
     return { engine: 'python', code, reason };
   }
-  const schema = schemaFile.parse(await readJson(join(input.outFolder, 'schema.json')));
-  const expected = expectedFile.parse(await readJson(join(input.outFolder, 'expected.json')));
-  const onnxFile = join(input.outFolder, 'model.onnx');
-  await job.progress(`comparing ${expected.count} rows with ${runtimeName}`);
-  const original = {
-    labels: expected.predict.map(scalarOf),
-    probabilities: expected.predict_proba,
-  };
-  const served = await askGraph(onnxFile, schema, expected);
-  const isClassifier = schema.task.endsWith('classification');
-  const { worst, ...comparison } = compareAnswers(original, served, { isClassifier, parts: expected.parts });
-  const answerOf = (answers: typeof served, row: number): unknown =>
-    answers.probabilities?.[row] ?? answers.labels[row];
+  await job.progress(`comparing with ${runtimeName}`);
+  const proven = await proveFirstFaithful(input.outFolder, input.criteria, job.signal);
+  if (!('proof' in proven)) return { engine: 'python', code: 'NOT_FAITHFUL', reason: proven.fault };
+  const { onnxFile, task, proof } = proven;
+  const { schema, parity } = proof;
   return {
     engine: 'onnx',
     onnxFile,
-    schema: servedSchemaOf(schema, expected),
-    parity: {
-      ...comparison,
-      worstRow:
-        worst === null
-          ? null
-          : {
-              ...worst,
-              row: Object.fromEntries(
-                Object.entries(expected.columns).map(([name, cells]) => [name, cells[worst.index]]),
-              ),
-              python: answerOf(original, worst.index),
-              onnx: answerOf(served, worst.index),
-            },
-      skipped: expected.skipped,
-      runtime: runtimeName,
-      versions: schema.versions,
-    },
+    expectedFile: join(input.outFolder, 'expected.json'),
+    task,
+    schema,
+    parity,
   };
 }
 
-/** scikit-learn's regressors may answer [[1.0], [2.0]]. */
-const scalarOf = (value: unknown): string | number | boolean =>
-  Array.isArray(value) ? scalarOf(value[0]) : (value as string | number | boolean);
+/** @returns why there is no outcome; undefined when there is one */
+async function runConverter(
+  { python, modelFolder, outFolder, rowsFile, criteria, limits = defaultLimits }: ConversionInput,
+  job: Pick<JobContext, 'run' | 'signal'>,
+): Promise<{ code: string; reason: string } | undefined> {
+  const args = [
+    converter,
+    modelFolder,
+    outFolder,
+    '--rows',
+    rowsFile,
+    '--max-rows',
+    String(criteria.rows),
+    '--labels-equal',
+    String(criteria.labelsEqual),
+    '--max-error',
+    String(criteria.maxError),
+    '--regression-error',
+    String(criteria.regressionError),
+    '--seconds',
+    String(limits.seconds),
+    '--megabytes',
+    String(limits.megabytes),
+  ];
+  const env = {
+    ...process.env,
+    OMP_NUM_THREADS: '1',
+    OPENBLAS_NUM_THREADS: '1',
+    PYTHONDONTWRITEBYTECODE: '1',
+    PYTHONWARNINGS: 'ignore',
+  };
+  const startedAt = performance.now();
+  try {
+    await job.run(python, args, { accept: [0, exitNotConvertible], env });
+    return undefined;
+  } catch (cause) {
+    if (job.signal.aborted) throw cause;
+    const tookLong = performance.now() - startedAt >= limits.seconds * 1000 - 500;
+    if (tookLong)
+      return { code: 'CONVERTER_SLOW', reason: `Its conversion took longer than ${limits.seconds} s.` };
+    return { code: 'CONVERTER_FAILED', reason: `Its conversion ended early: ${lastLine(cause)}` };
+  }
+}
 
-const readJson = async (file: string): Promise<unknown> =>
-  JSON.parse(await readFile(file, 'utf8')) as unknown;
+/** What the program said last; a crash says nothing. */
+function lastLine(cause: unknown): string {
+  const lines = cause instanceof Error ? cause.message.trim().split('\n') : [];
+  if (!(cause instanceof TilthError) || lines.length > 1)
+    return (lines.at(-1) ?? 'it can’t be started').slice(0, 300);
+  return 'it crashed.';
+}

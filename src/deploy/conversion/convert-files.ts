@@ -1,43 +1,53 @@
 import { z } from 'zod';
-import type { ServedSchema } from '../serving/serving-api.ts';
+import { datatype, type ServedSchema } from '../serving/serving-api.ts';
 
 /** What `python/convert/convert.py` writes; read once here, trusted afterwards. */
 export const schemaFile = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   engine: z.enum(['onnx', 'python']),
+  /** binary-classification, multiclass-classification, regression, labels (without saying which there are), other */
   task: z.string(),
   classes: z.array(z.union([z.string(), z.number(), z.boolean()])).nullable(),
   byName: z.boolean(),
   inputs: z.array(
     z.object({
       name: z.string(),
-      datatype: z.enum(['FP32', 'BYTES']),
+      datatype,
       shape: z.array(z.number().int()),
       columns: z.array(z.object({ name: z.string(), type: z.string() })),
     }),
   ),
   outputs: z.array(
-    z.object({
-      name: z.string(),
-      datatype: z.enum(['BOOL', 'INT32', 'INT64', 'FP32', 'FP64', 'BYTES']),
-      shape: z.array(z.number().int()),
-      role: z.string(),
-    }),
+    z.object({ name: z.string(), datatype, shape: z.array(z.number().int()), role: z.string() }),
   ),
   versions: z.record(z.string(), z.string()),
 });
 export type SchemaFile = z.infer<typeof schemaFile>;
 
+/** Graphs that load, the best first; where Python could take a first look, often the one that answered alike. */
+export const candidatesFile = z.array(z.object({ file: z.string(), schema: schemaFile }));
+
 const cell = z.union([z.number(), z.string(), z.boolean(), z.null()]);
+const cells = z.record(z.string(), z.array(cell));
 
 export const expectedFile = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   count: z.number().int(),
-  parts: z.array(z.object({ kind: z.string(), from: z.number().int(), to: z.number().int() })),
+  parts: z.array(
+    z.object({
+      kind: z.string(),
+      from: z.number().int(),
+      to: z.number().int(),
+      /** so many rows in a row lie around one jump, the first ones before it; 1 where no row does */
+      neighbours: z.number().int(),
+    }),
+  ),
   skipped: z.array(z.object({ kind: z.string(), column: z.string(), reason: z.string() })),
-  columns: z.record(z.string(), z.array(cell)),
-  predict: z.array(z.unknown()),
+  columns: cells,
+  predict: z.array(z.union([z.number(), z.string(), z.boolean()])),
   predict_proba: z.array(z.array(z.number())).nullable(),
+  /** single rows that the original turns away */
+  refused: z.array(z.object({ kind: z.string(), column: z.string(), columns: cells })),
 });
 export type ExpectedFile = z.infer<typeof expectedFile>;
 
@@ -49,26 +59,20 @@ export const failureFile = z.object({
 });
 export type FailureFile = z.infer<typeof failureFile>;
 
-const fractions = new Set(['double', 'float']);
+const fractions = new Set(['double', 'float', 'string']);
 
 /**
  * The schema that requests are held to.
- * A number may be missing only where the Python model was asked with a missing one and answered.
+ * A value may be missing only where the Python model was asked with a missing one and answered.
  */
 export function servedSchemaOf(file: SchemaFile, expected: ExpectedFile): ServedSchema {
-  const isMissingTried = expected.parts.some((part) => part.kind === 'missing');
-  const refused = new Set(
-    expected.skipped.filter((skip) => skip.kind === 'missing').map((skip) => skip.column),
-  );
+  const answered = columnsAnsweredMissing(expected);
   return {
     inputs: file.inputs.map((input) => ({
       name: input.name,
       datatype: input.datatype,
       shape: withoutBatch(input.shape),
-      nullable:
-        isMissingTried &&
-        input.datatype === 'FP32' &&
-        input.columns.every((column) => fractions.has(column.type) && !refused.has(column.name)),
+      nullable: input.columns.every((column) => fractions.has(column.type) && answered.has(column.name)),
       // a block of several columns; a single one bears its own name
       ...(input.columns.length > 1 ? { columns: input.columns.map((column) => column.name) } : {}),
     })),
@@ -80,6 +84,19 @@ export function servedSchemaOf(file: SchemaFile, expected: ExpectedFile): Served
     })),
     classes: (file.classes ?? []).map((label) => (typeof label === 'boolean' ? Number(label) : label)),
   };
+}
+
+/** Columns that lacked a value in a row that was made to lack one. */
+function columnsAnsweredMissing(expected: ExpectedFile): Set<string> {
+  const found = new Set<string>();
+  for (const part of expected.parts) {
+    if (part.kind !== 'missing') continue;
+    for (const [name, values] of Object.entries(expected.columns)) {
+      if (values.slice(part.from, part.to).includes(null)) found.add(name);
+    }
+  }
+  for (const skip of expected.skipped) if (skip.kind === 'missing') found.delete(skip.column);
+  return found;
 }
 
 const withoutBatch = (shape: readonly number[]): number[] => (shape.length > 1 ? shape.slice(1) : [1]);

@@ -1,86 +1,64 @@
-import type { Tensor } from 'onnxruntime-node';
+import type { OnnxModel } from '../serving/served-model.ts';
+import type { Cell, Column, Rows } from '../serving/rows.ts';
+import type { ServedSchema } from '../serving/serving-api.ts';
 import type { Answers } from './parity.ts';
-import type { ExpectedFile, SchemaFile } from './convert-files.ts';
+import type { ExpectedFile } from './convert-files.ts';
 
-type Cells = readonly (number | string | boolean | null)[];
+/** A graph as the data plane has it in memory, with the very options that it serves with. */
+export async function loadGraph(file: string, schema: ServedSchema): Promise<OnnxModel> {
+  // loaded when the first model is converted: the control plane starts without the runtime
+  const { OnnxModel: Model } = await import('../serving/served-model.ts');
+  return Model.load(file, schema);
+}
 
-/** Rows per call: small enough that a text column's copy stays small, large enough that calls don't count. */
-const batchRows = 1024;
+/** Rows per call: the server answers others between two of them. */
+const batchRows = 256;
 
 /**
- * Asks a graph the rows that its original was asked, with the runtime that serves.
- *
- * @throws when the graph can't be loaded, or does not take the columns
+ * Asks a graph the rows that its original was asked.
+ * A row that the graph turns away is answered with NaN, and an empty list of probabilities.
  */
-export async function askGraph(file: string, schema: SchemaFile, expected: ExpectedFile): Promise<Answers> {
-  // loaded when the first model is converted: the control plane starts without it
-  const { InferenceSession, Tensor: TensorOf } = await import('onnxruntime-node');
-  const session = await InferenceSession.create(file, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    logSeverityLevel: 3,
-  });
-  try {
-    const labels: (string | number | boolean)[] = [];
-    const probabilities: number[][] = [];
-    const [labelOutput, probabilityOutput] = schema.outputs;
-    const hasProbabilities = schema.task.endsWith('classification') && probabilityOutput !== undefined;
-    for (let from = 0; from < expected.count; from += batchRows) {
-      const to = Math.min(from + batchRows, expected.count);
-      const answers = await session.run(feedOf(TensorOf, schema, expected, from, to));
-      labels.push(...valuesOf(answers[labelOutput?.name ?? ''], labelOutput?.name));
-      if (hasProbabilities) {
-        const flat = valuesOf(answers[probabilityOutput.name], probabilityOutput.name) as number[];
-        const width = flat.length / (to - from);
-        for (let row = 0; row < to - from; row += 1)
-          probabilities.push(flat.slice(row * width, (row + 1) * width));
-      }
-    }
-    return { labels, probabilities: hasProbabilities ? probabilities : null };
-  } finally {
-    await session.release();
-  }
-}
-
-function feedOf(
-  TensorOf: typeof Tensor,
-  schema: SchemaFile,
-  expected: ExpectedFile,
-  from: number,
-  to: number,
-): Record<string, Tensor> {
-  return Object.fromEntries(
-    schema.inputs.map((input) => {
-      const columns = input.columns.map((column) => cellsOf(expected, column.name));
-      const shape = [to - from, columns.length];
-      if (input.datatype === 'BYTES') {
-        const texts: string[] = [];
-        for (let row = from; row < to; row += 1) for (const cells of columns) texts.push(String(cells[row]));
-        return [input.name, new TensorOf('string', texts, shape)];
-      }
-      const numbers = new Float32Array((to - from) * columns.length);
-      for (const [place, cells] of columns.entries()) {
-        for (let row = from; row < to; row += 1) {
-          const value = cells[row];
-          numbers[(row - from) * columns.length + place] =
-            value === null || value === undefined ? NaN : Number(value);
-        }
-      }
-      return [input.name, new TensorOf('float32', numbers, shape)];
-    }),
+export async function askGraph(
+  graph: OnnxModel,
+  columns: ExpectedFile['columns'],
+  rowCount: number,
+): Promise<Answers> {
+  const labels: (string | number | boolean)[] = [];
+  const probabilities: number[][] = [];
+  const all = graph.layout.names.map((name, index) =>
+    columnOf(columns, name, graph.layout.features[index]?.datatype),
   );
+  const ask = async (from: number, to: number): Promise<void> => {
+    const rows: Rows = {
+      rowCount: to - from,
+      columns: all.map((column) => column.slice(from, to) as Column),
+    };
+    const scores = await graph.score(rows).catch(() => undefined);
+    if (scores !== undefined) {
+      labels.push(...scores.labels);
+      const { classCount } = scores;
+      for (let row = 0; row < to - from; row += 1)
+        probabilities.push(
+          Array.from(scores.probabilities.subarray(row * classCount, (row + 1) * classCount)),
+        );
+    } else if (to - from === 1) {
+      labels.push(NaN);
+      probabilities.push([]);
+    } else {
+      const middle = (from + to) >> 1;
+      await ask(from, middle);
+      await ask(middle, to);
+    }
+  };
+  for (let from = 0; from < rowCount; from += batchRows)
+    await ask(from, Math.min(from + batchRows, rowCount));
+  return { labels, probabilities: probabilities.some((row) => row.length > 0) ? probabilities : null };
 }
 
-function cellsOf(expected: ExpectedFile, column: string): Cells {
-  const cells = expected.columns[column];
-  if (cells === undefined) throw new Error(`the rows lack the column ${column}`);
-  return cells;
-}
-
-function valuesOf(output: Tensor | undefined, name: string | undefined): (string | number | boolean)[] {
-  if (output === undefined) throw new Error(`the graph has no output ${name}`);
-  const data = output.data as ArrayLike<string | number | bigint | boolean>;
-  // int64 arrives as BigInt, which JSON can't hold
-  return Array.from(data, (value) => (typeof value === 'bigint' ? Number(value) : value));
+/** As a request's column comes to the engine: numbers in an array of numbers, where NaN is a missing one. */
+function columnOf(columns: ExpectedFile['columns'], name: string, datatype: string | undefined): Column {
+  const cells: readonly Cell[] | undefined = columns[name];
+  if (cells === undefined) throw new Error(`the rows lack the column ${name}`);
+  if (datatype === 'BYTES' || datatype === 'BOOL') return cells;
+  return Float64Array.from(cells, (cell) => (cell === null ? NaN : Number(cell)));
 }

@@ -6,7 +6,7 @@ const classifier = (labels: Answers['labels'], probabilities: number[][] | null)
   labels,
   probabilities,
 });
-const given = (to: number) => [{ kind: 'given', from: 0, to }];
+const given = (to: number) => [{ kind: 'given', from: 0, to, neighbours: 1 }];
 
 describe('parity of a graph with its original', () => {
   it('is perfect for equal answers', () => {
@@ -42,7 +42,7 @@ describe('parity of a graph with its original', () => {
     );
     const compared = compareAnswers(original, served, {
       isClassifier: true,
-      parts: [...given(2), { kind: 'zero', from: 2, to: 4 }],
+      parts: [...given(2), { kind: 'zero', from: 2, to: 4, neighbours: 1 }],
     });
     assert.equal(compared.labelsEqual, 0.75);
     assert.ok(Math.abs(compared.maxError - 0.06) < 1e-12);
@@ -83,7 +83,7 @@ describe('parity of a graph with its original', () => {
         [0.3, 0.7],
       ],
     );
-    const parts = [{ kind: 'threshold', from: 0, to: 2 }];
+    const parts = [{ kind: 'jump', from: 0, to: 2, neighbours: 2 }];
     const early = compareAnswers(
       original,
       classifier(

@@ -10,6 +10,8 @@ export interface Part {
   readonly kind: string;
   readonly from: number;
   readonly to: number;
+  /** so many rows in a row lie within a float32 step of one jump of the original; 1 where none do */
+  readonly neighbours: number;
 }
 
 export interface Slice {
@@ -36,9 +38,9 @@ export interface Comparison extends Slice {
  * How far a served graph is from the Python original on the same rows.
  * A classifier is compared by label and probability, a regression by its predictions.
  *
- * Rows of the kind `threshold` come in two halves: row i of the first lies one float32 step before a jump of the
- * original, row i of the second right behind it. A graph computes in float32, so its jump may lie a rounding away;
- * there either side's answer is right, and any third one is wrong.
+ * Rows around a jump of the original come in groups: a float32 step before it, right at it, a float32 step behind it.
+ * A graph computes in float32, so its jump may lie a rounding away; there the original's answer to any row of the
+ * group is right, and any other one is wrong.
  *
  * @throws when the answers are not for the same rows and classes
  */
@@ -54,25 +56,34 @@ export function compareAnswers(
   const errors = new Float64Array(rowCount);
   const isEqual = new Uint8Array(rowCount);
   const isFlipped = new Uint8Array(rowCount);
-  const partnerOf = jumpPartners(options.parts);
   const errorAgainst = (expected: number, row: number): number => {
     if (!options.isClassifier) return predictionError(original, served, expected, row);
     if (original.probabilities !== null) return probabilityError(original, served, expected, row);
     // a wrong label never looks better than a slightly wrong probability
     return isSameLabel(original.labels[expected], served.labels[row]) ? 0 : 1;
   };
+  const neighboursOf = new Map<number, readonly [from: number, to: number]>();
+  for (const { from, to, neighbours } of options.parts) {
+    if (neighbours < 2) continue;
+    for (let row = from; row < to; row += 1) {
+      const first = row - ((row - from) % neighbours);
+      neighboursOf.set(row, [first, Math.min(first + neighbours, to)]);
+    }
+  }
   for (let row = 0; row < rowCount; row += 1) {
     let expected = row;
-    const partner = partnerOf.get(row);
-    errors[row] = errorAgainst(row, row);
-    if (partner !== undefined && (errors[row] ?? 0) > roundingError) {
-      const other = errorAgainst(partner, row);
-      if (other < (errors[row] ?? 0)) {
-        errors[row] = other;
-        expected = partner;
+    let error = errorAgainst(row, row);
+    const [first, end] = neighboursOf.get(row) ?? [row, row];
+    if (error > roundingError) {
+      for (let other = first; other < end; other += 1) {
+        const otherError = errorAgainst(other, row);
+        if (otherError >= error) continue;
+        error = otherError;
+        expected = other;
         isFlipped[row] = 1;
       }
     }
+    errors[row] = error;
     isEqual[row] = isSameLabel(original.labels[expected], served.labels[row]) ? 1 : 0;
   }
   const slice = (from: number, to: number): Slice => ({
@@ -97,22 +108,12 @@ export function compareAnswers(
 /** A difference below this is float32, not the other side of a jump. */
 const roundingError = 1e-6;
 
-/** Rows on the two sides of a jump, each by the other. */
-function jumpPartners(parts: readonly Part[]): Map<number, number> {
-  const partners = new Map<number, number>();
-  for (const part of parts) {
-    if (part.kind !== 'threshold') continue;
-    const half = Math.floor((part.to - part.from) / 2);
-    for (let row = part.from; row < part.from + half; row += 1)
-      partners.set(row, row + half).set(row + half, row);
-  }
-  return partners;
-}
-
 function probabilityError(original: Answers, served: Answers, expectedRow: number, row: number): number {
   const expected = original.probabilities?.[expectedRow];
   if (expected === undefined) return 0;
   const got = served.probabilities?.[row] ?? [];
+  // the graph turned the row away
+  if (got.length === 0) return Number.MAX_VALUE;
   if (got.length !== expected.length)
     throw new Error(
       `row ${row} has ${expected.length} classes in the original and ${got.length} in the graph`,

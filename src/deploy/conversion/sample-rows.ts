@@ -5,9 +5,6 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { parsePythonJson } from '../../platform/python-json.ts';
 
-/** As many rows of the user's as a model is compared on. */
-export const maxSampleRows = 2000;
-
 type Cell = number | string | boolean | null;
 
 const mlmodelFile = z.object({
@@ -25,12 +22,14 @@ const splitExample = z.object({
  * all its columns, taken evenly over the file.
  *
  * @param sources Parquet files or folders of them, the best first
+ * @param most rows in all
  * @returns the file, and where its rows come from
  */
 export async function writeSampleRows(
   modelFolder: string,
   sources: readonly string[],
   file: string,
+  most: number,
 ): Promise<{ rowCount: number; from: string[] }> {
   const mlmodel = mlmodelFile.parse(parse(await readFile(join(modelFolder, 'MLmodel'), 'utf8')));
   const columns = columnsOf(mlmodel.signature?.inputs);
@@ -43,7 +42,7 @@ export async function writeSampleRows(
   const rows = example === undefined ? [] : rowsOfExample(example, columns);
   const from = rows.length === 0 ? [] : ['input example'];
   for (const source of sources) {
-    const found = await sampleOf(source, columns, maxSampleRows - rows.length);
+    const found = await sampleOf(source, columns, most - rows.length);
     if (found === undefined) continue;
     rows.push(...found);
     from.push(source);

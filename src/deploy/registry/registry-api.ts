@@ -83,6 +83,12 @@ export const parity = paritySlice.extend({
   skipped: z.array(z.object({ kind: z.string(), column: z.string(), reason: z.string() })),
   /** the runtime that compared is the one that serves */
   runtime: z.string(),
+  /** what was asked of the graph, from tilth.yaml; absent in what was measured before it was kept */
+  criteria: z
+    .object({ labelsEqual: z.number(), maxError: z.number(), regressionError: z.number(), rows: z.number().int() })
+    .optional(),
+  /** what the graph reads numbers as: FP32, FP64, or several */
+  precision: z.string().optional(),
   versions: z.record(z.string(), z.string()),
   measuredAt: z.number(),
 });

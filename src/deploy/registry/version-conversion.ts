@@ -15,7 +15,8 @@ import { declarationOf, type DeclaredModel } from '../../start/project/project-s
 import { getRun } from '../../develop/tracking/run-store.ts';
 import { convertModel, type Conversion } from '../conversion/conversion.ts';
 import { pythonOfRequirements } from '../python/model-environment.ts';
-import { insideOf, maxSampleRows, writeSampleRows } from '../conversion/sample-rows.ts';
+import { defaultCriteria } from '../conversion/criteria.ts';
+import { insideOf, writeSampleRows } from '../conversion/sample-rows.ts';
 import { voidChanged } from './approval-state.ts';
 import { blobFolderOf } from './model-source.ts';
 import { hashOf } from './registry.ts';
@@ -41,7 +42,8 @@ export async function convertVersion(
     artifactDigest = await materialise(world.blobs, row, modelFolder);
     const declared = await declarationOf(world.database.read, row.model);
     const rowsFile = join(folder, 'rows.json');
-    const sample = await writeSampleRows(modelFolder, await rowSources(world, row, declared), rowsFile);
+    const criteria = declared?.model.parity ?? defaultCriteria;
+    const sample = await writeSampleRows(modelFolder, await rowSources(world, row, declared), rowsFile, criteria.rows);
     await job.progress(
       `${sample.rowCount} rows to compare on, from ${sample.from.join(' and ') || 'nowhere'}`,
     );
@@ -51,8 +53,8 @@ export async function convertVersion(
         modelFolder,
         outFolder: join(folder, 'out'),
         rowsFile,
-        maxRows: maxSampleRows,
         python,
+        criteria,
       },
       job,
     ).catch((cause: unknown): Conversion => {

@@ -222,6 +222,19 @@ export const rolloutDeclaration = z.object({
 });
 export type RolloutDeclaration = z.infer<typeof rolloutDeclaration>;
 
+/** How alike a graph must answer to be served instead of the Python model that it was made from. */
+export const parityCriteria = z.object({
+  /** share of rows whose label is the same, 0..1 */
+  labelsEqual: z.number().min(0).max(1).default(0.9999),
+  /** largest absolute difference of a probability */
+  maxError: z.number().positive().default(1e-5),
+  /** largest difference of a prediction, relative above 1 */
+  regressionError: z.number().positive().default(1e-4),
+  /** rows of the dataset to compare on, taken evenly over it */
+  rows: z.number().int().positive().default(10_000),
+});
+export type ParityCriteria = z.infer<typeof parityCriteria>;
+
 export const modelDeclaration = z.object({
   /** one of the datasets above */
   dataset: z.string(),
@@ -237,6 +250,8 @@ export const modelDeclaration = z.object({
   endpoint: z.string(),
   /** conditions, all of which must hold before a version may be approved */
   gate: z.array(gateCondition).default([]),
+  /** when it is served as a graph; else its own Python serves it */
+  parity: parityCriteria.prefault({}),
   /** who may call it */
   audience: z.enum(['internal', 'public']).default('internal'),
   /** whether requests are held to the contract of the training data */

@@ -1,0 +1,1 @@
+"""Turns MLflow models into graphs, in the environment of the model."""
