@@ -52,8 +52,12 @@ rmSync(out, { recursive: true, force: true });
 // otherwise open a hundred files of zod and eighty of yaml before its first line
 const { metafile } = await build({
   absWorkingDir: root,
-  // the second is started as a thread, by its file
-  entryPoints: { main: 'src/cli/main.ts', 'sqlite-thread-main': 'src/platform/database/sqlite-thread-main.ts' },
+  // those behind the first are started as threads, by their files
+  entryPoints: {
+    main: 'src/cli/main.ts',
+    'sqlite-thread-main': 'src/platform/database/sqlite-thread-main.ts',
+    'graph-thread-main': 'src/deploy/serving/threads/graph-thread-main.ts',
+  },
   outdir: join(out, 'cli'),
   bundle: true,
   splitting: true,

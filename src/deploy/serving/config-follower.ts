@@ -9,7 +9,7 @@ import type { Logger } from '../../platform/log.ts';
 import { compileRows } from '../../develop/contracts/row-rules.ts';
 import { signatureHeaders, succession } from './config-signature.ts';
 import { KeptConfig, type SignedConfig } from './kept-config.ts';
-import { loadEngine, type Engine } from './engine.ts';
+import { loadEngine, type Engine, type EngineSource } from './engine.ts';
 import type { ActiveEndpoint, ActiveTarget } from './prediction-service.ts';
 import {
   servingConfig,
@@ -21,7 +21,7 @@ import {
 } from './serving-api.ts';
 import { configUntrusted, modelUnloadable } from './serving-errors.ts';
 
-export interface ConfigFollowerOptions {
+export interface ConfigFollowerOptions extends Pick<EngineSource, 'threads' | 'watch'> {
   /** `<home>/serving`: the last configuration and the models live here */
   readonly folder: string;
   /** address of the control plane */
@@ -256,6 +256,8 @@ export class ConfigFollower {
         folder: this.#options.folder,
         log: this.#options.log,
         pythonWorkers: this.#options.pythonWorkers,
+        threads: this.#options.threads,
+        watch: this.#options.watch,
         patienceMs: loadPatienceMs,
       });
       this.#models.set(key, inMemory);

@@ -11,6 +11,7 @@ import { Listener } from './listener/listener.ts';
 import { PlaneRoutes, type PlaneState } from './plane-routes.ts';
 import { PredictionLog } from './prediction-log.ts';
 import { PredictionService } from './prediction-service.ts';
+import { GraphThreads } from './threads/graph-threads.ts';
 import { Traffic } from './traffic.ts';
 
 export interface DataPlaneOptions {
@@ -86,6 +87,7 @@ class Plane implements DataPlane, PlaneState {
   readonly #routes: PlaneRoutes;
   #grpc: GrpcListener | undefined;
   readonly #startedAt: number;
+  readonly #threads = new GraphThreads();
   #predictionLog: PredictionLog | undefined;
   #reporter: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
@@ -143,9 +145,12 @@ class Plane implements DataPlane, PlaneState {
       serverKey,
       log: this.#log,
       pythonWorkers: this.#options.pythonWorkers,
+      threads: this.#threads,
+      watch: ({ model, version }) => this.#traffic.runsOf(model, version),
       onChange: (endpoints) => service.activate(endpoints),
     });
     this.service = service;
+    this.#traffic.watchQueues(() => service.queues());
     await this.follower.start();
     this.#reporter = setInterval(() => void this.#report(), reportEveryMs).unref();
     this.#log.info({ address: this.address, plane: this.name, server }, 'data plane answers');
@@ -191,6 +196,7 @@ class Plane implements DataPlane, PlaneState {
     this.#listener.destroyAll();
     await this.service?.shadowsDone();
     await this.follower?.stop();
+    await this.#threads.close();
     await this.#predictionLog?.close();
     this.#log.info({ plane: this.name }, 'data plane closed');
   }

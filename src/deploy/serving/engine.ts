@@ -2,6 +2,7 @@ import type { Logger } from '../../platform/log.ts';
 import type { Layout, Rows } from './rows.ts';
 import { OnnxModel } from './served-model.ts';
 import type { ServedVersion } from './serving-api.ts';
+import type { GraphThreads } from './threads/graph-threads.ts';
 
 /** The predicted label; a classifier of true and false says so, as it does in Python. */
 export type Label = number | string | boolean;
@@ -28,11 +29,21 @@ export interface Engine {
    * @throws SERVING_BUSY, SERVING_ROWS_REFUSED (the model itself refused the rows), else the model failed
    */
   score(rows: Rows, signal?: AbortSignal): Promise<Scores>;
+  /** Would so many rows be scored in a later turn of the event loop? Absent: always. */
+  isLong?(rowCount: number): boolean;
+  /** Rows that are scored or wait for it. */
+  readonly queuedRows?: number;
   /** Holds the model in memory until `release`, also when it is retired meanwhile. */
   acquire(): void;
   release(): void;
   /** Frees the memory as soon as nobody uses the model any more. */
   retire(): void;
+}
+
+/** Is told of each run. */
+export interface EngineWatch {
+  /** @param ms of the run alone, without waiting */
+  ran(rowCount: number, ms: number): void;
 }
 
 /** Where engines come from. */
@@ -42,6 +53,9 @@ export interface EngineSource {
   /** `<home>/serving`: what Python models need lies below it */
   readonly folder: string;
   readonly log: Logger;
+  /** where long runs of graphs go; without them all are run in the event loop */
+  readonly threads?: GraphThreads | undefined;
+  readonly watch?: ((served: ServedVersion) => EngineWatch) | undefined;
   /** processes per Python model; default 1 */
   readonly pythonWorkers?: number | undefined;
   /** Python environments are kept below it; default `<folder>/environments` */
@@ -57,7 +71,9 @@ export interface EngineSource {
  */
 export async function loadEngine(served: ServedVersion, source: EngineSource): Promise<Engine> {
   const file = await source.file(served);
-  if (served.engine !== 'python') return OnnxModel.load(file, served.schema);
+  if (served.engine !== 'python') {
+    return OnnxModel.load(file, served.schema, { threads: source.threads, watch: source.watch?.(served) });
+  }
   // most data planes never need it
   const { loadPythonModel } = await import('./python-model-load.ts');
   return loadPythonModel(served, file, source);

@@ -126,6 +126,18 @@ export class PredictionService {
     }
   }
 
+  /** What waits for each endpoint's models now. */
+  *queues(): Generator<{ endpoint: string; rowCount: number; waitMs: number }> {
+    for (const { name, targets } of this.#endpoints.values()) {
+      const models = [...new Set(targets.map((target) => target.inMemory))];
+      yield {
+        endpoint: name,
+        rowCount: models.reduce((sum, model) => sum + (model.queuedRows ?? 0), 0),
+        waitMs: models.reduce((most, model) => Math.max(most, model.estimatedWaitMs), 0),
+      };
+    }
+  }
+
   #admission(endpoint: string): Admission {
     let admission = this.#admissions.get(endpoint);
     if (admission === undefined) this.#admissions.set(endpoint, (admission = new Admission()));
@@ -259,15 +271,32 @@ function bodyDeadline(asked: AskedPrediction, { deadline, arrivedAt }: CallerCon
 async function scoreInTime(target: ActiveTarget, rows: Rows, deadlineAt: number, endpoint: string): Promise<Scores> {
   const leftMs = deadlineAt - performance.now();
   if (leftMs <= 0) throw deadlinePassed(endpoint);
-  const scores = await scoreWith(target, rows);
+  // within a turn of the event loop nobody could give up
+  const isLong = target.inMemory.isLong?.(rows.rowCount) ?? true;
+  const scores = await (isLong ? scoreUntil(target, rows, leftMs, endpoint) : scoreWith(target, rows));
   if (performance.now() > deadlineAt) throw deadlinePassed(endpoint);
   return scores;
 }
 
-async function scoreWith(target: ActiveTarget, rows: Rows): Promise<Scores> {
+/** Gives up at the deadline, and tells the model so. */
+function scoreUntil(target: ActiveTarget, rows: Rows, leftMs: number, endpoint: string): Promise<Scores> {
+  return new Promise((resolve, reject) => {
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => {
+      const late = deadlinePassed(endpoint);
+      giveUp.abort(late);
+      reject(late);
+    }, leftMs);
+    scoreWith(target, rows, giveUp.signal)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
+}
+
+async function scoreWith(target: ActiveTarget, rows: Rows, signal?: AbortSignal): Promise<Scores> {
   target.inMemory.acquire();
   try {
-    return await target.inMemory.score(rows);
+    return await target.inMemory.score(rows, signal);
   } catch (cause) {
     // a worker tells what kind of failure it is
     throw cause instanceof TilthError ? cause : modelFailed(target.served.model, target.version, cause);

@@ -1,11 +1,13 @@
 import { Tensor } from 'onnxruntime-node';
 import { messageOf } from '../../platform/errors.ts';
-import type { Engine, Label, Scores } from './engine.ts';
+import { CallCost } from './call-cost.ts';
+import type { Engine, EngineWatch, Label, Scores } from './engine.ts';
 import { openGraph, type GraphSession } from './onnx-session.ts';
 import { layoutOf, type Cell, type Column, type InputLayout, type Layout, type Rows } from './rows.ts';
 import { sliceScores } from './scores.ts';
 import type { ServedSchema } from './serving-api.ts';
 import { modelUnloadable } from './serving-errors.ts';
+import type { GraphRun, GraphThreads } from './threads/graph-threads.ts';
 
 type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'bool' | 'string';
 
@@ -15,28 +17,45 @@ interface BoundInput extends InputLayout {
 
 interface Waiting {
   readonly rows: Rows;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (scores: Scores) => void;
   readonly reject: (cause: unknown) => void;
 }
 
 /** At most this many rows share a run; a larger request runs alone. */
 const rowsPerRun = 1024;
+/** A run that takes longer would keep health checks and small requests waiting: it goes to another thread. */
+const longRunMs = 1;
+
+export interface OnnxModelOptions {
+  /** where long runs go; without them all are run here */
+  readonly threads?: GraphThreads | undefined;
+  readonly watch?: EngineWatch | undefined;
+}
 
 /** A graph in memory, run by onnxruntime. Requests of one turn of the event loop are scored in one run. */
 export class OnnxModel implements Engine {
   readonly state = 'ready';
   readonly layout: Layout;
+  readonly #path: string;
   readonly #session: GraphSession;
+  readonly #options: OnnxModelOptions;
   readonly #inputs: readonly BoundInput[];
   readonly #labelOutput: string;
   readonly #probabilityOutput: string | undefined;
+  readonly #cost = new CallCost();
+  /** of this turn of the event loop */
   #queue: Waiting[] = [];
+  /** waits for a thread */
+  #longQueue: Waiting[] = [];
+  #longRunCount = 0;
   #queuedRows = 0;
-  #microsPerRow = 10;
   #userCount = 0;
   #isRetired = false;
 
-  private constructor(session: GraphSession, schema: ServedSchema) {
+  private constructor(path: string, session: GraphSession, schema: ServedSchema, options: OnnxModelOptions) {
+    this.#path = path;
+    this.#options = options;
     this.layout = layoutOf(schema);
     this.#session = session;
     this.#inputs = this.layout.inputs.map((input) => bindInput(session, input));
@@ -53,10 +72,12 @@ export class OnnxModel implements Engine {
    *
    * @throws SERVING_MODEL_UNLOADABLE
    */
-  static async load(path: string, schema: ServedSchema): Promise<OnnxModel> {
+  static async load(path: string, schema: ServedSchema, options: OnnxModelOptions = {}): Promise<OnnxModel> {
     try {
       const session = await openGraph(path);
-      const model = new OnnxModel(session, schema);
+      const model = new OnnxModel(path, session, schema, options);
+      // the first run of a graph is no measure of those that follow
+      await model.#run([exampleRows(model.layout)], 1, false);
       await model.score(exampleRows(model.layout));
       return model;
     } catch (cause) {
@@ -66,14 +87,32 @@ export class OnnxModel implements Engine {
 
   /** How long new rows would wait now, by what rows cost so far. */
   get estimatedWaitMs(): number {
-    return (this.#queuedRows * this.#microsPerRow) / 1000;
+    if (this.#queuedRows === 0) return 0;
+    const ms = this.#cost.estimate(this.#queuedRows, Math.ceil(this.#queuedRows / rowsPerRun));
+    return this.#longRunCount > 0 ? ms / (this.#options.threads?.size ?? 1) : ms;
   }
 
-  score(rows: Rows): Promise<Scores> {
+  /** Rows that are scored or wait for it. */
+  get queuedRows(): number {
+    return this.#queuedRows;
+  }
+
+  /** Would so many rows be scored elsewhere, in a later turn of the event loop? */
+  isLong(rowCount: number): boolean {
+    return this.#options.threads !== undefined && this.#cost.estimate(rowCount, 1) > longRunMs;
+  }
+
+  score(rows: Rows, signal?: AbortSignal): Promise<Scores> {
     return new Promise((resolve, reject) => {
-      if (this.#queue.length === 0) setImmediate(() => void this.#runQueue());
-      this.#queue.push({ rows, resolve, reject });
+      const one = { rows, signal, resolve, reject };
       this.#queuedRows += rows.rowCount;
+      if (this.isLong(rows.rowCount)) {
+        this.#longQueue.push(one);
+        this.#runLong();
+        return;
+      }
+      if (this.#queue.length === 0) setImmediate(() => void this.#runQueue());
+      this.#queue.push(one);
     });
   }
 
@@ -94,34 +133,64 @@ export class OnnxModel implements Engine {
   }
 
   #freeIfUnused(): void {
-    if (this.#isRetired && this.#userCount === 0) void this.#session.release();
+    if (!this.#isRetired || this.#userCount > 0) return;
+    this.#options.threads?.forget(this.#path);
+    void this.#session.release();
   }
 
   async #runQueue(): Promise<void> {
     const waiting = this.#queue;
     this.#queue = [];
-    for (let start = 0; start < waiting.length; ) {
-      let end = start + 1;
-      let rowCount = waiting[start]?.rows.rowCount ?? 0;
-      while (end < waiting.length && rowCount + (waiting[end]?.rows.rowCount ?? 0) <= rowsPerRun) {
-        rowCount += waiting[end++]?.rows.rowCount ?? 0;
-      }
-      await this.#runTogether(waiting.slice(start, end), rowCount);
-      this.#queuedRows -= rowCount;
-      start = end;
+    const rowCount = waiting.reduce((sum, one) => sum + one.rows.rowCount, 0);
+    if (this.isLong(rowCount)) {
+      this.#longQueue.push(...waiting);
+      this.#runLong();
+      return;
+    }
+    for (let rest = waiting; rest.length > 0; ) {
+      const group = firstRun(rest);
+      rest = rest.slice(group.length);
+      await this.#runTogether(group, false);
     }
   }
 
-  async #runTogether(group: readonly Waiting[], rowCount: number): Promise<void> {
+  /** Gives the threads as much as they take; what waits meanwhile shares the next run. */
+  #runLong(): void {
+    while (this.#longQueue.length > 0 && this.#longRunCount < (this.#options.threads?.size ?? 1)) {
+      const group = firstRun(this.#longQueue);
+      this.#longQueue = this.#longQueue.slice(group.length);
+      const wanted = group.filter((one) => one.signal?.aborted !== true);
+      for (const one of group) if (one.signal?.aborted === true) this.#giveUp(one);
+      if (wanted.length === 0) continue;
+      this.#longRunCount++;
+      void this.#runTogether(wanted, true).then(() => {
+        this.#longRunCount--;
+        this.#runLong();
+      });
+    }
+  }
+
+  #giveUp(one: Waiting): void {
+    this.#queuedRows -= one.rows.rowCount;
+    one.reject(one.signal?.reason);
+  }
+
+  async #runTogether(group: readonly Waiting[], isLong: boolean): Promise<void> {
+    const rowCount = group.reduce((sum, one) => sum + one.rows.rowCount, 0);
     let scores: Scores;
     try {
-      scores = await this.#run(group.map((one) => one.rows), rowCount);
+      scores = await this.#run(group.map((one) => one.rows), rowCount, isLong);
     } catch (cause) {
-      if (group.length === 1) return group[0]?.reject(cause);
+      if (group.length === 1) {
+        this.#queuedRows -= rowCount;
+        group[0]?.reject(cause);
+        return;
+      }
       // one request that the model can't score must not fail its neighbours
-      for (const one of group) await this.#runTogether([one], one.rows.rowCount);
+      for (const one of group) await this.#runTogether([one], isLong);
       return;
     }
+    this.#queuedRows -= rowCount;
     let from = 0;
     for (const one of group) {
       one.resolve(group.length === 1 ? scores : sliceScores(scores, from, one.rows.rowCount));
@@ -129,14 +198,10 @@ export class OnnxModel implements Engine {
     }
   }
 
-  async #run(requests: readonly Rows[], rowCount: number): Promise<Scores> {
-    const feeds: Record<string, Tensor> = {};
-    for (const input of this.#inputs) feeds[input.tensor.name] = tensorOf(input, requests, rowCount);
-    const startedAt = performance.now();
-    const running = this.#session.run(feeds);
-    const results = running instanceof Promise ? await running : running;
-    const micros = ((performance.now() - startedAt) * 1000) / Math.max(rowCount, 1);
-    this.#microsPerRow = this.#microsPerRow * 0.9 + micros * 0.1;
+  async #run(requests: readonly Rows[], rowCount: number, isLong: boolean): Promise<Scores> {
+    const { results, ms } = isLong ? await this.#runElsewhere(requests, rowCount) : await this.#runHere(this.#feeds(requests, rowCount));
+    this.#cost.add(rowCount, ms);
+    this.#options.watch?.ran(rowCount, ms);
     const labels = results[this.#labelOutput];
     if (labels === undefined || labels.size !== rowCount) {
       throw new Error(`the model gave ${labels?.size ?? 0} labels for ${rowCount} rows`);
@@ -150,6 +215,41 @@ export class OnnxModel implements Engine {
     };
     return scores;
   }
+
+  #runHere(feeds: Record<string, Tensor>): GraphRun | Promise<GraphRun> {
+    const startedAt = performance.now();
+    const running = this.#session.run(feeds);
+    if (!(running instanceof Promise)) return { results: running, ms: performance.now() - startedAt };
+    return running.then((results) => ({ results, ms: performance.now() - startedAt }));
+  }
+
+  /** In a thread; here when the thread dies, or is too late to open a graph whose file is gone. */
+  async #runElsewhere(requests: readonly Rows[], rowCount: number): Promise<GraphRun> {
+    try {
+      if (this.#options.threads !== undefined) return await this.#options.threads.run(this.#path, this.#feeds(requests, rowCount));
+    } catch {
+      // rows that the model can't score fail here again, in its own words
+    }
+    return this.#runHere(this.#feeds(requests, rowCount));
+  }
+
+  #feeds(requests: readonly Rows[], rowCount: number): Record<string, Tensor> {
+    const feeds: Record<string, Tensor> = {};
+    for (const input of this.#inputs) feeds[input.tensor.name] = tensorOf(input, requests, rowCount);
+    return feeds;
+  }
+}
+
+/** As many from the first on as share a run: one request at least. */
+function firstRun(waiting: readonly Waiting[]): Waiting[] {
+  let rowCount = 0;
+  let count = 0;
+  for (const { rows } of waiting) {
+    rowCount += rows.rowCount;
+    if (count > 0 && rowCount > rowsPerRun) break;
+    count++;
+  }
+  return waiting.slice(0, count);
 }
 
 function bindInput(session: GraphSession, input: InputLayout): BoundInput {

@@ -49,6 +49,20 @@ export class Traffic {
     labelNames: ['endpoint', 'model'],
     registers: [this.registry],
   });
+  readonly #runRows = new Histogram({
+    name: 'tilth_engine_batch_rows',
+    help: 'Rows that were scored in one run of a model, of all requests that shared it',
+    labelNames: ['model', 'version'],
+    buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 10_000],
+    registers: [this.registry],
+  });
+  readonly #runDuration = new Histogram({
+    name: 'tilth_engine_run_seconds',
+    help: 'What one run of a model takes, without waiting for it',
+    labelNames: ['model', 'version'],
+    buckets: [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1],
+    registers: [this.registry],
+  });
   readonly #shadows = new Counter({
     name: 'tilth_shadow_requests_total',
     help: 'Requests for a shadow: logged, dropped (its queue was full), or failed',
@@ -69,6 +83,32 @@ export class Traffic {
 
   #triton(name: string, help: string): Counter<'model' | 'version'> {
     return new Counter({ name, help, labelNames: ['model', 'version'], registers: [this.registry] });
+  }
+
+  /** Who is told of the runs of a version's model. */
+  runsOf(model: string, version: number): { ran(rowCount: number, ms: number): void } {
+    const labels = { model, version: String(version) };
+    return {
+      ran: (rowCount, ms) => {
+        this.#runRows.observe(labels, rowCount);
+        this.#runDuration.observe(labels, ms / 1000);
+      },
+    };
+  }
+
+  /** How many rows wait for each endpoint's models and how long, read when somebody asks. */
+  watchQueues(queues: () => Iterable<{ readonly endpoint: string; readonly rowCount: number; readonly waitMs: number }>): void {
+    const gauges = [
+      ['tilth_inference_queue_rows', 'Rows that are scored or wait for it', (one: { rowCount: number }) => one.rowCount],
+      ['tilth_inference_queue_wait_seconds', 'How long new rows would wait, as admission estimates it', (one: { waitMs: number }) => one.waitMs / 1000],
+    ] as const;
+    for (const [name, help, valueOf] of gauges) {
+      const collect = function (this: Gauge): void {
+        this.reset();
+        for (const one of queues()) this.set({ endpoint: one.endpoint }, valueOf(one));
+      };
+      this.registry.registerMetric(new Gauge({ name, help, labelNames: ['endpoint'], registers: [], collect }));
+    }
   }
 
   /** How many requests are under way, read when somebody asks. */
