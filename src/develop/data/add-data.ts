@@ -9,7 +9,7 @@ import { GitFiles } from '../dvc-files/git-files.ts';
 import { IgnoreRules } from '../dvc-files/ignore-rules.ts';
 import { isHeld, measureOut } from '../dvc-files/measured-out.ts';
 import { refuseOverlaps } from '../dvc-files/overlaps.ts';
-import { headCommit, repositoryPath, trackedByGit, type Repository } from '../dvc-files/repository.ts';
+import { headCommit, ignoredByGit, repositoryPath, trackedByGit, type Repository } from '../dvc-files/repository.ts';
 import { isInside, readIndex, type Index, type Recorded } from '../dvc-files/stored.ts';
 import { isWithin, outAt } from '../dvc-files/targets.ts';
 import { treeHash, treeText, type TreeEntry } from '../dvc-files/tree.ts';
@@ -25,6 +25,7 @@ import {
   madeByStage,
   notTheWholeDataset,
   nothingMatches,
+  recordIgnoredByGit,
   trackedAsFile,
 } from './data-errors.ts';
 import { inWorkspace } from './in-workspace.ts';
@@ -93,6 +94,9 @@ export async function addPaths(
       index,
       additions.flatMap(({ target, recorded }) => (recorded === undefined ? [target] : [])),
     );
+    const fresh = additions.flatMap(({ recorded, file }) => (recorded === undefined ? [file] : []));
+    const [unseen] = ignoredByGit(repository, fresh);
+    if (unseen !== undefined) throw recordIgnoredByGit(repositoryPath(repository, resolve(unseen)));
     const datasets = await declaredDatasets(folder);
     const checks = await checkContracts(workspace, additions, datasets);
     const gitFiles = new GitFiles(repository);

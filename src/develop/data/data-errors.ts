@@ -66,6 +66,14 @@ export const parametrized = (address: string): TilthError =>
 export const cannotStart = (reason: string, hint?: string): TilthError =>
   new TilthError('DATA_CANNOT_START', 409, `No repository was made: ${reason}.`, hint);
 
+export const recordIgnoredByGit = (file: string): TilthError =>
+  new TilthError(
+    'DATA_RECORD_IGNORED',
+    409,
+    `Git ignores ${file}, which would record the data, so that nobody else would get it.`,
+    'Take the pattern that ignores it out of .gitignore, or choose another place.',
+  );
+
 export const checkOutFailed = (paths: readonly string[]): TilthError =>
   new TilthError(
     'DATA_NOT_IN_CACHE',

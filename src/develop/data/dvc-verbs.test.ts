@@ -215,6 +215,27 @@ describe(
           tools.agree(['data', 'status', '--json', ...flags, ...targets], { output: 'json' });
     });
 
+    test('a record that git would ignore is not written', (context) => {
+      const tools = pair(context, `${added}; mkdir hidden; echo '*' > hidden/.gitignore; echo new > hidden/new`);
+      tools.agree(['add', 'hidden/new']);
+      tools.agree(['move', 'one.bin', 'hidden']);
+    });
+
+    test('diff of commits by words of their messages', (context) => {
+      const tools = pair(context, `${added}; echo changed > data/a; dvc add -q data; git commit -qam 'two words'`);
+      tools.agree(['diff', '--json', ':/one', ':/two'], { output: 'json' });
+    });
+
+    test('repro -s of stages in another order than that of their needs', (context) => {
+      const tools = pair(
+        context,
+        `${added}; dvc stage add -q -n first -d one.bin -o made 'cp one.bin made'; dvc repro -q; dvc stage add -q -n second -d made -o again 'cp made again'`,
+      );
+      tools.agree(['repro', '-s', 'second', 'first']);
+      tools.both('echo x > made');
+      tools.agree(['status', '--json', 'made'], { output: 'json' });
+    });
+
     test('repro --pull', (context) => {
       const tools = pair(
         context,

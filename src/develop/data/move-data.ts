@@ -4,11 +4,11 @@ import { pathMissing } from '../dvc-files/dvc-errors.ts';
 import { isUrl, saveDvcFile, withContent, type DvcFile } from '../dvc-files/dvc-file.ts';
 import { GitFiles } from '../dvc-files/git-files.ts';
 import { refuseOverlaps } from '../dvc-files/overlaps.ts';
-import { repositoryPath } from '../dvc-files/repository.ts';
+import { ignoredByGit, repositoryPath } from '../dvc-files/repository.ts';
 import { isInside, readIndex } from '../dvc-files/stored.ts';
 import { outAt } from '../dvc-files/targets.ts';
 import { textOf, type YamlMap, type YamlValue } from '../dvc-files/yaml-value.ts';
-import { alreadyThere, madeByStage, notVersioned } from './data-errors.ts';
+import { alreadyThere, madeByStage, notVersioned, recordIgnoredByGit } from './data-errors.ts';
 import { stageHash } from '../remotes/import-file.ts';
 import { inWorkspace } from './in-workspace.ts';
 import { PlacedPaths } from './placed-paths.ts';
@@ -46,6 +46,8 @@ export async function moveData(folder: string, from: string, to: string): Promis
     for (const path of [target, ...(file === dvcFile.file ? [] : [file])]) {
       if (existsSync(path)) throw alreadyThere(repositoryPath(repository, path));
     }
+    if (file !== dvcFile.file && ignoredByGit(repository, [file]).length > 0)
+      throw recordIgnoredByGit(repositoryPath(repository, file));
     refuseOverlaps({ ...index, stages: index.stages.filter((one) => one !== stage) }, [target]);
 
     const gitFiles = new GitFiles(repository);

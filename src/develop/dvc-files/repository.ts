@@ -99,6 +99,13 @@ export function ignoreInGit(path: string): 'added' | 'already-ignored' | 'no-git
   return 'added';
 }
 
+/** Those of `files`, absolute, that git leaves out; a record among them would be seen by nobody. */
+export function ignoredByGit({ root, config }: Repository, files: readonly string[]): string[] {
+  if (files.length === 0 || config.noScm || !isGit(root)) return [];
+  const { output } = git(root, ['-c', 'core.quotePath=false', 'check-ignore', '--', ...files]);
+  return output.split('\n').filter((path) => path !== '');
+}
+
 /** The line of `.gitignore` for a name beside it; characters that a pattern reads in its own way are escaped. */
 export const ignorePattern = (name: string): string => `/${name.replace(/[[\]!*#?]/g, (one) => `\\${one}`)}`;
 

@@ -55,7 +55,8 @@ const isSmallText = (path: string): boolean =>
 export function commitOf(root: string, revision: string): string | undefined {
   const done = spawnSync(
     'git',
-    ['-C', root, 'rev-parse', '--verify', '-q', '--end-of-options', `${revision}^{commit}`],
+    // what follows `:/` is words of a commit's message, to which nothing can be added
+    ['-C', root, 'rev-parse', '--verify', '-q', '--end-of-options', revision.startsWith(':/') ? revision : `${revision}^{commit}`],
     {
       encoding: 'utf8',
     },

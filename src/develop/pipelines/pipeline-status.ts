@@ -27,7 +27,8 @@ export function pipelineStatus(
   const shown = pathsFrom(repository, folder);
   const status: Record<string, StageChange[]> = {};
   try {
-    for (const { stage } of chooseTargets(index, targets, { folder, withDeps, isRecursive })) {
+    for (const { stage: whole, outs } of chooseTargets(index, targets, { folder, withDeps, isRecursive })) {
+      const stage = outs.length === whole.outs.length ? whole : { ...whole, outs };
       const address = addressFrom(stage, folder);
       if (stage.isFrozen && stage.record.kind === 'stage') options.onFrozen?.(address);
       const changes = changesOf(workspace, stage, read, shown);

@@ -98,7 +98,7 @@ class Reproduction {
   readonly #running = new Map<RecordedStage, Promise<Run>>();
   readonly #outcomes = new Map<RecordedStage, Outcome>();
   readonly #forced = new Set<RecordedStage>();
-  /** path → md5 of what this run made */
+  /** path → md5 of what was made last, by this run or before */
   readonly #remade = new Map<string, string>();
   readonly #failures: { readonly stage: RecordedStage; readonly error: unknown }[] = [];
   /** paths that running stages use are kept from other processes; the functions let them go */
@@ -122,6 +122,7 @@ class Reproduction {
     this.#watchers = watchers;
     this.#waiting = new Set(plan);
     this.#planned = new Set(plan);
+    for (const { path, md5 } of index.outs) if (md5 !== undefined) this.#remade.set(path, md5);
     const { signal } = options;
     if (signal.aborted) this.#stop.abort(signal.reason);
     signal.addEventListener('abort', () => this.#stop.abort(signal.reason), { once: true });
@@ -220,7 +221,8 @@ class Reproduction {
     const isFull = this.#running.size + startingCount >= this.#options.jobs;
     if (isFull) return undefined;
     for (const stage of this.#waiting) {
-      const needs = stage.isFrozen ? [] : (this.#graph.needs.get(stage) ?? []);
+      const isAlone = stage.isFrozen || this.#options.isSingle === true;
+      const needs = isAlone ? [] : (this.#graph.needs.get(stage) ?? []);
       const isReady = needs.every((needed) => !this.#isOpen(needed));
       if (isReady) return stage;
       // one at a time keeps dvc's order

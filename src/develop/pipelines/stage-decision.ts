@@ -37,7 +37,7 @@ export type Decision =
   | { readonly kind: 'run' };
 
 /**
- * @param remade paths that were made anew in this run → their md5, for `allowsMissing`
+ * @param remade paths → md5 of what was made last, by this run or before, for `allowsMissing`
  * @throws PIPELINE_DATA_CHANGED, STAGE_DEPENDENCY_MISSING, STAGE_OUTPUT_MISSING, STAGE_PARAM_MISSING
  */
 export function decide(

@@ -130,6 +130,7 @@ def stages_of(repo, out, given):
     targets = [targets] if isinstance(targets, (str, os.PathLike)) else list(targets)
     if given.get("glob"):
         targets = [path for one in targets for path in sorted(glob.glob(os.fspath(one), recursive=True))]
+        targets = [path for path in dict.fromkeys(targets) if not path.endswith(".dvc")]
     if given.get("recursive") or not targets:
         return list(repo.index.stages)
     found = []
