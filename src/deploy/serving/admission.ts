@@ -19,6 +19,8 @@ export function deadlineOf(given: string | undefined, arrivedAt: number, default
   return { at: arrivedAt + Math.min(ms, defaultMs), isOfCaller: ms < defaultMs };
 }
 
+/** Share of the time left that may be planned with: a caller's time also passes before a request is read, and after its answer is written. */
+const plannedShare = 0.85;
 /** How much of what was learned stays when one more request has been answered. */
 const memory = 0.95;
 
@@ -38,8 +40,8 @@ export class Admission {
     // an empty queue takes the request: otherwise nothing could teach that it has become quick again
     if (waitMs === 0) return;
     const neededMs = waitMs + this.#ownMs + 2 * this.#spreadMs;
-    if (now + neededMs <= deadline.at) return;
     const leftMs = Math.max(0, deadline.at - now);
+    if (neededMs <= leftMs * plannedShare) return;
     throw deadline.isOfCaller
       ? deadlineTooShort(endpoint, neededMs, leftMs)
       : busy(endpoint, neededMs, leftMs);
