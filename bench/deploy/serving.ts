@@ -228,7 +228,7 @@ async function ask(server: RunningServer, body: string): Promise<unknown> {
 }
 
 /** Waits until the control plane has moved the log into Parquet, so that it takes nothing from the peer's round. */
-async function untilQuiet(server: RunningServer): Promise<void> {
+export async function untilQuiet(server: RunningServer): Promise<void> {
   for (const end = Date.now() + 60_000; Date.now() < end;) {
     const before = server.cpuMs();
     await new Promise((resolve) => setTimeout(resolve, 1500));

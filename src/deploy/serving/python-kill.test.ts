@@ -23,7 +23,7 @@ function workersOf(digest: string): number[] {
     .map(Number);
 }
 
-test('workers killed under load: every request is answered rightly or told to come again', { ...needsTestPython, timeout: 180_000 }, async (context) => {
+test('workers killed under load: every request is answered rightly or told to come again', { ...needsTestPython, timeout: 240_000 }, async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'tilth-python-kill-'));
   context.after(() => rmSync(folder, { recursive: true, force: true }));
   await makePythonModels(folder, ['categorical']);
@@ -48,8 +48,11 @@ test('workers killed under load: every request is answered rightly or told to co
     }
   });
   let killCount = 0;
-  for (let round = 0; round < 12; round++) {
-    await sleep(100 + Math.random() * 900);
+  for (let round = 0; round < 10; round++) {
+    // by answers and not by the clock: a slow machine is killed as often between as many requests
+    const enough = (statuses.get(200) ?? 0) + 20 + Math.random() * 30;
+    await until(() => (statuses.get(200) ?? 0) >= enough, 60_000);
+    await sleep(Math.random() * 50);
     // in half of the rounds all at once, so that nobody is left to take over
     for (const pid of workersOf(served.digest).slice(round % 2)) {
       process.kill(pid, 'SIGKILL');
@@ -60,7 +63,7 @@ test('workers killed under load: every request is answered rightly or told to co
   isOver = true;
   await Promise.all(load);
   context.diagnostic(`${killCount} kills; answers by status: ${JSON.stringify(Object.fromEntries(statuses))}`);
-  assert.ok(killCount >= 6);
+  assert.ok(killCount >= 9);
   const answered = statuses.get(200) ?? 0;
   assert.ok(answered > 100);
   assert.equal(loggedIn(plane.home).length, answered);

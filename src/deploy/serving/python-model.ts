@@ -32,6 +32,8 @@ interface Waiting {
 
 /** At most this many rows share a call; a larger request has one of its own. */
 const rowsPerCall = 1024;
+/** so many rows waiting are sent ahead of the answer before */
+const rowsAhead = 512;
 const longestQueue = 20_000;
 const shortestPauseMs = 100;
 const longestPauseMs = 30_000;
@@ -47,6 +49,7 @@ export class PythonModel implements Engine {
   readonly #options: PythonModelOptions;
   readonly #workers = new Set<PythonWorker>();
   readonly #cost = new CallCost();
+  readonly #answeredAt = new WeakMap<PythonWorker, number>();
   #queue: Waiting[] = [];
   #queuedRows = 0;
   #runningRows = 0;
@@ -137,14 +140,22 @@ export class PythonModel implements Engine {
     });
   }
 
-  /** Gives what waits to the processes that are free, each its part. */
+  /** Gives what waits to the processes that are free, each its part; much of it also to those that will be free next. */
   #handOut(): void {
-    const free = [...this.#workers].filter((worker) => !worker.isBusy && !worker.isEnded);
+    const living = [...this.#workers].filter((worker) => !worker.isEnded);
+    const free = living.filter((worker) => worker.pendingCount === 0);
     for (const [index, worker] of free.entries()) {
       if (this.#queue.length === 0) return;
-      const share = Math.ceil(this.#queue.length / (free.length - index));
-      void this.#run(worker, this.#take(share));
+      this.#giveTo(worker, Math.ceil(this.#queue.length / (free.length - index)));
     }
+    // a process must not wait for this one to read its answer; few rows had better wait, and share a call
+    for (const worker of living) {
+      if (worker.pendingCount === 1 && this.#queuedRows >= rowsAhead) this.#giveTo(worker, this.#queue.length);
+    }
+  }
+
+  #giveTo(worker: PythonWorker, most: number): void {
+    void this.#run(worker, this.#take(most));
   }
 
   #take(most: number): Waiting[] {
@@ -165,14 +176,16 @@ export class PythonModel implements Engine {
   async #run(worker: PythonWorker, group: readonly Waiting[]): Promise<void> {
     const rowCount = group.reduce((sum, one) => sum + one.rows.rowCount, 0);
     this.#runningRows += rowCount;
-    const startedAt = performance.now();
+    const sentAt = performance.now();
     try {
       const scores = await worker.score(
         this.layout.features,
         group.map((one) => one.rows),
         rowCount,
       );
-      this.#cost.add(rowCount, performance.now() - startedAt);
+      const now = performance.now();
+      this.#cost.add(rowCount, now - Math.max(sentAt, this.#answeredAt.get(worker) ?? 0));
+      this.#answeredAt.set(worker, now);
       let from = 0;
       for (const one of group) {
         one.resolve(group.length === 1 ? scores : sliceScores(scores, from, one.rows.rowCount));
@@ -236,7 +249,7 @@ export class PythonModel implements Engine {
       }
     }
     if (replaced !== undefined && this.#workers.delete(replaced)) {
-      while (replaced.isBusy) await sleep(5);
+      while (replaced.pendingCount > 0) await sleep(5);
       void replaced.stop();
     }
   }

@@ -34,6 +34,8 @@ export class WorkerLostError extends Error {}
 interface Call {
   readonly resolve: (frame: Frame) => void;
   readonly reject: (cause: Error) => void;
+  readonly timeoutMs: number;
+  readonly whyNot: string;
 }
 
 const memoryLookMs = 250;
@@ -43,7 +45,7 @@ const partingMs = 2_000;
 const lastWordsMs = 200;
 const keptLines = 30;
 
-/** One process of a model's own Python: one call at a time, watched for silence and memory. */
+/** One process of a model's own Python: one call after the other, watched for silence and memory. */
 export class PythonWorker {
   readonly #child: ChildProcess;
   readonly #socket: Socket;
@@ -51,7 +53,8 @@ export class PythonWorker {
   readonly #reader = new FrameReader();
   /** resolves when the process is gone, however it came to that */
   readonly ended: Promise<void>;
-  #call: Call | undefined;
+  /** under way, the oldest first: that is the order of the answers */
+  #calls: Call[] = [];
   #lastId = 0;
   #isEnded = false;
   #why = '';
@@ -124,8 +127,9 @@ export class PythonWorker {
     return { worker, hello: workerHello.parse(JSON.parse(textOf(frame))) };
   }
 
-  get isBusy(): boolean {
-    return this.#call !== undefined;
+  /** calls that are not answered yet */
+  get pendingCount(): number {
+    return this.#calls.length;
   }
 
   get isEnded(): boolean {
@@ -182,15 +186,23 @@ export class PythonWorker {
   }
 
   #expect(timeoutMs: number, whyNot: string): Promise<Frame> {
-    this.#deadline = setTimeout(() => this.kill(whyNot), timeoutMs);
-    return new Promise((resolve, reject) => (this.#call = { resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.#calls.push({ resolve, reject, timeoutMs, whyNot });
+      if (this.#calls.length === 1) this.#armDeadline();
+    });
+  }
+
+  /** For the oldest call: those behind it are not begun. */
+  #armDeadline(): void {
+    clearTimeout(this.#deadline);
+    const [call] = this.#calls;
+    if (call !== undefined) this.#deadline = setTimeout(() => this.kill(call.whyNot), call.timeoutMs);
   }
 
   #receive(piece: Buffer): void {
     for (const frame of this.#reader.read(piece)) {
-      const call = this.#call;
-      this.#call = undefined;
-      clearTimeout(this.#deadline);
+      const call = this.#calls.shift();
+      this.#armDeadline();
       call?.resolve(frame);
     }
   }
@@ -201,9 +213,8 @@ export class PythonWorker {
     clearTimeout(this.#deadline);
     for (const timer of this.#timers) clearInterval(timer);
     this.#socket.destroy();
-    const call = this.#call;
-    this.#call = undefined;
-    call?.reject(new WorkerLostError([this.#why, ...this.#lines.slice(-1)].join(': ')));
+    const lost = new WorkerLostError([this.#why, ...this.#lines.slice(-1)].join(': '));
+    for (const call of this.#calls.splice(0)) call.reject(lost);
   }
 
   #watch(): void {
@@ -224,7 +235,7 @@ export class PythonWorker {
   }
 
   async #ping(): Promise<void> {
-    if (this.isBusy || this.#isEnded) return;
+    if (this.pendingCount > 0 || this.#isEnded) return;
     await this.#ask(pingFrame(++this.#lastId)).catch(() => undefined);
   }
 
