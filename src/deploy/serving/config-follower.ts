@@ -19,19 +19,21 @@ import {
   type ServingConfig,
   type ServingReport,
 } from './serving-api.ts';
-import { configUntrusted, modelUnloadable } from './serving-errors.ts';
+import { configUntrusted, modelUnloadable, sealedUnusable } from './serving-errors.ts';
 
 export interface ConfigFollowerOptions extends Pick<EngineSource, 'threads' | 'watch'> {
   /** `<home>/serving`: the last configuration and the models live here */
   readonly folder: string;
-  /** address of the control plane */
-  readonly server: string;
+  /** address of the control plane; undefined: what the folder holds is served for ever, and nothing is written there */
+  readonly server: string | undefined;
   readonly token: string | undefined;
   /** the key that the control plane must sign with; undefined trusts the one that is met first */
   readonly serverKey?: string | undefined;
   readonly log: Logger;
   /** processes per Python model */
   readonly pythonWorkers?: number | undefined;
+  /** resident memory above which a process of a Python model is ended */
+  readonly pythonMemoryBytes?: number | undefined;
   /** called with all endpoints as they are to be served from now on */
   readonly onChange: (endpoints: ReadonlyMap<string, ActiveEndpoint>) => void;
 }
@@ -63,7 +65,7 @@ export class ConfigFollower {
 
   constructor(options: ConfigFollowerOptions) {
     this.#options = options;
-    mkdirSync(this.#modelFolder, { recursive: true, mode: 0o700 });
+    if (options.server !== undefined) mkdirSync(this.#modelFolder, { recursive: true, mode: 0o700 });
     this.#kept = new KeptConfig(options.folder, options.serverKey);
   }
 
@@ -84,11 +86,16 @@ export class ConfigFollower {
     return this.#distrust === undefined ? this.#problems : [this.#distrust, ...this.#problems];
   }
 
-  /** Serves by the configuration on disk if there is one, then follows the control plane until `stop`. */
+  /**
+   * Serves by the configuration on disk if there is one, then follows the control plane until `stop`.
+   *
+   * @throws SERVING_SEALED_UNUSABLE where there is no control plane that could make it better
+   */
   async start(): Promise<void> {
     const kept = this.#readKept();
     if (kept !== undefined) await this.#apply(kept);
-    this.#loop = this.#follow();
+    if (this.#options.server !== undefined) this.#loop = this.#follow();
+    else if (kept === undefined || this.problems.length > 0) throw sealedUnusable(this.#options.folder, this.problems);
   }
 
   async stop(): Promise<void> {
@@ -99,6 +106,7 @@ export class ConfigFollower {
 
   /** Tells the control plane how it goes; being unheard is no failure. */
   async report(report: ServingReport): Promise<void> {
+    if (this.#options.server === undefined) return;
     try {
       const response = await this.#fetch('/api/v1/serving/report', 2_000, {
         method: 'POST',
@@ -205,7 +213,7 @@ export class ConfigFollower {
     const { server, token } = this.#options;
     const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#stopping.signal]);
     const authorization: Record<string, string> = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
-    return fetch(`${server}${path}`, { ...init, signal, headers: { ...(init.headers as Record<string, string>), ...authorization } });
+    return fetch(`${server ?? ''}${path}`, { ...init, signal, headers: { ...(init.headers as Record<string, string>), ...authorization } });
   }
 
   /** Loads what is new first, then swaps all routes at once, then lets go of what nobody wants any more. */
@@ -256,6 +264,7 @@ export class ConfigFollower {
         folder: this.#options.folder,
         log: this.#options.log,
         pythonWorkers: this.#options.pythonWorkers,
+        pythonMemoryBytes: this.#options.pythonMemoryBytes,
         threads: this.#options.threads,
         watch: this.#options.watch,
         patienceMs: loadPatienceMs,
@@ -274,6 +283,7 @@ export class ConfigFollower {
       if ((await sha256Of(path)) === served.digest) return path;
       this.#options.log.warn({ path }, 'this file of a model was damaged; it is fetched again');
     }
+    if (this.#options.server === undefined) throw modelUnloadable('its file is missing or damaged');
     const response = await this.#fetch(`/api/v1/blobs/${served.digest}`, 120_000);
     if (!response.ok) throw modelUnloadable(`the control plane answered ${response.status} for its file`);
     const bytes = Buffer.from(await response.arrayBuffer());
@@ -292,6 +302,7 @@ export class ConfigFollower {
       this.#models.delete(key);
       model.retire();
     }
+    if (this.#options.server === undefined) return;
     const digests = new Set([
       ...(this.#config?.versions.map((version) => version.digest) ?? []),
       ...[...this.#endpoints.values()].flatMap((endpoint) => endpoint.targets.map((target) => target.served.digest)),

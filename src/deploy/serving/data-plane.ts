@@ -21,13 +21,17 @@ export interface DataPlaneOptions {
   /** where it also answers over gRPC; 0 takes a free one, undefined leaves it out */
   readonly grpcPort?: number | undefined;
   readonly home: Home;
-  /** address of the control plane */
+  /** address of the control plane; asked nothing where `sealed` is given */
   readonly server: string;
+  /** a folder with a signed configuration and its models, which is served for ever as it is */
+  readonly sealed?: string | undefined;
   readonly token?: string | undefined;
   /** the key that the control plane must sign with; undefined trusts the one that is met first */
   readonly serverKey?: string | undefined;
   /** processes per model that its own Python serves; default 1 */
   readonly pythonWorkers?: number | undefined;
+  /** resident memory above which such a process is ended; default half of the machine's, at most 4 GiB */
+  readonly pythonMemoryBytes?: number | undefined;
   /** its name in reports and the prediction log; host name and port unless given */
   readonly plane?: string | undefined;
   readonly durability?: 'group' | 'strict';
@@ -68,7 +72,13 @@ const loopback = '127.0.0.1';
  */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
   const plane = new Plane(options);
-  await plane.start();
+  try {
+    await plane.start();
+  } catch (cause) {
+    // the port was free; what it was taken for can't be
+    if (plane.follower !== undefined) await plane.close();
+    throw cause;
+  }
   return plane;
 }
 
@@ -117,7 +127,7 @@ class Plane implements DataPlane, PlaneState {
 
   /** The port is taken before the log is opened: it guards the log's folder, which bears its number. */
   async start(): Promise<void> {
-    const { home, server, token, serverKey, durability, requestTimeoutMs, maxRows } = this.#options;
+    const { home, server, sealed, token, serverKey, durability, requestTimeoutMs, maxRows } = this.#options;
     createHome(home);
     const { host, port } = await this.#listener.listen();
     this.address = `http://${host}:${port}`;
@@ -139,12 +149,13 @@ class Plane implements DataPlane, PlaneState {
       ...(maxRows === undefined ? {} : { maxRows }),
     });
     this.follower = new ConfigFollower({
-      folder: home.serving,
-      server,
+      folder: sealed ?? home.serving,
+      server: sealed === undefined ? server : undefined,
       token,
       serverKey,
       log: this.#log,
       pythonWorkers: this.#options.pythonWorkers,
+      pythonMemoryBytes: this.#options.pythonMemoryBytes,
       threads: this.#threads,
       watch: ({ model, version }) => this.#traffic.runsOf(model, version),
       onChange: (endpoints) => service.activate(endpoints),
@@ -153,7 +164,7 @@ class Plane implements DataPlane, PlaneState {
     this.#traffic.watchQueues(() => service.queues());
     await this.follower.start();
     this.#reporter = setInterval(() => void this.#report(), reportEveryMs).unref();
-    this.#log.info({ address: this.address, plane: this.name, server }, 'data plane answers');
+    this.#log.info({ address: this.address, plane: this.name, ...(sealed === undefined ? { server } : { sealed }) }, 'data plane answers');
   }
 
   /** Most planes never need it, and it costs 0.1 s and 30 MB. */

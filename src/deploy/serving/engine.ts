@@ -58,6 +58,8 @@ export interface EngineSource {
   readonly watch?: ((served: ServedVersion) => EngineWatch) | undefined;
   /** processes per Python model; default 1 */
   readonly pythonWorkers?: number | undefined;
+  /** resident memory above which a process of a Python model is ended */
+  readonly pythonMemoryBytes?: number | undefined;
   /** Python environments are kept below it; default `<folder>/environments` */
   readonly environments?: string | undefined;
   /** how long a load is waited for; one that takes longer goes on, and is there at a later try */

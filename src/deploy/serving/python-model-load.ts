@@ -15,7 +15,7 @@ import { modelLoading, modelUnloadable } from './serving-errors.ts';
 const startTimeoutMs = 120_000;
 const longestCallMs = 60_000;
 const callsPerWorker = 200_000;
-const memoryLimitBytes = Math.min(4 * 2 ** 30, totalmem() / 2);
+const usualMemoryBytes = Math.min(4 * 2 ** 30, totalmem() / 2);
 
 interface Loading {
   readonly engine: Promise<PythonModel>;
@@ -85,7 +85,7 @@ async function load(
   say: (doing: string) => void,
 ): Promise<PythonModel> {
   const name = `${served.model}/${served.version}`;
-  const { log, pythonWorkers = 1 } = source;
+  const { log, pythonWorkers = 1, pythonMemoryBytes = usualMemoryBytes } = source;
   const { python: wanted } = served;
   if (wanted === undefined) throw modelUnloadable('nothing is known of the Python that it wants');
   const modelFolder = await unpacked(bundle, served.digest, join(source.folder, 'python'));
@@ -105,7 +105,7 @@ async function load(
       modelFolder,
       takes: wanted.takes,
       log,
-      memoryLimitBytes,
+      memoryLimitBytes: pythonMemoryBytes,
       startTimeoutMs,
       longestCallMs,
     });
