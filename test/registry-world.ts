@@ -8,7 +8,8 @@ import { createTestWorld } from '../src/server/test-world.ts';
 import { registerProject } from '../src/start/project/project-store.ts';
 import { localActor } from '../src/team/can.ts';
 import { addPerson } from '../src/team/people-store.ts';
-import { followAliases } from '../src/deploy/registry/aliases.ts';
+import { followAliases, offerSlowWay } from '../src/deploy/registry/aliases.ts';
+import { rollOutInstead } from '../src/deploy/endpoints/rollouts.ts';
 import { holdVersions } from '../src/deploy/registry/version-deletion.ts';
 import { routedVersions } from '../src/deploy/endpoints/version-holds.ts';
 import { followChampion } from '../src/deploy/endpoints/endpoints.ts';
@@ -25,12 +26,12 @@ export interface TestRegistry {
   readonly close: () => Promise<void>;
 }
 
-const declaration = (gate: string, policies: string, audience: string, approval: string): string => `
+const declaration = (gate: string, policies: string, audience: string, approval: string, rollout: string): string => `
 project: flights
 datasets:
   flights: { path: data/raw, owner: ana }
 models:
-  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, audience: ${audience}, gate: ${gate}, approval: ${approval} }
+  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, audience: ${audience}, gate: ${gate}, approval: ${approval}${rollout === '' ? '' : `, rollout: ${rollout}`} }
 policies: ${policies}
 `;
 
@@ -38,6 +39,7 @@ export async function createTestRegistry(
   options: {
     gate?: string;
     approval?: string;
+    rollout?: string;
     policies?: string;
     audience?: string;
     hasTeam?: boolean;
@@ -53,9 +55,10 @@ export async function createTestRegistry(
       options.policies ?? '[]',
       options.audience ?? 'internal',
       options.approval ?? '{}',
+      options.rollout ?? '',
     ),
   );
-  const ends = [followAliases(followChampion), holdVersions(routedVersions)];
+  const ends = [followAliases(followChampion), holdVersions(routedVersions), offerSlowWay(rollOutInstead)];
   const ana: Actor = { id: 'ana', kind: 'person', name: 'Ana', roles: ['contributor', 'maintainer'] };
   const ben: Actor = { id: 'ben', kind: 'person', name: 'Ben', roles: ['reviewer', 'operator'] };
   if (options.hasTeam !== false) {

@@ -78,6 +78,14 @@ export const verbs = {
   'endpoint.stop': ['maintainer', 'operator', 'system'],
   'endpoint.route': ['maintainer', 'operator', 'system'],
   'endpoint.rollback': ['maintainer', 'operator', 'system'],
+  'rollout.start': ['maintainer', 'operator', 'system'],
+  // pause, resume, promote, stop
+  'rollout.steer': ['maintainer', 'operator'],
+  // the next step, or the way back: by rule, on behalf of who started it
+  'rollout.advance': ['system'],
+  'rollout.roll-back': ['system'],
+  // what came of answers
+  'outcome.add': ['contributor', 'maintainer', 'operator', 'system'],
   // the key that data planes trust
   'endpoint.rotate-key': ['operator', 'admin'],
   'endpoint.call': ['contributor', 'maintainer', 'operator', 'system'],

@@ -48,11 +48,22 @@ models:
       - { id: parity, kind: parity, labelsEqual: 0.9999, maxError: 0.00001 }
       - { id: contract, kind: contract-passed }
       - { id: champion, kind: not-worse-than-champion, metric: auc, tolerance: 0.01 }
+      - { id: slices, kind: worst-slice, metric: auc, limit: 0.6, columns: [carrier], minCount: 50 }
+      - { id: fast, kind: latency, p99Ms: 1000, batchP99Ms: 5000, batchRows: 200 }
+      - { id: card, kind: card-complete, parts: [Intended use, Known limits] }
+      - { id: unheld, kind: better-than-champion, metric: auc, confidence: 0.9, on: holdout }
+`;
+
+const card = `# Card of late
+
+- **Intended use**: to warn passengers
+- **Known limits**: knows three carriers
 `;
 
 interface Candidate {
   readonly run: string;
   readonly auc: number;
+  readonly by_carrier: Record<string, number>;
   readonly example: Record<string, unknown>[];
   readonly labels: number[];
 }
@@ -90,6 +101,7 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
     process.env['TILTH_PYTHON'] = python;
     server = await startServer({ home, port: 0 });
     writeFileSync(join(project, 'tilth.yaml'), declaration);
+    writeFileSync(join(project, 'MODEL_CARD.md'), card);
     const { world } = server;
     const roles = {
       ana: ['contributor', 'maintainer'],
@@ -181,12 +193,29 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
         ['parity', true],
         ['contract', true],
         ['champion', true],
+        ['slices', true],
+        ['fast', true],
+        ['card', true],
+        ['unheld', true],
       ],
     );
     assert.equal(report.results[0]?.measured, candidates['linear']?.auc);
     assert.equal(report.results[1]?.evidence.comparedWith, candidates['baseline']?.run);
     assert.equal(report.results[3]?.evidence.dataVersion, dataVersion);
     assert.match(report.results[4]?.note ?? '', /no champion/);
+    assert.ok(report.results.every(({ status, hint }) => status === 'met' && hint === null));
+  });
+
+  it('measures the worst slice as scikit-learn does, and how long a call takes', async () => {
+    const report = await evaluateGate(server.world, people['ana'] as Actor, 'late', 1);
+    const [slices, fast] = [report.results[5], report.results[6]];
+    const worst = Math.min(...Object.values(candidates['linear']?.by_carrier ?? {}));
+    assert.ok(Math.abs(Number(slices?.measured) - worst) < 1e-9, `${slices?.measured} against ${worst}`);
+    assert.equal(slices?.evidence.rowCount, 300);
+    assert.match(slices?.evidence.holdout ?? '', /^[0-9a-f]{32}$/);
+    assert.match(String(fast?.measured), /ms with one row, .* ms with 200 rows/);
+    const again = await evaluateGate(server.world, people['ana'] as Actor, 'late', 1);
+    assert.equal(again.hash, report.hash, 'what was measured is kept');
   });
 
   it('takes a second person with the role to approve', async () => {
@@ -258,6 +287,13 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
       assert.deepEqual([model, candidate, champion], ['late', 2, 1]);
       return Promise.resolve({ auc: comparison });
     });
+    const refused = (await evaluateGate(world, ana, 'late', 2)).results.at(-1);
+    const gap = (candidates['boosting']?.auc ?? 0) - (candidates['linear']?.auc ?? 0);
+    assert.equal(refused?.status, 'not-met', 'the champion ranks the same held-out rows better');
+    assert.ok(Math.abs(Number(refused.measured) - gap) < 1e-6, `${refused.measured} against ${gap}`);
+    assert.match(refused.evidence.method ?? '', /bootstrap/);
+    writeFileSync(join(project, 'tilth.yaml'), declaration.replace(/^.*id: unheld.*$/m, ''));
+    await registerProject(world, localActor, project);
     const report = await evaluateGate(world, ana, 'late', 2);
     assert.equal(report.passed, true);
     assert.equal(report.results[4]?.evidence.rowCount, 900);
@@ -279,7 +315,7 @@ describe('the unmodified MLflow client and the registry', { skip }, () => {
         targets.filter((each) => each.variant === 'champion').map((each) => each.version),
       );
     assert.deepEqual((await told).endpoints[0]?.targets, [{ version: 2, variant: 'champion', weight: 1 }]);
-    await rollbackEndpoint(world, people['ben'] as Actor, 'late', 'too slow');
+    await rollbackEndpoint(world, people['ben'] as Actor, 'late', { reason: 'too slow' });
     assert.deepEqual(await champions(), [1]);
     assert.equal(await championOf(read, 'late'), 1);
     await rollbackEndpoint(world, people['ben'] as Actor, 'late', undefined);

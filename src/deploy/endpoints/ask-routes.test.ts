@@ -33,25 +33,49 @@ describe('a question to an endpoint through the control plane', () => {
     home.remove();
   });
 
-  const post = async (path: string, body: unknown): Promise<{ status: number; answer: { predictions?: number[]; error?: { code: string; message: string } } }> => {
-    const response = await fetch(server.address + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const post = async (
+    path: string,
+    body: unknown,
+  ): Promise<{
+    status: number;
+    answer: { predictions?: number[]; error?: { code: string; message: string } };
+  }> => {
+    const response = await fetch(server.address + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
     return { status: response.status, answer: (await response.json()) as { predictions?: number[] } };
   };
 
   it('is refused while no data plane is there', async () => {
-    const { status, answer } = await post('/api/v1/endpoints/late%20flights/invocations', { dataframe_records: [{}] });
+    const { status, answer } = await post('/api/v1/endpoints/late%20flights/invocations', {
+      dataframe_records: [{}],
+    });
     assert.equal(status, 503);
     assert.equal(answer.error?.code, 'NO_DATA_PLANE');
   });
 
   it('reaches the data plane as it was asked and brings its answer back', async () => {
     const address = `http://127.0.0.1:${(plane.address() as AddressInfo).port}`;
-    await post('/api/v1/serving/report', { plane: 'test', address, revision: 1, startedAt: Date.now(), endpoints: [] });
+    await post('/api/v1/serving/report', {
+      plane: 'test',
+      address,
+      revision: 1,
+      startedAt: Date.now(),
+      endpoints: [],
+    });
     const question = { dataframe_records: [{ hour: 7 }] };
     const { status, answer } = await post('/api/v1/endpoints/late%20flights/invocations', question);
     assert.equal(status, 200);
     assert.deepEqual(answer, { predictions: [1] });
-    assert.deepEqual(heard, [{ url: '/endpoints/late%20flights/invocations', authorization: undefined, body: JSON.stringify(question) }]);
+    assert.deepEqual(heard, [
+      {
+        url: '/endpoints/late%20flights/invocations',
+        authorization: undefined,
+        body: JSON.stringify(question),
+      },
+    ]);
   });
 
   it('says why the data plane refused', async () => {

@@ -2,13 +2,16 @@ import { call } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import { print, table, usage } from '../../platform/terminal.ts';
-import { parseCanary } from './endpoint.ts';
+import { parseCanary, parseSticky, stickyText } from './endpoint.ts';
+import { addRolloutCommands } from './rollout-commands.ts';
 import type { Endpoint, Plane } from './endpoint-api.ts';
 
 interface RouteFlags extends CommonFlags {
   readonly champion?: string;
   readonly canary?: string;
   readonly shadow?: string[];
+  readonly sticky?: string;
+  readonly version?: string;
   readonly reason?: string;
 }
 
@@ -30,13 +33,22 @@ const describe = (endpoint: Endpoint): string[] => {
       ? 'waits for a first champion'
       : route.join(', ');
   return [
-    `${endpoint.name} serves ${endpoint.model}, revision ${endpoint.revision}: ${state}`,
+    `${endpoint.name} serves ${endpoint.model}, revision ${endpoint.revision}: ${state}; drawn by ${stickyText(endpoint.sticky)}`,
+    ...endpoint.versions.map(
+      ({ version, variant, requestCount, failedCount, refusedCount, recent, agreement }) =>
+        `  ${variant} ${version}: ${requestCount} requests, ${failedCount} failed, ${refusedCount} refused; lately ${recent.requestsPerSecond.toFixed(1)} per second, p50 ${micros(recent.p50Us)}, p99 ${micros(recent.p99Us)}` +
+        (agreement === null
+          ? ''
+          : `; agrees in ${(agreement.sameLabel * 100).toFixed(2)} % of ${agreement.rowCount} rows, probabilities differ by ${agreement.meanDifference.toPrecision(3)} in the mean, missed ${agreement.droppedCount}`),
+    ),
     ...endpoint.live.map(
       (live) =>
         `  ${live.address}: ${live.requestCount} requests, ${live.failedCount} failed, ${live.requestsPerSecond.toFixed(1)} per second, p50 ${live.p50Us} µs, p99 ${live.p99Us} µs`,
     ),
   ];
 };
+
+const micros = (us: number | null): string => (us === null ? '–' : `${Math.round(us)} µs`);
 
 export const addEndpointCommands: AddCommands = (program) => {
   const endpoint = program
@@ -63,29 +75,51 @@ export const addEndpointCommands: AddCommands = (program) => {
     .option('--champion <version>', 'stays what it is unless given')
     .option('--canary <version:percent>', 'for example 3:10')
     .option('--shadow <versions...>', 'see every request and answer nobody')
+    .option(
+      '--sticky <by>',
+      'what callers keep meeting the same version by: key, header:NAME, column:NAME, or off',
+    )
     .option('--reason <text>')
     .action(async (name: string, flags: RouteFlags) => {
-      if (flags.champion === undefined && flags.canary === undefined && flags.shadow === undefined) {
-        throw usage('Say who answers: --champion V, --canary V:PERCENT, --shadow V.');
+      const namesVersions =
+        flags.champion !== undefined || flags.canary !== undefined || flags.shadow !== undefined;
+      if (!namesVersions && flags.sticky === undefined) {
+        throw usage(
+          'Say who answers: --champion V, --canary V:PERCENT, --shadow V; or by what callers are kept apart: --sticky.',
+        );
       }
-      const body = {
+      const versions = {
         champion: flags.champion === undefined ? undefined : Number(flags.champion),
         canary: flags.canary === undefined ? null : parseCanary(flags.canary),
         shadows: (flags.shadow ?? []).map(Number),
+      };
+      const body = {
+        ...(namesVersions ? versions : {}),
+        sticky: flags.sticky === undefined ? undefined : parseSticky(flags.sticky),
         reason: flags.reason,
       };
       print(flags, await call<Endpoint>(flags, 'PUT', `${pathOf(name)}/route`, body), describe);
     });
 
-  withCommonFlags(endpoint.command('rollback <name>').description('back to the previous champion, at once'))
+  withCommonFlags(
+    endpoint
+      .command('rollback <name>')
+      .description('back at once: from a canary to the champion alone, else to the champion before'),
+  )
+    .option('--version <n>', 'to this version, whose approval must still hold')
     .option('--reason <text>')
     .action(async (name: string, flags: RouteFlags) => {
       print(
         flags,
-        await call<Endpoint>(flags, 'POST', `${pathOf(name)}/rollback`, { reason: flags.reason }),
+        await call<Endpoint>(flags, 'POST', `${pathOf(name)}/rollback`, {
+          version: flags.version === undefined ? undefined : Number(flags.version),
+          reason: flags.reason,
+        }),
         describe,
       );
     });
+
+  addRolloutCommands(endpoint);
 
   withCommonFlags(endpoint.command('stop <name>').description('take an endpoint out of service'))
     .option('--reason <text>')

@@ -51,11 +51,13 @@ export const notServable = (model: string, version: number, reason: string): Til
     `See why: tilth model show ${model} ${version}. Models without a graph need a Python worker, which tilth does not have yet.`,
   );
 
-export const nothingBefore = (name: string): TilthError =>
+export const nothingBefore = (name: string, refused: readonly (readonly [number, string])[]): TilthError =>
   new TilthError(
     'NO_VERSION_BEFORE',
     409,
-    `The endpoint ${name} had no other champion that could take over.`,
+    refused.length === 0
+      ? `The endpoint ${name} had no other champion that could take over.`
+      : `No champion before can take over at ${name}: ${refused.map(([version, why]) => `version ${version}: ${why}`).join('; ')}.`,
     'See: tilth model history MODEL --alias champion',
   );
 

@@ -6,6 +6,7 @@ import {
   endpoint,
   newEndpoint,
   plane,
+  rollbackRequest,
   routeChange,
   routeRevision,
   servingKey as servingKeyShape,
@@ -76,12 +77,12 @@ export function endpointRoutes(world: World): Api {
     createRoute({
       method: 'post',
       path: '/api/v1/endpoints/{name}/rollback',
-      request: { params: named, body: takes(withReason) },
+      request: { params: named, body: takes(rollbackRequest) },
       responses: answers(endpoint, 'The endpoint with its previous champion'),
     }),
     async (context) => {
       const { name } = context.req.valid('param');
-      await rollbackEndpoint(world, context.var.actor, name, context.req.valid('json').reason);
+      await rollbackEndpoint(world, context.var.actor, name, context.req.valid('json'));
       return context.json(await getEndpoint(world, name), 200);
     },
   );

@@ -1,6 +1,6 @@
 import { sql, type Generated } from 'kysely';
 import type { Migrations, Reader, Transaction } from '../../platform/database/database.ts';
-import type { RouteTarget } from '../serving/serving-api.ts';
+import type { RouteTarget, Sticky } from '../serving/serving-api.ts';
 import type { RouteRevision } from './endpoint-api.ts';
 import { endpointNotFound } from './endpoint-errors.ts';
 
@@ -11,6 +11,8 @@ interface EndpointTable {
   revision: number;
   /** JSON */
   targets: string;
+  /** JSON; by what callers keep meeting the same version */
+  sticky: string | null;
   created_by: string;
   created_at: number;
   changed_at: number;
@@ -23,6 +25,7 @@ interface EndpointRouteTable {
   model: string;
   revision: number;
   targets: string;
+  sticky: string | null;
   at: number;
   by: string;
   reason: string;
@@ -83,13 +86,18 @@ export const endpointMigrations: Migrations = {
   },
 };
 
-export interface EndpointRow extends Omit<EndpointTable, 'targets' | 'is_stopped'> {
+export interface EndpointRow extends Omit<EndpointTable, 'targets' | 'is_stopped' | 'sticky'> {
   readonly targets: RouteTarget[];
+  readonly sticky: Sticky | null;
   readonly isStopped: boolean;
 }
 
-const rowOf = ({ is_stopped, targets, ...row }: EndpointTable): EndpointRow => ({
+const stickyOf = (text: string | null): Sticky | null =>
+  text === null ? null : (JSON.parse(text) as Sticky);
+
+const rowOf = ({ is_stopped, targets, sticky, ...row }: EndpointTable): EndpointRow => ({
   ...row,
+  sticky: stickyOf(sticky),
   isStopped: is_stopped === 1,
   targets: JSON.parse(targets) as RouteTarget[],
 });
@@ -119,6 +127,8 @@ export async function writeRoute(
     name: string;
     model: string;
     targets: readonly RouteTarget[];
+    /** stays what it is unless given; null ends it */
+    sticky?: Sticky | null | undefined;
     isStopped: boolean;
     at: number;
     by: string;
@@ -128,19 +138,34 @@ export async function writeRoute(
   const { name, model, at, by, reason } = change;
   const targets = JSON.stringify(change.targets);
   const is_stopped = change.isStopped ? 1 : 0;
-  const { revision } = await tx
+  const given =
+    change.sticky === undefined
+      ? {}
+      : { sticky: change.sticky === null ? null : JSON.stringify(change.sticky) };
+  const { revision, sticky } = await tx
     .insertInto('endpoint')
-    .values({ name, model, is_stopped, revision: 1, targets, created_by: by, created_at: at, changed_at: at })
+    .values({
+      name,
+      model,
+      is_stopped,
+      revision: 1,
+      targets,
+      sticky: null,
+      ...given,
+      created_by: by,
+      created_at: at,
+      changed_at: at,
+    })
     .onConflict((conflict) =>
       conflict
         .column('name')
-        .doUpdateSet({ is_stopped, targets, changed_at: at, revision: sql`endpoint.revision + 1` }),
+        .doUpdateSet({ is_stopped, targets, ...given, changed_at: at, revision: sql`endpoint.revision + 1` }),
     )
-    .returning('revision')
+    .returning(['revision', 'sticky'])
     .executeTakeFirstOrThrow();
   await tx
     .insertInto('endpoint_route')
-    .values({ endpoint: name, model, revision, targets, at, by, reason })
+    .values({ endpoint: name, model, revision, targets, sticky, at, by, reason })
     .execute();
   return revision;
 }
@@ -153,8 +178,9 @@ export async function routeHistory(read: Reader, name: string, at?: number): Pro
     .where('endpoint', '=', name)
     .orderBy('seq', 'desc');
   if (at !== undefined) query = query.where('at', '<=', at).limit(1);
-  return (await query.execute()).map(({ seq: _seq, targets, ...row }) => ({
+  return (await query.execute()).map(({ seq: _seq, targets, sticky, ...row }) => ({
     ...row,
+    sticky: stickyOf(sticky),
     targets: JSON.parse(targets) as RouteTarget[],
   }));
 }

@@ -1,4 +1,4 @@
-import type { RouteTarget } from '../serving/serving-api.ts';
+import type { RouteTarget, Sticky } from '../serving/serving-api.ts';
 import { routeRefused } from './endpoint-errors.ts';
 
 /** Which versions answer: one champion, perhaps a canary with a share, shadows that see all and answer nobody. */
@@ -57,3 +57,22 @@ export function parseCanary(text: string): { version: number; share: number } {
     throw routeRefused(`${JSON.stringify(text)} is no canary; write VERSION:PERCENT, for example 3:10.`);
   return { version: Number(found[1]), share: Number(found[2]) / 100 };
 }
+
+/** `key`, `header:NAME`, `column:NAME`, or `off`. @throws ROUTE_REFUSED */
+export function parseSticky(text: string): Sticky | null {
+  if (text === 'off') return null;
+  if (text === 'key') return { by: 'key' };
+  const found = /^(header|column):(.+)$/.exec(text);
+  if (found === null)
+    throw routeRefused(
+      `${JSON.stringify(text)} names nothing to be sticky by; write key, header:NAME, column:NAME or off.`,
+    );
+  return { by: found[1] as 'header' | 'column', name: found[2] ?? '' };
+}
+
+export const stickyText = (sticky: Sticky | null): string =>
+  sticky === null
+    ? 'each request'
+    : sticky.by === 'key'
+      ? 'the key of the rows'
+      : `the ${sticky.by} ${sticky.name}`;

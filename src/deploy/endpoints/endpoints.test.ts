@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { TilthError } from '../../platform/errors.ts';
 import { moveAlias } from '../registry/aliases.ts';
 import { approve, requestApproval } from '../registry/approvals.ts';
-import { isApproved } from '../registry/approval-state.ts';
+import { isApproved, voidChanged } from '../registry/approval-state.ts';
 import { findAlias, updateVersionRow } from '../registry/registry-store.ts';
 import { createTestRegistry } from '../../../test/registry-world.ts';
 import { parseCanary, routeOf, targetsOf, withChampion } from './endpoint.ts';
@@ -79,7 +79,7 @@ describe('an endpoint', () => {
             shadow: (version: number) => routeEndpoint(world, ben, 'late', { shadows: [version] }),
             alias: (version: number) =>
               moveAlias(world, ana, { model: 'late', alias: 'champion', version, reason: null }),
-            rollback: () => rollbackEndpoint(world, ben, 'late', undefined),
+            rollback: () => rollbackEndpoint(world, ben, 'late'),
             approve: async (version: number) => {
               await requestApproval(world, ana, { model: 'late', version });
               await approve(world, ben, { model: 'late', version });
@@ -145,7 +145,7 @@ describe('an endpoint', () => {
     try {
       for (let version = 1; version <= 3; version += 1) await addVersion();
       await createEndpoint(world, ben, { name: 'late', model: 'late' });
-      await assert.rejects(rollbackEndpoint(world, ben, 'late', undefined), code('NO_VERSION_BEFORE'));
+      await assert.rejects(rollbackEndpoint(world, ben, 'late'), code('NO_VERSION_BEFORE'));
       await assert.rejects(
         routeEndpoint(world, ben, 'late', { shadows: [3] }),
         code('ENDPOINT_WITHOUT_CHAMPION'),
@@ -155,13 +155,16 @@ describe('an endpoint', () => {
         await approve(world, ben, { model: 'late', version });
       }
       await routeEndpoint(world, ben, 'late', { canary: { version: 1, share: 0.1 }, shadows: [3] });
-      const back = await rollbackEndpoint(world, ben, 'late', 'auc fell');
+      const alone = await rollbackEndpoint(world, ben, 'late', { reason: 'the canary answers nonsense' });
+      assert.deepEqual(routeOf(alone.targets), { champion: 2, canary: null, shadows: [3] });
+      const back = await rollbackEndpoint(world, ben, 'late', { reason: 'auc fell' });
       assert.deepEqual(routeOf(back.targets), { champion: 1, canary: null, shadows: [3] });
       const history = await routeHistory(world.database.read, 'late');
       assert.deepEqual(
         history.map((each) => [each.revision, routeOf(each.targets)?.champion]),
         [
-          [5, 1],
+          [6, 1],
+          [5, 2],
           [4, 2],
           [3, 2],
           [2, 1],
@@ -169,6 +172,24 @@ describe('an endpoint', () => {
         ],
       );
       assert.match(history[0]?.reason ?? '', /auc fell/);
+      await assert.rejects(rollbackEndpoint(world, ben, 'late', { version: 3 }), code('APPROVAL_MISSING'));
+      await routeEndpoint(world, ben, 'late', { sticky: { by: 'header', name: 'x-user' } });
+      assert.deepEqual((await servingConfigOf(world.database.read)).endpoints[0]?.sticky, {
+        by: 'header',
+        name: 'x-user',
+      });
+      await routeEndpoint(world, ben, 'late', { sticky: null });
+      assert.equal((await servingConfigOf(world.database.read)).endpoints[0]?.sticky, undefined);
+      // a change of what was approved voids it: there is no way back to that
+      await world.database.write((tx) =>
+        updateVersionRow(tx, 'late', 2, { artifact_digest: 'f'.repeat(64) }),
+      );
+      await world.database.write((tx) => voidChanged(world, tx, 'late', 2));
+      await assert.rejects(rollbackEndpoint(world, ben, 'late'), (thrown: TilthError) => {
+        assert.equal(thrown.code, 'NO_VERSION_BEFORE');
+        assert.match(thrown.message, /version 2: its approval no longer holds/);
+        return true;
+      });
       const stopped = await stopEndpoint(world, ben, 'late', undefined);
       assert.equal(stopped.isStopped, true);
       assert.deepEqual((await servingConfigOf(world.database.read)).endpoints, []);

@@ -15,9 +15,10 @@ import {
   getVersionRow,
   type VersionRow,
 } from '../registry/registry-store.ts';
-import type { RouteTarget } from '../serving/serving-api.ts';
+import type { RouteTarget, Sticky } from '../serving/serving-api.ts';
 import { routeOf, targetsOf, withChampion, type Route } from './endpoint.ts';
-import type { RouteChange } from './endpoint-api.ts';
+import type { RollbackRequest, RouteChange } from './endpoint-api.ts';
+import { endByRoute } from './rollout-ending.ts';
 import {
   endpointExists,
   endpointKeepsAlias,
@@ -68,8 +69,8 @@ export async function createEndpoint(
 }
 
 /**
- * Gives an endpoint its route. The champion stays unless named; canary and shadows are what is named and nothing else.
- * Naming another champion moves the alias too, in the same write.
+ * Gives an endpoint its route; what is not named stays as it is. Naming another champion moves the alias too, in the same
+ * write. A rollout that is under way ends where the route takes its version another way.
  *
  * @throws APPROVAL_MISSING for champion and canary, VERSION_NOT_SERVABLE, ROUTE_REFUSED, ENDPOINT_WITHOUT_CHAMPION
  */
@@ -84,51 +85,59 @@ export async function routeEndpoint(
     { actor, verb: 'endpoint.route', kind: 'endpoint', thing: name, data: { ...change } },
     async (tx) => {
       const endpoint = await activeEndpoint(tx, name);
-      const current = routeOf(endpoint.targets)?.champion;
-      const version = change.champion ?? current;
+      const current = routeOf(endpoint.targets);
+      const version = change.champion ?? current?.champion;
       if (version === undefined) throw noChampion(name, endpoint.model);
+      const kept = withChampion(current, version);
       const route: Route = {
         champion: version,
-        canary: change.canary ?? null,
-        shadows: change.shadows ?? [],
+        canary: change.canary === undefined ? kept.canary : change.canary,
+        shadows: change.shadows ?? kept.shadows,
       };
-      await applyRoute(world, tx, actor, endpoint, route, change.reason ?? 'routed');
+      await applyRoute(world, tx, actor, endpoint, route, {
+        reason: change.reason ?? 'routed',
+        sticky: change.sticky,
+      });
     },
   );
   return getEndpointRow(world.database.read, name);
 }
 
 /**
- * Puts the previous champion back at once; a second rollback undoes the first.
- * A canary ends with it, shadows go on.
+ * Back to the last good route, at once and without a new approval: where a canary answers, the champion alone; else the
+ * champion before this one whose approval still holds. A second rollback undoes the first. Shadows go on.
  *
- * @throws NO_VERSION_BEFORE
+ * @throws NO_VERSION_BEFORE naming why each version before can't take over, APPROVAL_MISSING for a version that was named
  */
 export async function rollbackEndpoint(
   world: World,
   actor: Actor,
   name: string,
-  reason: string | undefined,
+  asked: RollbackRequest = {},
 ): Promise<EndpointRow> {
   const { read } = world.database;
+  const { reason } = asked;
   const before = await activeEndpoint(read, name);
-  const current = routeOf(before.targets)?.champion;
-  const version = await championBefore(read, before, current);
-  const data = { from: current ?? null, to: version, ...(reason === undefined ? {} : { reason }) };
+  const current = routeOf(before.targets);
+  const endsCanary = asked.version === undefined && current !== undefined && current.canary !== null;
+  const version = endsCanary
+    ? current.champion
+    : (asked.version ?? (await championBefore(read, before, current?.champion)));
+  const data = {
+    from: current?.champion ?? null,
+    to: version,
+    ...(current?.canary === null || current === undefined ? {} : { canary: current.canary.version }),
+    ...(reason === undefined ? {} : { reason }),
+  };
   await perform(
     world,
     { actor, verb: 'endpoint.rollback', kind: 'endpoint', thing: name, data },
     async (tx) => {
       const endpoint = await activeEndpoint(tx, name);
       const route = { ...withChampion(routeOf(endpoint.targets), version), canary: null };
-      await applyRoute(
-        world,
-        tx,
-        actor,
-        endpoint,
-        route,
-        `rollback${reason === undefined ? '' : `: ${reason}`}`,
-      );
+      await applyRoute(world, tx, actor, endpoint, route, {
+        reason: `rollback${reason === undefined ? '' : `: ${reason}`}`,
+      });
     },
   );
   return getEndpointRow(read, name);
@@ -140,14 +149,15 @@ async function championBefore(
   current: number | undefined,
 ): Promise<number> {
   const { model } = endpoint;
-  for (const stay of await aliasHistory(read, { model, alias: champion })) {
-    if (stay.version === current) continue;
-    const canTakeOver =
-      (await isApproved(read, model, stay.version, [champion])) &&
-      (await isServable(read, model, stay.version));
-    if (canTakeOver) return stay.version;
+  const refused = new Map<number, string>();
+  for (const { version } of await aliasHistory(read, { model, alias: champion })) {
+    if (version === current || refused.has(version)) continue;
+    if (!(await isApproved(read, model, version, [champion])))
+      refused.set(version, 'its approval no longer holds');
+    else if (!(await isServable(read, model, version))) refused.set(version, 'it can no longer be served');
+    else return version;
   }
-  throw nothingBefore(endpoint.name);
+  throw nothingBefore(endpoint.name, [...refused]);
 }
 
 /** Takes an endpoint out of service; its history stays. */
@@ -169,32 +179,36 @@ export async function stopEndpoint(
     async (tx) => {
       const { model } = await activeEndpoint(tx, name);
       const at = world.clock.now();
-      await writeRoute(tx, {
-        name,
-        model,
-        targets: [],
-        isStopped: true,
-        at,
-        by: actor.id,
-        reason: `stopped${reason === undefined ? '' : `: ${reason}`}`,
-      });
+      const because = `stopped${reason === undefined ? '' : `: ${reason}`}`;
+      await writeRoute(tx, { name, model, targets: [], isStopped: true, at, by: actor.id, reason: because });
+      await endByRoute(tx, { endpoint: name, route: undefined, at, by: actor.id, because });
     },
   );
   return getEndpointRow(world.database.read, name);
 }
 
-/** Checks every part of a route, writes it, and takes alias and sibling endpoints along. */
-async function applyRoute(
+interface RouteNote {
+  readonly reason: string;
+  readonly sticky?: Sticky | null | undefined;
+  /** the rollout whose step this is; any other one ends where the route goes another way */
+  readonly rollout?: string | undefined;
+}
+
+/** Checks every part of a route, writes it, and takes alias, sibling endpoints and a rollout under way along. */
+export async function applyRoute(
   world: World,
   tx: Transaction,
   actor: Actor,
   endpoint: EndpointRow,
   route: Route,
-  reason: string,
+  note: RouteNote,
 ): Promise<void> {
   const { name, model } = endpoint;
+  const { reason, sticky } = note;
   const targets = targetsOf(route);
-  await requireApproved(tx, model, route.champion, [champion]);
+  // who answers alone already needs no new leave to go on
+  if (route.champion !== routeOf(endpoint.targets)?.champion)
+    await requireApproved(tx, model, route.champion, [champion]);
   if (route.canary !== null) await requireApproved(tx, model, route.canary.version, [champion, challenger]);
   for (const target of targets) await requireServable(tx, model, target.version);
   if ((await findAlias(tx, model, champion)) !== route.champion) {
@@ -206,7 +220,10 @@ async function applyRoute(
       origin: name,
     });
   }
-  await putRoute(tx, { name, model, targets, at: world.clock.now(), by: actor.id, reason });
+  const at = world.clock.now();
+  await putRoute(tx, { name, model, targets, sticky, at, by: actor.id, reason });
+  if (note.rollout === undefined)
+    await endByRoute(tx, { endpoint: name, route, at, by: actor.id, because: reason });
 }
 
 /** Endpoints of a model go with its alias `champion`; what they can't serve, the alias can't name. */
@@ -227,7 +244,15 @@ export async function followChampion(
     await requireServable(tx, model, version);
     const reason = move.reason ?? 'the champion moved';
     const targets = targetsOf(withChampion(route, version));
-    await putRoute(tx, { name: endpoint.name, model, targets, at: world.clock.now(), by: actor.id, reason });
+    const at = world.clock.now();
+    await putRoute(tx, { name: endpoint.name, model, targets, at, by: actor.id, reason });
+    await endByRoute(tx, {
+      endpoint: endpoint.name,
+      route: routeOf(targets),
+      at,
+      by: actor.id,
+      because: reason,
+    });
     await recordEvent(world, tx, {
       actor,
       verb: 'endpoint.route',
@@ -245,6 +270,7 @@ async function putRoute(
     name: string;
     model: string;
     targets: readonly RouteTarget[];
+    sticky?: Sticky | null | undefined;
     at: number;
     by: string;
     reason: string;
@@ -257,13 +283,15 @@ async function putRoute(
   }
 }
 
-async function activeEndpoint(read: Reader, name: string): Promise<EndpointRow> {
+/** @throws ENDPOINT_UNKNOWN, ENDPOINT_STOPPED */
+export async function activeEndpoint(read: Reader, name: string): Promise<EndpointRow> {
   const endpoint = await getEndpointRow(read, name);
   if (endpoint.isStopped) throw endpointStopped(name, endpoint.model);
   return endpoint;
 }
 
-async function requireApproved(
+/** @throws APPROVAL_MISSING */
+export async function requireApproved(
   read: Reader,
   model: string,
   version: number,
@@ -274,10 +302,16 @@ async function requireApproved(
     throw approvalMissing(model, version, aliases.at(-1) ?? aliases[0]);
 }
 
-async function requireServable(read: Reader, model: string, version: number): Promise<void> {
+/** @throws VERSION_NOT_SERVABLE */
+export async function requireServable(read: Reader, model: string, version: number): Promise<void> {
   const row = await getVersionRow(read, model, version);
   if (row.engine === 'pending') throw notServable(model, version, 'it is still being converted.');
-  if (!hasFile(row)) throw notServable(model, version, row.reason ?? 'it has neither a graph nor a bundle for its own Python.');
+  if (!hasFile(row))
+    throw notServable(
+      model,
+      version,
+      row.reason ?? 'it has neither a graph nor a bundle for its own Python.',
+    );
 }
 
 async function isServable(read: Reader, model: string, version: number): Promise<boolean> {
@@ -287,4 +321,5 @@ async function isServable(read: Reader, model: string, version: number): Promise
 
 /** Is there what its engine runs? */
 const hasFile = (row: VersionRow): boolean =>
-  (row.engine === 'onnx' && row.onnx_digest !== null) || (row.engine === 'python' && row.bundle_digest !== null);
+  (row.engine === 'onnx' && row.onnx_digest !== null) ||
+  (row.engine === 'python' && row.bundle_digest !== null);

@@ -12,6 +12,8 @@ import {
   type ServingConfig,
   type ServingReport,
 } from '../serving/serving-api.ts';
+import { countForRollouts } from './rollout-counting.ts';
+import { versionNumbersOf, type HeardTwice } from './version-numbers.ts';
 import type { Endpoint, Plane } from './endpoint-api.ts';
 import {
   configRevision,
@@ -37,11 +39,12 @@ export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
     versions.push(await servedVersionOf(read, await getVersionRow(read, model, version)));
   return {
     revision,
-    endpoints: endpoints.map(({ name, model, revision: own, targets }) => ({
+    endpoints: endpoints.map(({ name, model, revision: own, targets, sticky }) => ({
       name,
       model,
       revision: own,
       targets,
+      ...(sticky === null ? {} : { sticky }),
     })),
     versions,
   };
@@ -49,6 +52,7 @@ export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
 
 async function servedVersionOf(read: Reader, row: VersionRow): Promise<ServedVersion> {
   const contract = await requestContract(read, row);
+  const workers = (await declarationOf(read, row.model))?.model.workers;
   return {
     model: row.model,
     version: row.version,
@@ -57,6 +61,7 @@ async function servedVersionOf(read: Reader, row: VersionRow): Promise<ServedVer
     schema: servedSchema.parse(JSON.parse(row.schema ?? '{}')),
     schemaHash: row.schema_hash ?? '',
     ...(contract === undefined ? {} : { contract }),
+    ...(workers === undefined ? {} : { workers }),
   };
 }
 
@@ -78,7 +83,8 @@ async function requestContract(read: Reader, row: VersionRow): Promise<ServedCon
   const [data] = await trainingData(read, row, declared?.model.dataset);
   const version = data === undefined ? undefined : await findDatasetVersion(read, data.dataset, data.md5);
   const rules = version?.report?.rowRules ?? [];
-  if (data === undefined || rules.length === 0 || version === undefined || version.contractHash === null) return undefined;
+  if (data === undefined || rules.length === 0 || version === undefined || version.contractHash === null)
+    return undefined;
   return { dataset: data.dataset, contractHash: version.contractHash, rules };
 }
 
@@ -120,11 +126,15 @@ interface Heard {
   readonly at: number;
   readonly report: ServingReport;
   readonly storedAt: number;
+  /** its words of the last minute, one in a while */
+  readonly before: readonly { readonly at: number; readonly report: ServingReport }[];
 }
 
 const heardBy = new WeakMap<World, Map<string, Heard>>();
 const storeEveryMs = 15_000;
 const aliveMs = 5_000;
+const recentMs = 60_000;
+const rememberEveryMs = 5_000;
 
 /** Keeps what a plane says: every word in memory, a word in a while in the database. */
 export async function hearReport(world: World, report: ServingReport): Promise<void> {
@@ -135,8 +145,23 @@ export async function hearReport(world: World, report: ServingReport): Promise<v
     before === undefined ||
     before.report.revision !== report.revision ||
     at - before.storedAt >= storeEveryMs;
-  heard.set(report.plane, { at, report, storedAt: isDue ? at : before.storedAt });
+  heard.set(report.plane, {
+    at,
+    report,
+    storedAt: isDue ? at : before.storedAt,
+    before: remembered(before, report, at),
+  });
+  await countForRollouts(world, report, at);
   if (isDue) await world.database.write((tx) => putReport(tx, report.plane, at, JSON.stringify(report)));
+}
+
+/** A plane that began anew counts from zero: what its former self said is no earlier word of it. */
+function remembered(before: Heard | undefined, report: ServingReport, at: number): Heard['before'] {
+  if (before === undefined || before.report.startedAt !== report.startedAt) return [];
+  const kept = before.before.filter((each) => at - each.at <= recentMs);
+  const newest = kept.at(-1);
+  const isDue = newest === undefined || before.at - newest.at >= rememberEveryMs;
+  return isDue ? [...kept, { at: before.at, report: before.report }] : kept;
 }
 
 async function memoryOf(world: World): Promise<Map<string, Heard>> {
@@ -146,13 +171,39 @@ async function memoryOf(world: World): Promise<Map<string, Heard>> {
   const heard = new Map(
     rows.map((row) => [
       row.plane,
-      { at: row.at, report: JSON.parse(row.report) as ServingReport, storedAt: row.at },
+      { at: row.at, report: JSON.parse(row.report) as ServingReport, storedAt: row.at, before: [] },
     ]),
   );
   const other = heardBy.get(world);
   if (other !== undefined) return other;
   heardBy.set(world, heard);
   return heard;
+}
+
+/** A plane that has been silent for longer is gone, and no longer waited for. */
+const goneMs = 5 * 60_000;
+
+/**
+ * What is known of the planes that serve an endpoint: those heard lately, and those that counted something for it.
+ *
+ * @param counted planes that have told of this step
+ */
+export async function planesOf(
+  world: World,
+  served: { readonly endpoint: string; readonly config_revision: number },
+  counted: ReadonlySet<string>,
+): Promise<{ plane: string; isAlive: boolean; isCurrent: boolean }[]> {
+  const now = world.clock.now();
+  return (await listPlanes(world))
+    .filter(
+      ({ plane, at, endpoints }) =>
+        now - at < goneMs && (counted.has(plane) || endpoints.some((each) => each.name === served.endpoint)),
+    )
+    .map(({ plane, isAlive, revision }) => ({
+      plane,
+      isAlive,
+      isCurrent: revision >= served.config_revision && counted.has(plane),
+    }));
 }
 
 /** Data planes that ever said something, the last heard first. */
@@ -175,19 +226,23 @@ export async function getEndpoint(world: World, name: string): Promise<Endpoint>
 async function withLive(world: World, rows: readonly EndpointRow[]): Promise<Endpoint[]> {
   const now = world.clock.now();
   const planes = await listPlanes(world);
+  const heard: HeardTwice[] = [...(await memoryOf(world)).values()]
+    .filter((each) => now - each.at < aliveMs)
+    .map(({ at, report, before }) => ({ at, report, earlier: before[0] }));
   return rows.map((row) => ({
     name: row.name,
     model: row.model,
     isStopped: row.isStopped,
     revision: row.revision,
     targets: row.targets,
+    sticky: row.sticky,
     createdBy: row.created_by,
     createdAt: row.created_at,
     changedAt: row.changed_at,
     live: planes.flatMap((plane) => {
       const numbers = plane.endpoints.find((each) => each.name === row.name);
       if (numbers === undefined || !plane.isAlive) return [];
-      const { name: _name, ...rest } = numbers;
+      const { name: _name, versions: _versions, ...rest } = numbers;
       return [
         {
           plane: plane.plane,
@@ -198,5 +253,6 @@ async function withLive(world: World, rows: readonly EndpointRow[]): Promise<End
         },
       ];
     }),
+    versions: versionNumbersOf(row.name, heard),
   }));
 }

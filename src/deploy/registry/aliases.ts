@@ -35,6 +35,34 @@ export function followAliases(follower: AliasFollower): () => void {
 }
 
 /**
+ * Told inside the write that grants an approval as champion, before the alias moves.
+ *
+ * @returns true when the version takes over step by step instead; the alias moves at the end of that
+ */
+export type SlowWay = (world: World, tx: Transaction, actor: Actor, move: { model: string; version: number; reason: string }) => Promise<boolean>;
+
+let slowWay: SlowWay | undefined;
+
+/** @returns a function that ends it */
+export function offerSlowWay(way: SlowWay): () => void {
+  slowWay = way;
+  return () => {
+    slowWay = undefined;
+  };
+}
+
+/** The alias moves to the version that was approved for it: at once, or at the end of its rollout. */
+export async function moveApproved(
+  world: World,
+  tx: Transaction,
+  actor: Actor,
+  move: { model: string; alias: string; version: number; reason: string },
+): Promise<void> {
+  if (move.alias === champion && (await slowWay?.(world, tx, actor, move)) === true) return;
+  await moveAliasAndRecord(world, tx, actor, move);
+}
+
+/**
  * Gives an alias to a version, or takes it away.
  *
  * @throws APPROVAL_MISSING, ALIAS_PROTECTED where the alias is the one in production, MODEL_VERSION_NOT_FOUND, ALIAS_NOT_FOUND

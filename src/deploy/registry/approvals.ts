@@ -6,7 +6,7 @@ import { requireRight } from '../../team/can.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { durationMs } from '../../start/project/declaration.ts';
-import { moveAliasAndRecord } from './aliases.ts';
+import { moveApproved } from './aliases.ts';
 import { bundleHash, changesOf, stateAt, storedBundle, type Bundle } from './approval.ts';
 import { bundleNow, settle, standingApproval, voidApproval } from './approval-state.ts';
 import {
@@ -159,7 +159,7 @@ export async function approve(
       is_single_eye: isSingleEye ? 1 : 0,
       expires_at: rule?.validFor === undefined ? null : at + durationMs(rule.validFor),
     });
-    await moveAliasAndRecord(world, tx, actor, { model, alias, version, reason: `approval ${row.id}` });
+    await moveApproved(world, tx, actor, { model, alias, version, reason: `approval ${row.id}` });
     await recordEvent(world, tx, {
       actor,
       verb,

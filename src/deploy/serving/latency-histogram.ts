@@ -13,7 +13,8 @@ export const newHistogram = (): number[] => Array.from({ length: bucketCount }, 
 export const bucketOf = (latencyUs: number): number =>
   latencyUs <= firstUs ? 0 : Math.min(bucketCount - 1, 1 + Math.floor(perDoubling * Math.log2(latencyUs / firstUs)));
 
-const lowerEdge = (bucket: number): number => (bucket === 0 ? 0 : firstUs * 2 ** ((bucket - 1) / perDoubling));
+/** Least latency in microseconds of a bucket. */
+export const lowerEdgeOf = (bucket: number): number => (bucket === 0 ? 0 : firstUs * 2 ** ((bucket - 1) / perDoubling));
 
 /** The counts without the empty end. */
 export const trimmed = (counts: readonly number[]): number[] =>
@@ -30,10 +31,10 @@ export function quantileOf(counts: readonly number[], share: number): number | n
   if (total === 0) return null;
   let left = share * total;
   for (const [bucket, count] of counts.entries()) {
-    if (count > 0 && left <= count) return lowerEdge(bucket) + (left / count) * (lowerEdge(bucket + 1) - lowerEdge(bucket));
+    if (count > 0 && left <= count) return lowerEdgeOf(bucket) + (left / count) * (lowerEdgeOf(bucket + 1) - lowerEdgeOf(bucket));
     left -= count;
   }
-  return lowerEdge(counts.length);
+  return lowerEdgeOf(counts.length);
 }
 
 /** What came since an earlier look, or both together with `factor` 1. */
@@ -44,4 +45,4 @@ export const added = (counts: readonly number[], others: readonly number[], fact
   );
 
 /** Middle of a bucket in microseconds: what its requests took, right to a tenth. */
-export const middleOf = (bucket: number): number => (lowerEdge(bucket) + lowerEdge(bucket + 1)) / 2;
+export const middleOf = (bucket: number): number => (lowerEdgeOf(bucket) + lowerEdgeOf(bucket + 1)) / 2;

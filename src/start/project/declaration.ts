@@ -256,6 +256,8 @@ export const modelDeclaration = z.object({
   audience: z.enum(['internal', 'public']).default('internal'),
   /** whether requests are held to the contract of the training data */
   contractOnRequests: z.enum(['refuse', 'off']).default('refuse'),
+  /** processes per data plane, where a version's own Python serves it; default what `tilth serve --python-workers` says */
+  workers: z.number().int().min(1).max(256).optional(),
   /** who approves a version, and for how long */
   approval: approvalDeclaration.prefault({}),
   monitoring: monitoringDeclaration.prefault({}),
