@@ -80,6 +80,7 @@ const model: Group = {
 };
 const endpoint: Group = { load: async () => (await import('../deploy/endpoints/endpoint-commands.ts')).addEndpointCommands };
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
+const deploy: Group = { load: async () => (await import('../deploy/manifests/manifests-commands.ts')).addDeployCommands };
 const monitor: Group = { load: async () => (await import('../monitor/monitor-commands.ts')).addMonitorCommands };
 const alert: Group = { load: async () => (await import('../monitor/alerts/alert-commands.ts')).addAlertCommands };
 const gc: Group = { load: async () => (await import('../maintain/cleanup/cleanup-commands.ts')).addCleanupCommands };
@@ -109,6 +110,7 @@ export const groups = {
   endpoint,
   predict: endpoint,
   serve,
+  deploy,
   monitor,
   alert,
   team,

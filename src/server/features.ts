@@ -1,4 +1,5 @@
 import { askRoutes } from '../deploy/endpoints/ask-routes.ts';
+import { manifestsRoutes } from '../deploy/manifests/manifests-routes.ts';
 import { endpointFeature } from '../deploy/endpoints/endpoint-feature.ts';
 import { mlflowRegistryFeature, registryFeature } from '../deploy/registry/registry-feature.ts';
 import { policyRoutes } from '../develop/contracts/policy-routes.ts';
@@ -73,6 +74,7 @@ export const features: readonly Feature[] = [
   mlflowRegistryFeature,
   endpointFeature,
   { name: 'ask', routes: askRoutes },
+  { name: 'manifests', routes: manifestsRoutes },
   monitorFeature,
   retrainingFeature,
   { name: 'cards', routes: cardRoutes, start: startCards },

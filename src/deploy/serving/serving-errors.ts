@@ -75,7 +75,15 @@ export const contentTypeUnknown = (type: string): TilthError =>
     'SERVING_CONTENT_TYPE_UNKNOWN',
     415,
     `This predictor does not read ${JSON.stringify(type)}.`,
-    'It reads application/json and text/csv, with no parameter but charset=utf-8.',
+    'It reads application/json, text/csv and application/vnd.apache.parquet, with no parameter but charset=utf-8.',
+  );
+
+export const sealedUnusable = (folder: string, problems: readonly string[]): TilthError =>
+  new TilthError(
+    'SERVING_SEALED_UNUSABLE',
+    500,
+    problems.length === 0 ? `${folder} holds no configuration.` : `What ${folder} holds can't be served: ${problems.join('; ')}`,
+    'Make the folder anew with: tilth deploy manifests',
   );
 
 /** Asked for by a part of a protocol that is an extension, and that we do not advertise. */
