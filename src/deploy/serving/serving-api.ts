@@ -66,6 +66,8 @@ export const servedVersion = z.object({
   contract: servedContract.optional(),
   /** there where the engine is python */
   python: servedPython.optional(),
+  /** processes that its project wants for it; taken when it is loaded */
+  workers: z.number().int().optional(),
 });
 export type ServedVersion = z.infer<typeof servedVersion>;
 
@@ -153,6 +155,8 @@ export const servingReport = z.object({
       p99Us: z.number(),
       requestsPerSecond: z.number(),
       versions: z.array(versionCounts).optional(),
+      /** what waits for each version's model at this moment */
+      queues: z.array(z.object({ version: z.number().int(), rowCount: z.number(), waitMs: z.number() })).optional(),
     }),
   ),
 });
