@@ -213,6 +213,7 @@ class Plane implements DataPlane, PlaneState {
   }
 
   async #report(): Promise<void> {
+    const { service } = this;
     const problems = this.follower?.problems ?? [];
     await this.follower?.report({
       plane: this.name,
@@ -220,7 +221,9 @@ class Plane implements DataPlane, PlaneState {
       revision: this.follower.revision,
       startedAt: this.#startedAt,
       ...(problems.length === 0 ? {} : { problems: [...problems] }),
-      endpoints: this.#traffic.report([...(this.service?.endpoints.keys() ?? [])]),
+      endpoints: this.#traffic
+        .report([...(service?.endpoints.keys() ?? [])])
+        .map((each) => ({ ...each, queues: service?.versionQueues(each.name) ?? [] })),
     });
   }
 }

@@ -138,6 +138,16 @@ export class PredictionService {
     }
   }
 
+  /** What waits for each version that an endpoint names. */
+  versionQueues(endpoint: string): { version: number; rowCount: number; waitMs: number }[] {
+    const targets = this.#endpoints.get(endpoint)?.targets ?? [];
+    return targets.map(({ version, inMemory }) => ({
+      version,
+      rowCount: inMemory.queuedRows ?? 0,
+      waitMs: inMemory.estimatedWaitMs,
+    }));
+  }
+
   #admission(endpoint: string): Admission {
     let admission = this.#admissions.get(endpoint);
     if (admission === undefined) this.#admissions.set(endpoint, (admission = new Admission()));
