@@ -2,6 +2,8 @@
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -34,6 +36,8 @@ def features():
 
 
 mlflow.set_experiment("late")
+holdout = Path(tempfile.mkdtemp()) / "holdout.parquet"
+rows[test].assign(late=late[test]).to_parquet(holdout)
 facts = {}
 candidates = {
     "baseline": Pipeline([("f", ColumnTransformer([("n", StandardScaler(), ["distance"])])), ("m", LogisticRegression())]),
@@ -46,6 +50,8 @@ for name, model in candidates.items():
         model.fit(rows[train], late[train])
         auc = float(roc_auc_score(late[test], model.predict_proba(rows[test])[:, 1]))
         mlflow.log_metric("auc", auc)
+        mlflow.log_artifact(str(holdout))
+        scores = model.predict_proba(rows[test])[:, 1]
         example = rows.head(5)
         logged = mlflow.sklearn.log_model(
             model,
@@ -59,6 +65,13 @@ for name, model in candidates.items():
         facts[name] = {
             "run": run.info.run_id,
             "auc": auc,
+            "scores": scores.tolist(),
+            "truth": late[test].tolist(),
+            "by_carrier": {
+                carrier: roc_auc_score(late[test][mask], scores[mask])
+                for carrier in ["AA", "DL", "UA"]
+                for mask in [(rows[test]["carrier"] == carrier).to_numpy()]
+            },
             "model": logged.model_id,
             "example": example.to_dict(orient="records"),
             "labels": model.predict(example).tolist(),

@@ -206,7 +206,7 @@ class Bench {
     if (typeof holdout === 'string' || holdout.rowCount === 0) {
       const blank = (datatype: string): Cell => (datatype === 'BYTES' ? '' : datatype === 'BOOL' ? false : 0);
       return takeRows(layout, rowCount, (_, index) =>
-        wholeColumn(new Array<Cell>(rowCount).fill(blank(layout.features[index]?.datatype ?? 'FP32'))),
+        wholeColumn(Array.from({ length: rowCount }, () => blank(layout.features[index]?.datatype ?? 'FP32'))),
       );
     }
     return takeRows(layout, rowCount, (name) =>
