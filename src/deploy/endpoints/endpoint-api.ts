@@ -6,6 +6,8 @@ export const liveNumbers = z.object({
   address: z.string(),
   /** revision of the configuration that the plane has loaded */
   revision: z.number(),
+  /** does it serve the newest routes? */
+  isCurrent: z.boolean(),
   /** ms since the plane last said something */
   ageMs: z.number(),
   requestCount: z.number(),
@@ -35,6 +37,8 @@ export const versionNumbers = z.object({
     p50Us: z.number().nullable(),
     p99Us: z.number().nullable(),
   }),
+  /** what waits for its model now, on all data planes, and the longest wait; null where none tells */
+  queue: z.object({ rowCount: z.number(), waitMs: z.number() }).nullable(),
   /** of a shadow: what it said of the rows that another version answered */
   agreement: z
     .object({

@@ -50,7 +50,8 @@ export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
   };
 }
 
-async function servedVersionOf(read: Reader, row: VersionRow): Promise<ServedVersion> {
+/** What a data plane, or a batch, is told of a version. */
+export async function servedVersionOf(read: Reader, row: VersionRow): Promise<ServedVersion> {
   const contract = await requestContract(read, row);
   const workers = (await declarationOf(read, row.model))?.model.workers;
   return {
@@ -226,6 +227,7 @@ export async function getEndpoint(world: World, name: string): Promise<Endpoint>
 async function withLive(world: World, rows: readonly EndpointRow[]): Promise<Endpoint[]> {
   const now = world.clock.now();
   const planes = await listPlanes(world);
+  const newest = await configRevision(world.database.read);
   const heard: HeardTwice[] = [...(await memoryOf(world)).values()]
     .filter((each) => now - each.at < aliveMs)
     .map(({ at, report, before }) => ({ at, report, earlier: before[0] }));
@@ -242,12 +244,13 @@ async function withLive(world: World, rows: readonly EndpointRow[]): Promise<End
     live: planes.flatMap((plane) => {
       const numbers = plane.endpoints.find((each) => each.name === row.name);
       if (numbers === undefined || !plane.isAlive) return [];
-      const { name: _name, versions: _versions, ...rest } = numbers;
+      const { name: _name, versions: _versions, queues: _queues, ...rest } = numbers;
       return [
         {
           plane: plane.plane,
           address: plane.address,
           revision: plane.revision,
+          isCurrent: plane.revision >= newest,
           ageMs: now - plane.at,
           ...rest,
         },

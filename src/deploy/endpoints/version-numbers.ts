@@ -53,6 +53,7 @@ export function versionNumbersOf(endpoint: string, planes: readonly HeardTwice[]
         p50Us: quantileOf(recent, 0.5),
         p99Us: quantileOf(recent, 0.99),
       },
+      queue: queueOf(endpoint, first.now.version, planes),
       agreement:
         first.now.variant !== 'shadow' || rowCount === 0
           ? null
@@ -65,6 +66,14 @@ export function versionNumbersOf(endpoint: string, planes: readonly HeardTwice[]
             },
     };
   });
+}
+
+function queueOf(endpoint: string, version: number, planes: readonly HeardTwice[]): VersionNumbers['queue'] {
+  const queues = planes
+    .flatMap(({ report }) => report.endpoints.find((each) => each.name === endpoint)?.queues ?? [])
+    .filter((each) => each.version === version);
+  if (queues.length === 0) return null;
+  return { rowCount: queues.reduce((sum, each) => sum + each.rowCount, 0), waitMs: Math.max(...queues.map((each) => each.waitMs)) };
 }
 
 const countsIn = (report: ServingReport, endpoint: string): readonly VersionCounts[] =>
