@@ -2,14 +2,10 @@ import { alignHistograms } from '../../develop/data/histogram-align.ts';
 import type { ColumnProfile, Histogram, VersionProfile } from '../../develop/data/profile-api.ts';
 import { pairTables } from '../../develop/data/profile-difference.ts';
 import type { DatasetColumnDrift, DatasetDrift } from './dataset-drift-api.ts';
-import {
-  compareColumns,
-  jensenShannon,
-  numericColumn,
-  populationStability,
-  thresholds,
-  type ColumnDrift,
-} from './drift.ts';
+import { jensenShannon, populationStability } from '../statistics/shares.ts';
+import { numericColumn } from './column.ts';
+import { compareColumns, type ColumnDrift } from './drift.ts';
+import { methods } from './methods.ts';
 
 /** How far each column moved between two versions, from their stored profiles alone. */
 export function driftBetween(from: VersionProfile, to: VersionProfile): DatasetDrift {
@@ -76,7 +72,8 @@ function histogramDrift(
   const sturges = Math.max(5, Math.ceil(Math.log2(rowsFrom + rowsTo) + 1));
   const { edges, from, to } = alignHistograms(before, after, sturges);
   const [sharesFrom, sharesTo] = [sharesOf(from, rowsFrom), sharesOf(to, rowsTo)];
-  const distance = jensenShannon(sharesFrom, sharesTo);
+  const shares = { reference: sharesFrom, current: sharesTo };
+  const distance = jensenShannon(shares);
   const decided = rowsFrom <= fewRows ? fewRowsDrift(before, after) : null;
   return {
     name,
@@ -85,10 +82,10 @@ function histogramDrift(
     ...(decided ?? {
       method: 'jensenshannon',
       score: distance,
-      threshold: thresholds.jensenshannon,
-      drifted: distance >= thresholds.jensenshannon,
+      threshold: methods.jensenshannon.threshold,
+      drifted: distance >= methods.jensenshannon.threshold,
     }),
-    psi: populationStability(sharesFrom, sharesTo),
+    psi: populationStability(shares),
     jensenShannon: distance,
     edges: [...edges],
     values: [],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { methodNames } from './methods.ts';
 
-export const driftMethods = ['ks', 'wasserstein', 'psi', 'jensenshannon', 'chisquare', 'z', 'unseen'] as const;
+export const driftMethods = methodNames;
 
 export const featureDrift = z.object({
   feature: z.string(),
@@ -11,7 +12,12 @@ export const featureDrift = z.object({
   missingCurrent: z.number(),
   /** the method that decides, its score and threshold; null when a side has no values */
   default: z
-    .object({ method: z.enum(driftMethods), score: z.number().nullable(), threshold: z.number(), drifted: z.boolean() })
+    .object({
+      method: z.enum(driftMethods),
+      score: z.number().nullable(),
+      threshold: z.number(),
+      drifted: z.boolean(),
+    })
     .nullable(),
   scores: z.record(z.string(), z.object({ value: z.number(), pValue: z.number().nullable() })),
 });

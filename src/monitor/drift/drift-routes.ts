@@ -28,7 +28,10 @@ export function driftRoutes(world: World): Api {
       requireRight(context.var.actor, 'read');
       const { model } = context.req.valid('param');
       const { granularity } = await monitoringPlan(world.database.read, model);
-      const windows = await listDrift(world.database.read, model, { granularity, ...context.req.valid('query') });
+      const windows = await listDrift(world.database.read, model, {
+        granularity,
+        ...context.req.valid('query'),
+      });
       return context.json({ model, windows }, 200);
     },
   );

@@ -58,7 +58,14 @@ export const driftMigrations: Migrations = {
         .addColumn('is_drifted', 'integer', (column) => column.notNull())
         .addColumn('baseline_kind', 'text', (column) => column.notNull())
         .addColumn('computed_at', 'integer', (column) => column.notNull())
-        .addPrimaryKeyConstraint('drift_record_key', ['model', 'granularity', 'window_start', 'version', 'feature', 'method'])
+        .addPrimaryKeyConstraint('drift_record_key', [
+          'model',
+          'granularity',
+          'window_start',
+          'version',
+          'feature',
+          'method',
+        ])
         .execute();
     },
   },
@@ -147,7 +154,9 @@ export async function listDrift(read: Reader, model: string, filter: DriftFilter
       windowStart: first.window_start,
       windowEnd: first.window_end,
       baseline: first.baseline_kind as 'training' | 'reference',
-      features: [...Map.groupBy(group, (row) => row.feature).values()].map((methods) => featureOf(methods as [DriftRecordTable])),
+      features: [...Map.groupBy(group, (row) => row.feature).values()].map((methods) =>
+        featureOf(methods as [DriftRecordTable]),
+      ),
     };
   });
 }
@@ -173,7 +182,9 @@ function featureOf(methods: [DriftRecordTable, ...DriftRecordTable[]]): FeatureD
             drifted: decisive.is_drifted === 1,
           },
     scores: Object.fromEntries(
-      methods.filter((row) => row.value !== null).map((row) => [row.method, { value: row.value ?? 0, pValue: row.p_value }]),
+      methods
+        .filter((row) => row.value !== null)
+        .map((row) => [row.method, { value: row.value ?? 0, pValue: row.p_value }]),
     ),
   };
 }

@@ -12,7 +12,7 @@ import { declarationOf } from '../../start/project/project-store.ts';
 import type { FeatureValues, LogReader } from '../predictions/prediction-log-reader.ts';
 import { folderName } from '../predictions/prediction-layout.ts';
 import { identifier, literal, parquetFiles, type Analytics } from '../windows/analytics.ts';
-import { categoricalColumn, numericColumn, type Column } from './drift.ts';
+import { categoricalColumn, numericColumn, type Column } from './column.ts';
 
 /** What a version's inputs are compared with, kept for ever, ready sorted. */
 export interface ReferenceProfile {
@@ -41,7 +41,8 @@ export async function referenceProfile(
   kept.set(log, profiles);
   const name = `${model}\n${version}`;
   const path = join(world.home.predictions, 'reference', folderName(model), `${version}.parquet`);
-  const profile = profiles.get(name) ?? (existsSync(path) ? await readProfile(log.analytics, path) : await makeProfile());
+  const profile =
+    profiles.get(name) ?? (existsSync(path) ? await readProfile(log.analytics, path) : await makeProfile());
   profiles.delete(name);
   profiles.set(name, profile);
   const [oldest] = profiles.keys();
@@ -52,7 +53,10 @@ export async function referenceProfile(
     const files = await trainingFiles(world.database.read, model, version).catch(() => []);
     const training = await readTraining(log.analytics, files, inputs);
     const isTraining = training.length > 0;
-    const made: ReferenceProfile = { baseline: isTraining ? 'training' : 'reference', columns: profileOf(isTraining ? training : inputs) };
+    const made: ReferenceProfile = {
+      baseline: isTraining ? 'training' : 'reference',
+      columns: profileOf(isTraining ? training : inputs),
+    };
     await writeProfile(log.analytics, path, made);
     return made;
   }
@@ -90,11 +94,17 @@ export async function trainingFiles(read: Reader, model: string, version: number
 async function cachedFiles(cache: Cache, md5: string): Promise<string[]> {
   if (!isTreeHash(md5)) return [cache.pathOf(md5)];
   const entries = treeEntries(await readFile(cache.pathOf(md5), 'utf8'), md5);
-  const tables = entries.filter((entry) => entry.relpath.endsWith('.parquet')).map((entry) => cache.pathOf(entry.md5));
+  const tables = entries
+    .filter((entry) => entry.relpath.endsWith('.parquet'))
+    .map((entry) => cache.pathOf(entry.md5));
   return tables.every((path) => existsSync(path)) ? tables : [];
 }
 
-async function readTraining(analytics: Analytics, files: readonly string[], inputs: readonly FeatureValues[]): Promise<FeatureValues[]> {
+async function readTraining(
+  analytics: Analytics,
+  files: readonly string[],
+  inputs: readonly FeatureValues[],
+): Promise<FeatureValues[]> {
   if (files.length === 0) return [];
   try {
     const described = await analytics.rows(`DESCRIBE SELECT * FROM ${parquetFiles(files)}`);
@@ -106,7 +116,10 @@ async function readTraining(analytics: Analytics, files: readonly string[], inpu
       return `${identifier(name)}::${isNumber ? 'DOUBLE' : 'VARCHAR'}`;
     });
     const columns = await analytics.columns(`SELECT ${select.join(', ')} FROM ${parquetFiles(files)}`);
-    return shared.map(({ name }, index) => ({ name, values: (columns[index] ?? []) as FeatureValues['values'] }));
+    return shared.map(({ name }, index) => ({
+      name,
+      values: (columns[index] ?? []) as FeatureValues['values'],
+    }));
   } catch {
     // not every dataset is a table of the model's inputs; the first window stands in
     return [];
@@ -115,8 +128,20 @@ async function readTraining(analytics: Analytics, files: readonly string[], inpu
 
 /** Long form: one line per distinct value with its count, in the order of the values. */
 async function writeProfile(analytics: Analytics, path: string, profile: ReferenceProfile): Promise<void> {
-  const [names, kinds, values, texts, counts]: [string[], string[], (number | null)[], (string | null)[], number[]] = [[], [], [], [], []];
-  const add = (name: string, kind: string, value: number | null, text: string | null, count: number): void => {
+  const [names, kinds, values, texts, counts]: [
+    string[],
+    string[],
+    (number | null)[],
+    (string | null)[],
+    number[],
+  ] = [[], [], [], [], []];
+  const add = (
+    name: string,
+    kind: string,
+    value: number | null,
+    text: string | null,
+    count: number,
+  ): void => {
     names.push(name);
     kinds.push(kind);
     values.push(value);
@@ -152,9 +177,10 @@ async function writeProfile(analytics: Analytics, path: string, profile: Referen
 }
 
 async function readProfile(analytics: Analytics, path: string): Promise<ReferenceProfile> {
-  const [names = [], kinds = [], values = [], texts = [], counts = [], baselines = []] = await analytics.columns(
-    `SELECT "column", kind, value, text, count, baseline FROM read_parquet(${literal(path)})`,
-  );
+  const [names = [], kinds = [], values = [], texts = [], counts = [], baselines = []] =
+    await analytics.columns(
+      `SELECT "column", kind, value, text, count, baseline FROM read_parquet(${literal(path)})`,
+    );
   const columns = new Map<string, Column>();
   for (const [name, lines] of Map.groupBy(names.keys(), (line) => String(names[line]))) {
     const countAt = (line: number): number => Number(counts[line]);
@@ -163,7 +189,12 @@ async function readProfile(analytics: Analytics, path: string): Promise<Referenc
     const rest = lines.filter((line) => line !== missing);
     const size = rest.reduce((sum, line) => sum + countAt(line), 0);
     if (missing !== undefined && kinds[missing] === 'cat-missing') {
-      columns.set(name, { kind: 'cat', counts: new Map(rest.map((line) => [String(texts[line]), countAt(line)])), count: size, missingCount });
+      columns.set(name, {
+        kind: 'cat',
+        counts: new Map(rest.map((line) => [String(texts[line]), countAt(line)])),
+        count: size,
+        missingCount,
+      });
       continue;
     }
     const sorted = new Float64Array(size);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pythonAnswer, pythonTest } from '../statistics/python-answer.ts';
-import { areaUnderCurve } from './area-under-curve.ts';
+import { areaUnderCurve } from '../statistics/area-under-curve.ts';
 import { compare, isPositive, measure } from './performance.ts';
 
 /** A stream of numbers that is the same on every machine. */

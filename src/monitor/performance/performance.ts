@@ -1,6 +1,11 @@
 import { meanOf, normalInterval, wilsonInterval, type Estimate } from '../statistics/interval.ts';
 import { normalTwoSided } from '../statistics/special-functions.ts';
-import { areaUnderCurve, compareAreas, type PairedDifference, type ScoredTruth } from './area-under-curve.ts';
+import {
+  areaUnderCurve,
+  compareAreas,
+  type PairedDifference,
+  type ScoredTruth,
+} from '../statistics/area-under-curve.ts';
 import type { CalibrationBin } from './performance-api.ts';
 
 /** One number about one window, as it is stored. */
@@ -26,7 +31,12 @@ export const betterWhen: Readonly<Record<string, 'higher' | 'lower'>> = {
   ece: 'lower',
 };
 
-const synonyms: Readonly<Record<string, string>> = { roc_auc: 'auc', roc_auc_score: 'auc', brier_score: 'brier', brier_score_loss: 'brier' };
+const synonyms: Readonly<Record<string, string>> = {
+  roc_auc: 'auc',
+  roc_auc_score: 'auc',
+  brier_score: 'brier',
+  brier_score_loss: 'brier',
+};
 
 /** Our name of a metric that libraries call differently. */
 export const metricName = (name: string): string => synonyms[name] ?? name;
@@ -72,7 +82,12 @@ export function measure(rows: ScoredTruth, predicted: Uint8Array, confidence = 0
     { metric: 'accuracy', method: 'wilson', estimate: wilsonInterval(hitCount, n, confidence), n },
     { metric: 'brier', method: 'normal', estimate: averaged(squared, confidence, 1), n },
     { metric: 'log_loss', method: 'normal', estimate: averaged(logarithmic, confidence), n },
-    { metric: 'ece', method: '10 equal bins', estimate: { value: calibrationError(calibration, n), low: null, high: null, standardError: null }, n },
+    {
+      metric: 'ece',
+      method: '10 equal bins',
+      estimate: { value: calibrationError(calibration, n), low: null, high: null, standardError: null },
+      n,
+    },
   ];
   const auc = areaUnderCurve(rows, confidence);
   if (auc !== null) measures.push({ metric: 'auc', method: 'delong', estimate: auc, n });
@@ -115,7 +130,10 @@ export function calibrate({ scores, truth }: ScoredTruth, confidence = 0.95): Ca
 
 /** Expected calibration error: mean distance of a bin's score from what came true, weighted by its rows. */
 export const calibrationError = (bins: readonly CalibrationBin[], n: number): number =>
-  bins.reduce((sum, bin) => sum + (bin.count / n) * Math.abs((bin.meanScore ?? 0) - (bin.positiveShare ?? 0)), 0);
+  bins.reduce(
+    (sum, bin) => sum + (bin.count / n) * Math.abs((bin.meanScore ?? 0) - (bin.positiveShare ?? 0)),
+    0,
+  );
 
 export interface PairedComparison {
   readonly n: number;
@@ -125,7 +143,12 @@ export interface PairedComparison {
 }
 
 /** Candidate against champion on the same rows: each difference is candidate minus champion. */
-export function compare(candidate: Float64Array, champion: Float64Array, truth: Uint8Array, confidence = 0.95): PairedComparison {
+export function compare(
+  candidate: Float64Array,
+  champion: Float64Array,
+  truth: Uint8Array,
+  confidence = 0.95,
+): PairedComparison {
   const loss = (of: (score: number, label: number) => number, most: number): PairedDifference => {
     const one = candidate.map((score, row) => of(score, truth[row] ?? 0));
     const other = champion.map((score, row) => of(score, truth[row] ?? 0));

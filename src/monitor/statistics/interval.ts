@@ -21,7 +21,13 @@ export function reach(confidence: number): number {
 }
 
 /** Normal interval around an estimate, cut at the limits that its values can't pass. */
-export function normalInterval(value: number, standardError: number, confidence: number, least = -Infinity, most = Infinity): Estimate {
+export function normalInterval(
+  value: number,
+  standardError: number,
+  confidence: number,
+  least = -Infinity,
+  most = Infinity,
+): Estimate {
   const half = reach(confidence) * standardError;
   return { value, low: Math.max(least, value - half), high: Math.min(most, value + half), standardError };
 }

@@ -5,7 +5,10 @@ const python = process.env['TILTH_TEST_PYTHON'];
 
 /** Options of a test that asks the reference implementations: skipped without them, but not in CI. */
 export const pythonTest = {
-  skip: python === undefined && process.env['CI'] === undefined ? 'TILTH_TEST_PYTHON names no Python with scipy and scikit-learn' : false,
+  skip:
+    python === undefined && process.env['CI'] === undefined
+      ? 'TILTH_TEST_PYTHON names no Python with scipy and scikit-learn'
+      : false,
 };
 
 /** What a Python program prints as JSON, with `given` as its input. */

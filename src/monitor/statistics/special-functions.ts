@@ -1,6 +1,6 @@
 const lanczos = [
-  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
-  -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
+  0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059,
+  12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
 ];
 
 /** Natural logarithm of the gamma function for x above 0; Lanczos' series with g = 7. */
@@ -63,6 +63,10 @@ export const chiSquareTail = (x: number, degrees: number): number => upperGamma(
 /** Chance that a standard normal variable is further from 0 than z. */
 export const normalTwoSided = (z: number): number => upperGamma(0.5, (z * z) / 2);
 
+/** Chance that a standard normal variable exceeds z. */
+export const normalUpper = (z: number): number =>
+  z >= 0 ? normalTwoSided(z) / 2 : 1 - normalTwoSided(z) / 2;
+
 /** Point below which a share p of the standard normal distribution lies; bisection, to the last digits. */
 export function normalQuantile(p: number): number {
   if (p === 0.5) return 0;
@@ -76,22 +80,4 @@ export function normalQuantile(p: number): number {
     else high = middle;
   }
   return (low + high) / 2;
-}
-
-/**
- * Limit distribution of Kolmogorov: chance that sqrt(n) D exceeds x.
- *
- * @see Marsaglia, Tsang, Wang, Evaluating Kolmogorov's distribution, 2003 (both series).
- */
-export function kolmogorovTail(x: number): number {
-  if (x <= 0) return 1;
-  if (x < 1.18) {
-    const factor = Math.exp(-(Math.PI ** 2) / (8 * x * x));
-    let sum = 0;
-    for (let k = 1; k <= 9; k += 2) sum += factor ** (k * k);
-    return 1 - (Math.sqrt(2 * Math.PI) / x) * sum;
-  }
-  let sum = 0;
-  for (let k = 1; k <= 10; k++) sum += (k % 2 === 1 ? 2 : -2) * Math.exp(-2 * k * k * x * x);
-  return Math.min(1, Math.max(0, sum));
 }

@@ -38,6 +38,28 @@ export class Analytics {
     return this.#turn(async (connection) => (await connection.runAndReadAll(sql)).getColumns() as Cell[][]);
   }
 
+  /**
+   * The finite numbers of one column and how many rows there are besides, without an object per value.
+   *
+   * @param expression of a number; NULL, NaN and infinities count as missing
+   */
+  numbers(expression: string, from: string): Promise<{ values: Float64Array; missingCount: number }> {
+    return this.#turn(async (connection) => {
+      const [[rowCount = 0] = []] = (await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${from}`)).getRows();
+      const values = new Float64Array(Number(rowCount));
+      let count = 0;
+      const result = await connection.stream(`SELECT coalesce((${expression})::DOUBLE, 'nan'::DOUBLE) FROM ${from}`);
+      for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+        const vector = chunk.getColumnVector(0);
+        for (let row = 0; row < chunk.rowCount; row++) {
+          const value = vector.getItem(row) as number;
+          if (Number.isFinite(value)) values[count++] = value;
+        }
+      }
+      return { values: values.subarray(0, count), missingCount: values.length - count };
+    });
+  }
+
   rows(sql: string): Promise<Cell[][]> {
     return this.#turn(async (connection) => (await connection.runAndReadAll(sql)).getRows() as Cell[][]);
   }

@@ -1,5 +1,5 @@
-import { normalInterval, type Estimate } from '../statistics/interval.ts';
-import { normalTwoSided } from '../statistics/special-functions.ts';
+import { normalInterval, type Estimate } from './interval.ts';
+import { normalTwoSided } from './special-functions.ts';
 
 /** Scores with what turned out to be true; entry i belongs to entry i. */
 export interface ScoredTruth {
@@ -27,7 +27,9 @@ export function areaUnderCurve(rows: ScoredTruth, confidence: number): Estimate 
   const placements = place(rows);
   if (placements === null) return null;
   const { positive, negative, area } = placements;
-  const variance = covariance(positive, positive, area, area) / positive.length + covariance(negative, negative, area, area) / negative.length;
+  const variance =
+    covariance(positive, positive, area, area) / positive.length +
+    covariance(negative, negative, area, area) / negative.length;
   return normalInterval(area, Math.sqrt(variance), confidence, 0, 1);
 }
 
@@ -43,7 +45,11 @@ export interface PairedDifference extends Estimate {
  *
  * @param candidate scores of the same rows, in the same order, as `champion`
  */
-export function compareAreas(candidate: ScoredTruth, champion: ScoredTruth, confidence: number): PairedDifference | null {
+export function compareAreas(
+  candidate: ScoredTruth,
+  champion: ScoredTruth,
+  confidence: number,
+): PairedDifference | null {
   const [one, other] = [place(candidate), place(champion)];
   if (one === null || other === null) return null;
   const variance = (kind: 'positive' | 'negative'): number =>
@@ -62,7 +68,9 @@ export function compareAreas(candidate: ScoredTruth, champion: ScoredTruth, conf
 }
 
 function place({ scores, truth }: ScoredTruth): Placements | null {
-  const order = Uint32Array.from(scores.keys()).sort((left, right) => (scores[left] ?? 0) - (scores[right] ?? 0));
+  const order = Uint32Array.from(scores.keys()).sort(
+    (left, right) => (scores[left] ?? 0) - (scores[right] ?? 0),
+  );
   let positiveCount = 0;
   for (const label of truth) positiveCount += label;
   const negativeCount = truth.length - positiveCount;
@@ -70,11 +78,12 @@ function place({ scores, truth }: ScoredTruth): Placements | null {
   const share = new Float64Array(scores.length);
   let positivesBelow = 0;
   let negativesBelow = 0;
-  for (let from = 0; from < order.length; ) {
+  for (let from = 0; from < order.length;) {
     const score = scores[order[from] ?? 0];
     let to = from;
     let positivesHere = 0;
-    while (to < order.length && scores[order[to] ?? 0] === score) positivesHere += truth[order[to++] ?? 0] ?? 0;
+    while (to < order.length && scores[order[to] ?? 0] === score)
+      positivesHere += truth[order[to++] ?? 0] ?? 0;
     const negativesHere = to - from - positivesHere;
     for (; from < to; from++) {
       const row = order[from] ?? 0;
@@ -100,6 +109,7 @@ function place({ scores, truth }: ScoredTruth): Placements | null {
 function covariance(left: Float64Array, right: Float64Array, leftMean: number, rightMean: number): number {
   if (left.length < 2) return 0;
   let sum = 0;
-  for (let index = 0; index < left.length; index++) sum += ((left[index] ?? 0) - leftMean) * ((right[index] ?? 0) - rightMean);
+  for (let index = 0; index < left.length; index++)
+    sum += ((left[index] ?? 0) - leftMean) * ((right[index] ?? 0) - rightMean);
   return sum / (left.length - 1);
 }
