@@ -8,7 +8,10 @@ import type { Exchanges, PlaneAnswer, PlaneRequest, RequestHead } from './listen
 import { refuseStrangers } from './listener/strangers.ts';
 import { readInvocation, writePredictions } from './mlflow-dialect.ts';
 import { failedAnswer, jsonAnswer, lineageOf } from './plane-answers.ts';
+import { planeOpenapi } from './openapi.ts';
+import { parquetType, readParquetInvocation } from './parquet-bodies.ts';
 import type { ActiveEndpoint, CallerContext, PredictionService } from './prediction-service.ts';
+import { inferenceIdOf, sagemakerHeaders, targetVersionOf } from './sagemaker.ts';
 import { starting, tooManyRequests } from './serving-errors.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -141,6 +144,7 @@ export class PlaneRoutes implements Exchanges {
       body: '\n',
     }),
     '/version': () => ({ status: 200, type: 'application/json', body: this.#options.softwareVersion }),
+    '/openapi.json': () => jsonAnswer(200, planeOpenapi(this.#configured(), this.#options.softwareVersion)),
     '/metrics': async () => {
       const { registry } = this.#options.traffic;
       return { status: 200, type: registry.contentType, body: await registry.metrics() };
@@ -200,17 +204,17 @@ async function invoke(
   request: PlaneRequest,
   context: CallerContext,
 ): Promise<PlaneAnswer> {
-  const asked = readInvocation(
-    request.body,
-    request.header('content-type') ?? '',
-    request.header('x-tilth-request-id'),
-  );
-  const prediction = await service.predict(endpoint, asked, context);
+  const requestId = request.header('x-tilth-request-id') ?? inferenceIdOf(request);
+  const type = request.header('content-type') ?? '';
+  const asked = type.startsWith(parquetType)
+    ? await readParquetInvocation(request.body, requestId)
+    : readInvocation(request.body, type, requestId);
+  const prediction = await service.predict(endpoint, asked, context, targetVersionOf(request, endpoint));
   return {
     status: 200,
     type: 'application/json',
     body: writePredictions(prediction.scores),
-    headers: lineageOf(endpoint, prediction),
+    headers: { ...lineageOf(endpoint, prediction), ...sagemakerHeaders(request, prediction) },
   };
 }
 
