@@ -27,13 +27,13 @@ export const containerSecurity = {
 
 /** @see https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/deployment-v1/ */
 export function deployment(plan: DeploymentPlan) {
-  const { image, replicas, labels, annotations, logClaim } = plan;
+  const { image, labels, annotations, logClaim } = plan;
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: metadata(plan),
     spec: {
-      replicas,
+      // no replicas: the autoscaler says how many, and git would take its word back
       revisionHistoryLimit: 5,
       selector: { matchLabels: selector(plan) },
       // a new pod is ready before an old one leaves
