@@ -69,6 +69,8 @@ export const endpoint = z.object({
   changedAt: z.number(),
   /** what each data plane says of it; empty while none is there */
   live: z.array(liveNumbers),
+  /** what living data planes could not put to work of it, or are still at, one sentence each */
+  problems: z.array(z.string()),
   /** what each version did, since the living data planes began */
   versions: z.array(versionNumbers),
 });

@@ -45,6 +45,7 @@ const describe = (endpoint: Endpoint): string[] => {
       (live) =>
         `  ${live.address}: ${live.requestCount} requests, ${live.failedCount} failed, ${live.requestsPerSecond.toFixed(1)} per second, p50 ${live.p50Us} µs, p99 ${live.p99Us} µs`,
     ),
+    ...endpoint.problems.map((problem) => `  ! ${problem}`),
   ];
 };
 

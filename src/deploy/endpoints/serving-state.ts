@@ -256,6 +256,10 @@ async function withLive(world: World, rows: readonly EndpointRow[]): Promise<End
         },
       ];
     }),
+    problems: planes.flatMap((plane) => {
+      const own = (plane.problems ?? []).filter((one) => plane.isAlive && one.startsWith(`${row.name}: `));
+      return own.map((one) => `${plane.plane}: ${one.slice(row.name.length + 2)}`);
+    }),
     versions: versionNumbersOf(row.name, heard),
   }));
 }

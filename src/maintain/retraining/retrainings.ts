@@ -136,7 +136,7 @@ async function train(world: World, retraining: RetrainingView, job: JobContext):
   const { version } = registered;
   if (registered.conversionJob !== null) await job.waitFor(registered.conversionJob);
   const converted = await getVersion(world.database.read, model, version);
-  if (converted.engine !== 'onnx') {
+  if (converted.onnxDigest === null && converted.bundleDigest === null) {
     throw new TilthError('CANDIDATE_NOT_SERVABLE', 422, `${model} ${version} can't be served: ${converted.reason ?? 'it was not converted'}`);
   }
   const note = `version ${version} answers in the shadow until ${new Date(plan.shadowUntil).toISOString()}`;
