@@ -60,6 +60,8 @@ export class ConfigFollower {
   #distrust: string | undefined;
   #endpoints: ReadonlyMap<string, ActiveEndpoint> = new Map();
   #problems: readonly string[] = [];
+  /** what is kept was signed by another key than the one that signs now */
+  #isKeyNew = false;
   #isReachable = false;
   #loop: Promise<void> = Promise.resolve();
 
@@ -93,9 +95,9 @@ export class ConfigFollower {
    */
   async start(): Promise<void> {
     const kept = this.#readKept();
-    if (kept !== undefined) await this.#apply(kept);
+    for (const config of kept) await this.#apply(config);
     if (this.#options.server !== undefined) this.#loop = this.#follow();
-    else if (kept === undefined || this.problems.length > 0) throw sealedUnusable(this.#options.folder, this.problems);
+    else if (kept.length === 0 || this.problems.length > 0) throw sealedUnusable(this.#options.folder, this.problems);
   }
 
   async stop(): Promise<void> {
@@ -123,12 +125,12 @@ export class ConfigFollower {
     return join(this.#options.folder, 'models');
   }
 
-  #readKept(): ServingConfig | undefined {
+  #readKept(): ServingConfig[] {
     try {
       return this.#kept.read();
     } catch (cause) {
       this.#doubt(cause);
-      return undefined;
+      return [];
     }
   }
 
@@ -150,7 +152,7 @@ export class ConfigFollower {
         if (!this.#isReachable) this.#options.log.info({ server: this.#options.server }, 'control plane reached');
         this.#isReachable = true;
         pauseMs = shortestPauseMs;
-        if (config !== undefined && (this.#isNew(config) || this.#problems.length > 0)) await this.#apply(config, offered);
+        if (config !== undefined && (this.#isNew(config) || this.#isKeyNew || this.#problems.length > 0)) await this.#apply(config, offered);
         // a server that does not hold the poll must not be asked without end
         else if (performance.now() - askedAt < shortestPauseMs) await this.#pause(shortestPauseMs * 5);
       } catch (cause) {
@@ -170,7 +172,7 @@ export class ConfigFollower {
       const whose = this.#kept.accept(offered);
       if (whose !== 'known') {
         this.#options.log.warn({ key: this.#kept.trusted, whose }, 'this key of the control plane is trusted from now on');
-        this.#kept.keep(offered);
+        this.#isKeyNew = true;
       }
       this.#distrust = undefined;
       return servingConfig.parse(JSON.parse(offered.body));
@@ -220,8 +222,10 @@ export class ConfigFollower {
   async #apply(config: ServingConfig, offered?: Offered): Promise<void> {
     const problems: string[] = [];
     const endpoints = new Map<string, ActiveEndpoint>();
+    let isWhole = true;
     for (const endpoint of config.endpoints) {
       const active = await this.#activate(endpoint, config.versions, problems);
+      isWhole &&= active !== undefined;
       // what can't be loaded must not take away what works
       const shown = active ?? this.#endpoints.get(endpoint.name);
       if (shown !== undefined) endpoints.set(endpoint.name, shown);
@@ -233,7 +237,10 @@ export class ConfigFollower {
     }
     this.#config = config;
     this.#problems = problems;
-    if (offered !== undefined && offered !== null) this.#kept.keep(offered);
+    // what was kept is loaded piece by piece: no piece may take away the files of the next one
+    if (offered === undefined || offered === null) return;
+    this.#kept.keep(offered, isWhole);
+    this.#isKeyNew = false;
     this.#letGo();
   }
 

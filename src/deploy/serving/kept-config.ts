@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fingerprint, isKey, isSignedBy, leadsTo, succession } from './config-signature.ts';
@@ -15,13 +15,17 @@ export type SignedConfig = z.infer<typeof signedConfig>;
  */
 export class KeptConfig {
   readonly #configFile: string;
+  readonly #wholeFile: string;
   readonly #keyFile: string;
+  #isNewestWhole: boolean;
   #trusted: string | undefined;
 
   /** @param serverKey as `tilth endpoint key` prints it; undefined trusts the first one that is met */
   constructor(folder: string, serverKey: string | undefined) {
     this.#configFile = join(folder, 'config.json');
+    this.#wholeFile = join(folder, 'config-whole.json');
     this.#keyFile = join(folder, 'server-key');
+    this.#isNewestWhole = !existsSync(this.#wholeFile);
     if (serverKey !== undefined && !isKey(serverKey)) throw configUntrusted(`${JSON.stringify(serverKey)} is no key of a server.`);
     this.#trusted = serverKey ?? this.#knownKey();
   }
@@ -34,23 +38,26 @@ export class KeptConfig {
   }
 
   /**
-   * The configuration of an earlier life of this plane.
+   * The configurations of an earlier life of this plane: the last one that could be loaded whole, where the newest could not,
+   * and the newest one.
    *
-   * @returns undefined when there is none
-   * @throws SERVING_CONFIG_UNTRUSTED when it is not what the control plane signed
+   * @throws SERVING_CONFIG_UNTRUSTED when one is not what the control plane signed
    */
-  read(): ServingConfig | undefined {
-    if (!existsSync(this.#configFile)) return undefined;
-    const kept = signedConfig.safeParse(jsonOf(readFileSync(this.#configFile, 'utf8')));
-    if (!kept.success) throw configUntrusted(`The kept configuration ${this.#configFile} bears no signature.`);
-    if (this.#trusted === undefined) throw configUntrusted(`The kept configuration ${this.#configFile} can't be held against a key: ${this.#keyFile} is missing.`);
+  read(): ServingConfig[] {
+    return [this.#wholeFile, this.#configFile].filter((file) => existsSync(file)).map((file) => this.#readOne(file));
+  }
+
+  #readOne(file: string): ServingConfig {
+    const kept = signedConfig.safeParse(jsonOf(readFileSync(file, 'utf8')));
+    if (!kept.success) throw configUntrusted(`The kept configuration ${file} bears no signature.`);
+    if (this.#trusted === undefined) throw configUntrusted(`The kept configuration ${file} can't be held against a key: ${this.#keyFile} is missing.`);
     const { body, key, signature, links } = kept.data;
     if (!leadsTo(this.#trusted, key, links)) {
       throw configUntrusted(
-        `The kept configuration ${this.#configFile} was signed by the key ${fingerprint(key)}, and ${fingerprint(this.#trusted)} is trusted.`,
+        `The kept configuration ${file} was signed by the key ${fingerprint(key)}, and ${fingerprint(this.#trusted)} is trusted.`,
       );
     }
-    if (!isSignedBy(key, body, signature)) throw configUntrusted(`The kept configuration ${this.#configFile} was changed after it was signed.`);
+    if (!isSignedBy(key, body, signature)) throw configUntrusted(`The kept configuration ${file} was changed after it was signed.`);
     this.#trusted = key;
     return servingConfig.parse(JSON.parse(body));
   }
@@ -75,8 +82,12 @@ export class KeptConfig {
     return before === undefined ? 'first' : 'successor';
   }
 
-  keep(config: SignedConfig): void {
+  /** @param isWhole all of its versions that answer are loaded; else the last one that was stays too, to fall back upon */
+  keep(config: SignedConfig, isWhole: boolean): void {
+    if (!isWhole && this.#isNewestWhole && existsSync(this.#configFile)) renameSync(this.#configFile, this.#wholeFile);
     replace(this.#configFile, JSON.stringify(config));
+    if (isWhole) rmSync(this.#wholeFile, { force: true });
+    this.#isNewestWhole = isWhole;
   }
 
   /** Of the key that is trusted; undefined before the first contact. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { signingKey, successionText } from './config-signature.ts';
@@ -104,6 +104,30 @@ describe('the kept configuration', () => {
     const plane = await startAlone(context, home, port);
     await until(async () => (await health(plane.address)).text.includes('signs with the key'));
     assert.equal((await post(`${plane.address}/invocations`, splitOf([rowAt(0)]))).status, 200);
+  });
+
+  it('that could not be loaded whole falls back upon the one before, after a restart too', async (context) => {
+    const { home, port } = await servedOnce(context);
+    const control = await startControlPlane(port);
+    const champion = (version: number) => endpointOf('late', 'late', [{ version, variant: 'champion', weight: 1 }]);
+    // version 2 is named, and its file can't be had
+    control.publish([champion(2)], [late1, { ...late2, digest: 'a'.repeat(64) }]);
+    const plane = await startAlone(context, home, port);
+    const version = async (address: string) => (await post(`${address}/invocations`, splitOf([rowAt(0)]))).headers.get('x-tilth-version');
+    await until(async () => (await health(plane.address)).text.includes('version 2 (champion)'));
+    assert.equal(await version(plane.address), '1');
+    await plane.close();
+    await control.stop();
+    const alone = await startAlone(context, home, port);
+    assert.equal(await version(alone.address), '1');
+    assert.match((await health(alone.address)).text, /version 2 \(champion\)/);
+    await alone.close();
+    const back = await startControlPlane(port);
+    context.after(() => back.stop());
+    back.publish([champion(2)], [late1, late2]);
+    const followed = await startAlone(context, home, port);
+    await until(async () => (await version(followed.address)) === '2');
+    assert.equal(existsSync(join(home.serving, 'config-whole.json')), false);
   });
 
   it('a file of a model that was damaged on disk is fetched again', async (context) => {
