@@ -15,6 +15,7 @@ export interface SealedLate {
   readonly world: World;
   readonly ana: Actor;
   readonly ben: Actor;
+  readonly digests: readonly string[];
   /** as the control plane gives it */
   readonly modelFile: (digest: string) => Promise<Buffer>;
   readonly close: () => Promise<void>;
@@ -47,6 +48,7 @@ export async function sealedLate(): Promise<SealedLate> {
     ana,
     ben,
     close,
+    digests: [...files.keys()],
     modelFile: (digest) => Promise.resolve(files.get(digest) ?? Buffer.alloc(0)),
   };
 }
