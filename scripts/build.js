@@ -1,14 +1,14 @@
 // `npm run build`: the page and the program as the package carries them; `-- --out FOLDER` puts the program elsewhere.
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { bundleProgram } from './bundle.js';
 import { buildPage, node, root, run } from './install.js';
 
 /** Packages that hold machine code, or find their own files by where they lie: they stay in node_modules. */
 const external = ['@duckdb/node-api', 'onnxruntime-node'];
 
 /** Those that a command imports for one function which it may never call: they are loaded by the call. */
-const loadedOnCall = new Set(['node:crypto', 'node:readline']);
+const loadedOnCall = new Set(['node:child_process', 'node:crypto', 'node:readline']);
 
 /**
  * Node's own modules, asked for in the way that loads no more than what is used: an `import` reads every export at once,
@@ -48,36 +48,23 @@ const out = isElsewhere ? resolve(process.argv[flag + 1]) : join(root, 'dist');
 
 if (!isElsewhere) buildPage();
 rmSync(out, { recursive: true, force: true });
-// one file per command group, so that a command loads only what it needs; packages are put in, because a command would
-// otherwise open a hundred files of zod and eighty of yaml before its first line
-const { metafile } = await build({
-  absWorkingDir: root,
-  // those behind the first are started as threads, by their files
-  entryPoints: {
-    main: 'src/cli/main.ts',
+const files = await bundleProgram({
+  root,
+  outdir: join(out, 'cli'),
+  entry: 'src/cli/main.ts',
+  threads: {
     'sqlite-thread-main': 'src/platform/database/sqlite-thread-main.ts',
     'graph-thread-main': 'src/deploy/serving/threads/graph-thread-main.ts',
   },
-  outdir: join(out, 'cli'),
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
   external,
   plugins: [builtIns],
-  // packages in the old module format ask for Node's own modules by this name
-  banner: { js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
-  legalComments: 'none',
-  metafile: true,
-  logLevel: 'warning',
 });
 // read beside the program's own files
 for (const proto of ['inference.proto', 'health.proto']) copyFileSync(join(root, 'src/deploy/serving/grpc', proto), join(out, 'cli', proto));
-const packages = packagesIn(Object.keys(metafile.inputs));
+const packages = packagesIn(files);
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'THIRD-PARTY.txt'), packages.map(noticeOf).join(`\n${'-'.repeat(78)}\n\n`));
-if (!isElsewhere) run(node, [join(out, 'cli', 'main.js'), '--version']);
+if (!isElsewhere) run(node, [join(out, 'cli', 'main.cjs'), '--version']);
 
 /** Folders of the packages that files belong to. */
 function packagesIn(files) {

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
+import { version } from '../platform/package-root.ts';
 import type { AddCommands } from '../platform/command.ts';
 import { exitCodes, reportFailure } from '../platform/terminal.ts';
+import { CalledCommand } from './called-command.ts';
 import { groups, type GroupName } from './groups.ts';
 
 /**
@@ -8,24 +10,21 @@ import { groups, type GroupName } from './groups.ts';
  *
  * @returns the exit code
  */
-export async function runProgram(version: string, argv: readonly string[]): Promise<number> {
-  const program = new Command('tilth')
-    .description('MLOps in one program: start, develop, deploy, monitor, maintain')
-    .version(version)
-    .showSuggestionAfterError()
-    .showHelpAfterError('(add --help for what there is)')
-    .enablePositionalOptions();
+export async function runProgram(argv: readonly string[]): Promise<number> {
   const words = argv.slice(2);
   const called = words.find((word) => !word.startsWith('-'));
   const wanted = called !== undefined && called in groups ? [called as GroupName] : (Object.keys(groups) as GroupName[]);
   const loaded = new Set<AddCommands>();
   for (const name of wanted) loaded.add(await groups[name].load());
-  for (const addCommands of loaded) addCommands(program);
-  for (const command of leavesOf(program)) command.exitOverride();
-  program.exitOverride();
   try {
-    if (words.length === 0) program.help();
-    await program.parseAsync(argv as string[]);
+    try {
+      if (wanted.length > 1) throw new CommanderError(exitCodes.yes, 'all', 'all commands are asked for');
+      await run(new CalledCommand('tilth', new Set(words)), loaded, words, () => undefined);
+    } catch (thrown) {
+      // help, or words that it has no command for: what there is has to be known as a whole
+      if (!(thrown instanceof CommanderError)) throw thrown;
+      await run(new Command('tilth'), loaded, words);
+    }
     return Number(process.exitCode ?? exitCodes.yes);
   } catch (thrown) {
     // scripts that call dvc know its own code for a command line it does not understand
@@ -33,6 +32,27 @@ export async function runProgram(version: string, argv: readonly string[]): Prom
     // the quickstart's --json names a file
     return reportFailure(thrown, { json: words.includes('--json') && called !== 'quickstart' });
   }
+}
+
+/** @param say where help and complaints about the command line go; the terminal unless given */
+async function run(
+  program: Command,
+  groupsOfIt: ReadonlySet<AddCommands>,
+  words: readonly string[],
+  say?: (text: string) => void,
+): Promise<void> {
+  if (say !== undefined) program.configureOutput({ writeOut: say, writeErr: say });
+  program
+    .description('MLOps in one program: start, develop, deploy, monitor, maintain')
+    .version(version)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for what there is)')
+    .enablePositionalOptions();
+  for (const addCommands of groupsOfIt) addCommands(program);
+  for (const command of leavesOf(program)) command.exitOverride();
+  program.exitOverride();
+  if (words.length === 0 || (program instanceof CalledCommand && program.isIncomplete)) program.help();
+  await program.parseAsync(words as string[], { from: 'user' });
 }
 
 function leavesOf(command: Command): Command[] {

@@ -79,13 +79,14 @@ export class Cache {
    *
    * @returns undefined when one did so just now, in the same tick of the clock perhaps
    */
-  stamp(): string | undefined {
+  stamp(): Uint8Array | undefined {
     const now = Date.now();
-    const times = prefixes.map(
-      (prefix) => statSync(join(this.#folder, prefix), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    const times = Float64Array.from(
+      prefixes,
+      (prefix) => statSync(`${this.#folder}/${prefix}`, { throwIfNoEntry: false })?.mtimeMs ?? 0,
     );
     return times.every((time) => now - time > 20)
-      ? md5Of(Buffer.from(`${this.#folder} ${times.join()}`))
+      ? Buffer.concat([Buffer.from(times.buffer), Buffer.from(this.#folder)])
       : undefined;
   }
 

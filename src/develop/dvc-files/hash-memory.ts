@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { stampWidth, type DataFolder } from './data-walk.ts';
 import { encodePath } from './python-text.ts';
@@ -32,6 +32,8 @@ export interface KnownTree {
  */
 export class HashMemory {
   readonly #root: string;
+  /** what paths inside of the repository begin with */
+  readonly #below: string;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #learned = new Map<string, { modifiedAt: number; md5: string }>();
@@ -40,6 +42,7 @@ export class HashMemory {
 
   private constructor({ root, state }: Repository) {
     this.#root = root;
+    this.#below = join(root, sep);
     this.#state = state;
     this.#database = openDatabase(state);
   }
@@ -178,11 +181,11 @@ export class HashMemory {
   }
 
   /** True when the cache was seen to hold all of a tree, and its folders are as they were then. */
-  isHeld(md5: string, cacheStamp: string): boolean {
+  isHeld(md5: string, cacheStamp: Uint8Array): boolean {
     return this.#sql('SELECT 1 FROM held WHERE md5 = ? AND cache = ?').get(md5, cacheStamp) !== undefined;
   }
 
-  keepHeld(md5: string, cacheStamp: string): void {
+  keepHeld(md5: string, cacheStamp: Uint8Array): void {
     this.#write('INSERT OR REPLACE INTO held (md5, cache) VALUES (?, ?)', md5, cacheStamp);
   }
 
@@ -232,7 +235,7 @@ export class HashMemory {
   }
 
   #key(path: string): string {
-    return relative(this.#root, path);
+    return path.startsWith(this.#below) ? path.slice(this.#below.length) : relative(this.#root, path);
   }
 
   #sql(text: string): StatementSync {

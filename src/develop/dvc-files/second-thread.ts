@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { readBlocks } from './file-bytes.ts';
 import { encodePath } from './python-text.ts';
 
@@ -62,6 +61,8 @@ function hashBesides(path: string, take: (block: Uint8Array) => void): string | 
   const result = new SharedArrayBuffer(16);
   const handle = openSync(encodePath(path), 'r');
   // with no flags of ours: what Node was told about the program does not hold for this
+  // asked for here, since every command would wait for it
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const worker = new Worker(hashing, { eval: true, execArgv: [], workerData: { state, slots, result } });
   worker.unref();
   worker.on('error', () => undefined);

@@ -118,5 +118,8 @@ const fileAt = (folder: DataFolder, at: number): SeenFile => ({
 });
 
 /** Names all that a folder is made of. */
-const partsOf = (folders: readonly DataFolder[], digests: readonly (string | undefined)[]): string =>
-  hash('sha1', folders.map(({ prefix }, index) => `${digests[index] ?? ''} ${prefix}`).join('\0'));
+function partsOf(folders: readonly DataFolder[], digests: readonly (string | undefined)[]): string {
+  const parts = folders.map(({ prefix }, index) => `${digests[index] ?? ''} ${prefix}`).join('\0');
+  // the text itself while it is short: to load what hashes takes longer than to look at 10,000 files
+  return parts.length < 65_536 ? parts : hash('sha1', parts);
+}
