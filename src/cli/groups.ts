@@ -79,6 +79,7 @@ const model: Group = {
   },
 };
 const endpoint: Group = { load: async () => (await import('../deploy/endpoints/endpoint-commands.ts')).addEndpointCommands };
+const batch: Group = { load: async () => (await import('../deploy/batch/batch-commands.ts')).addBatchCommands };
 const serve: Group = { load: async () => (await import('../deploy/serving/serving-commands.ts')).addServingCommands };
 const deploy: Group = { load: async () => (await import('../deploy/manifests/manifests-commands.ts')).addDeployCommands };
 const monitor: Group = { load: async () => (await import('../monitor/monitor-commands.ts')).addMonitorCommands };
@@ -109,6 +110,7 @@ export const groups = {
   model,
   endpoint,
   predict: endpoint,
+  batch,
   serve,
   deploy,
   monitor,

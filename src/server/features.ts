@@ -1,5 +1,6 @@
 import { askRoutes } from '../deploy/endpoints/ask-routes.ts';
 import { manifestsRoutes } from '../deploy/manifests/manifests-routes.ts';
+import { batchFeature } from '../deploy/batch/batch-feature.ts';
 import { endpointFeature } from '../deploy/endpoints/endpoint-feature.ts';
 import { mlflowRegistryFeature, registryFeature } from '../deploy/registry/registry-feature.ts';
 import { policyRoutes } from '../develop/contracts/policy-routes.ts';
@@ -73,6 +74,7 @@ export const features: readonly Feature[] = [
   registryFeature,
   mlflowRegistryFeature,
   endpointFeature,
+  batchFeature,
   { name: 'ask', routes: askRoutes },
   { name: 'manifests', routes: manifestsRoutes },
   monitorFeature,

@@ -88,6 +88,7 @@ export const verbs = {
   'outcome.add': ['contributor', 'maintainer', 'operator', 'system'],
   // the key that data planes trust
   'endpoint.rotate-key': ['operator', 'admin'],
+  'batch.run': ['contributor', 'maintainer', 'operator', 'system'],
   'endpoint.call': ['contributor', 'maintainer', 'operator', 'system'],
   'label.add': ['contributor', 'maintainer', 'operator', 'system'],
   'monitor.evaluate': ['contributor', 'maintainer', 'operator', 'system'],
