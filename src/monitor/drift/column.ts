@@ -1,4 +1,5 @@
 import { sum } from '../statistics/interval.ts';
+import { sortNumbers } from '../statistics/sort-numbers.ts';
 
 /** A column of one side, ready to be compared. */
 export type Column = NumericColumn | CategoricalColumn;
@@ -25,7 +26,7 @@ export function numericColumn(values: readonly unknown[]): NumericColumn {
   for (const value of values) {
     if (typeof value === 'number' && Number.isFinite(value)) finite[count++] = value;
   }
-  return { kind: 'num', sorted: finite.subarray(0, count).sort(), missingCount: values.length - count };
+  return { kind: 'num', sorted: sortNumbers(finite.subarray(0, count)), missingCount: values.length - count };
 }
 
 export function categoricalColumn(values: readonly (string | number | boolean | null)[]): CategoricalColumn {

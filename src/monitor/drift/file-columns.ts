@@ -1,4 +1,5 @@
 import { dataFile, identifier, type Analytics } from '../windows/analytics.ts';
+import { sortNumbers } from '../statistics/sort-numbers.ts';
 import type { Column } from './column.ts';
 import { fileUnreadable } from './drift-errors.ts';
 
@@ -10,8 +11,8 @@ export interface FileColumn {
   readonly type: string;
   /** undefined where a column of this type is not compared: times, lists, bytes */
   readonly kind: ColumnKind | undefined;
+  /** rows that have a value */
   readonly count: number;
-  readonly distinctCount: number;
 }
 
 /** One table of columns: a Parquet or CSV file, read a column at a time. */
@@ -73,7 +74,7 @@ export class FileTable {
     const column = identifier(name);
     if (kind === 'num') {
       const { values, missingCount } = await this.#analytics.numbers(column, this.#from);
-      return { kind, sorted: values.sort(), missingCount };
+      return { kind, sorted: sortNumbers(values), missingCount };
     }
     const rows = await this.#analytics.rows(
       `SELECT ${asCategory(column, this.find(name)?.type ?? '')}, count(*)::DOUBLE FROM ${this.#from} GROUP BY 1`,
@@ -120,9 +121,10 @@ const asCategory = (column: string, type: string): string =>
     ? `CASE WHEN isfinite(${column}::DOUBLE) THEN CASE WHEN ${column} = trunc(${column}) AND abs(${column}) < 1e15 THEN ${column}::BIGINT::VARCHAR ELSE ${column}::VARCHAR END END`
     : `${column}::VARCHAR`;
 
-/** So many at once, as the distinct values of all of them are in memory together. */
-const columnsPerLook = 16;
+/** So many at once, as the sketches of all of them are in memory together. */
+const columnsPerLook = 64;
 
+/** Values are counted roughly first, and exactly only where it decides of what kind a column is. */
 async function lookAt(
   analytics: Analytics,
   from: string,
@@ -130,15 +132,27 @@ async function lookAt(
 ): Promise<FileColumn[]> {
   const counts = described.map(({ name, type }) => {
     const column = identifier(name);
-    if (isInteger(type) || type === 'VARCHAR')
-      return `count(${column})::DOUBLE, count(DISTINCT ${column})::DOUBLE`;
-    return `count(${column})::DOUBLE, NULL`;
+    const isCounted = isInteger(type) || type === 'VARCHAR';
+    return `count(${column})::DOUBLE, ${isCounted ? `approx_count_distinct(${column})::DOUBLE` : '0'}`;
   });
   const [row = []] = await analytics.rows(`SELECT ${counts.join(', ')} FROM ${from}`);
-  return described.map(({ name, type }, at) => {
-    const [count, distinctCount] = [Number(row[2 * at] ?? 0), Number(row[2 * at + 1] ?? 0)];
-    return { name, type, count, distinctCount, kind: kindOf(type, count, distinctCount) };
-  });
+  const columns: FileColumn[] = [];
+  for (const [at, { name, type }] of described.entries()) {
+    const [count, roughly] = [Number(row[2 * at] ?? 0), Number(row[2 * at + 1] ?? 0)];
+    const limit = type === 'VARCHAR' ? count / 2 : mostCategories;
+    // the sketch is off by some per cent
+    const isClose = roughly > 0 && Math.abs(roughly - limit) <= limit * 0.4 + 2;
+    const distinctCount = isClose ? await countDistinct(analytics, from, name) : roughly;
+    columns.push({ name, type, count, kind: kindOf(type, count, distinctCount) });
+  }
+  return columns;
+}
+
+async function countDistinct(analytics: Analytics, from: string, name: string): Promise<number> {
+  const [[count = 0] = []] = await analytics.rows(
+    `SELECT count(DISTINCT ${identifier(name)})::DOUBLE FROM ${from}`,
+  );
+  return Number(count);
 }
 
 export const isInteger = (type: string): boolean => /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(type);

@@ -5,6 +5,7 @@ import { studentTwoSided } from './beta.ts';
 import { sum, wilsonInterval } from './interval.ts';
 import { kolmogorovGapTail } from './kolmogorov.ts';
 import { pythonAnswer, pythonTest } from './python-answer.ts';
+import { sortNumbers } from './sort-numbers.ts';
 import { twoSampleGapTail } from './two-sample-gap.ts';
 
 const near = (ours: number, theirs: number, what: string, relative = 1e-9): void =>
@@ -106,4 +107,16 @@ test('a share of nothing and of everything keeps its interval inside 0 and 1', (
 
 test('small terms are not lost beside a large one', () => {
   assert.equal(sum([1e16, ...Array.from({ length: 10 }, () => 1), -1e16]), 10);
+});
+
+test('numbers are in order whatever their sign and size, many as few', () => {
+  const signs = [1, -1, 1e-300, -1e300, 0, -0, 5e-324, -5e-324];
+  for (const n of [10, 20_000]) {
+    const values = Float64Array.from(
+      { length: n },
+      (_, row) => Math.sin(row * 12.9) * (signs[row % signs.length] ?? 1),
+    );
+    assert.deepEqual(sortNumbers(values.slice()), values.slice().sort(), `${n} numbers`);
+  }
+  assert.deepEqual(sortNumbers(new Float64Array(9000).fill(-2)), new Float64Array(9000).fill(-2));
 });

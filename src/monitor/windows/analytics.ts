@@ -45,13 +45,21 @@ export class Analytics {
    */
   numbers(expression: string, from: string): Promise<{ values: Float64Array; missingCount: number }> {
     return this.#turn(async (connection) => {
-      const [[rowCount = 0] = []] = (await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${from}`)).getRows();
-      const values = new Float64Array(Number(rowCount));
+      const [[rows = 0] = []] = (
+        await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${from}`)
+      ).getRows();
+      const values = new Float64Array(Number(rows));
       let count = 0;
-      const result = await connection.stream(`SELECT coalesce((${expression})::DOUBLE, 'nan'::DOUBLE) FROM ${from}`);
-      for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+      // a chunk at a time: whole results would wait for the garbage collector, which does not see them
+      const result = await connection.stream(
+        `SELECT coalesce((${expression})::DOUBLE, 'nan'::DOUBLE) FROM ${from}`,
+      );
+      for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
+        // each look at it asks the library's machine code
+        const { rowCount } = chunk;
+        if (rowCount === 0) break;
         const vector = chunk.getColumnVector(0);
-        for (let row = 0; row < chunk.rowCount; row++) {
+        for (let row = 0; row < rowCount; row++) {
           const value = vector.getItem(row) as number;
           if (Number.isFinite(value)) values[count++] = value;
         }
