@@ -84,11 +84,13 @@ function pinned(image: string, { endpoint, config }: SealedDeployment): string {
   return `${image}:${kubernetesName(endpoint)}-${createHash('sha256').update(config.body).digest('hex').slice(0, 16)}`;
 }
 
-/** A DNS label (RFC 1123). */
+/** A DNS label that begins with a letter, as Services need it (RFC 1035). */
 export const kubernetesName = (endpoint: string): string =>
   endpoint
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-')
+    .replace(/^(?=\d)/, 'model-')
+    .slice(0, 63)
     .replaceAll(/^-+|-+$/g, '');
 
 /** Each of the image's own start, of Kubernetes' and of KServe's: serve this folder, and drain as the pod's end allows. */

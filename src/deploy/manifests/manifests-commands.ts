@@ -3,7 +3,7 @@ import { call, serverAddress } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { exitCodes, note, print, usage } from '../../platform/terminal.ts';
 import type { SealedDeployment } from './deployment-api.ts';
-import { planOf, type DeploymentWishes } from './deployment-plan.ts';
+import { kubernetesName, planOf, type DeploymentWishes } from './deployment-plan.ts';
 import { compareFolder, writeFolder, type FolderDifference } from './manifest-folder.ts';
 import { manifestFiles, targets, type Target } from './manifests.ts';
 import { modelFileWrong } from './manifests-errors.ts';
@@ -101,7 +101,7 @@ function wishesOf(endpoint: string, flags: ManifestFlags): DeploymentWishes {
   const { base, namespace, cpu, memory, logClaim, hostname, registry } = flags;
   const image =
     flags.image ??
-    (registry === undefined ? undefined : `${registry.replace(/\/$/, '')}/${endpoint.toLowerCase()}`);
+    (registry === undefined ? undefined : `${registry.replace(/\/$/, '')}/${kubernetesName(endpoint)}`);
   if (image === undefined)
     throw usage('The image of the endpoint needs a name.', 'Give --image NAME or --registry REGISTRY.');
   for (const [flag, quantity] of [

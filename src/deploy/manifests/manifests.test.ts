@@ -14,7 +14,7 @@ import { parse } from 'yaml';
 import { needs } from '../../develop/dvc-files/test-python.ts';
 import { routeEndpoint } from '../endpoints/endpoints.ts';
 import { updateVersionRow } from '../registry/registry-store.ts';
-import { planOf, type DeploymentWishes } from './deployment-plan.ts';
+import { kubernetesName, planOf, type DeploymentWishes } from './deployment-plan.ts';
 import { compareFolder, writeFolder } from './manifest-folder.ts';
 import { manifestFiles, type Target } from './manifests.ts';
 import { sealDeployment } from './sealed-deployment.ts';
@@ -194,6 +194,12 @@ describe('manifests of an endpoint', () => {
       { name: 'late', port: 80, weight: 10 },
       { name: 'late-before', port: 80, weight: 90 },
     ]);
+  });
+
+  it('have names that Kubernetes takes, whatever the endpoint is called', () => {
+    const names = ['late', 'Late_Flights.v2', '2nd-try', `a${'-'.repeat(62)}b`, 'x_'].map(kubernetesName);
+    assert.deepEqual(names, ['late', 'late-flights-v2', 'model-2nd-try', 'a', 'x']);
+    for (const name of names) assert.match(name, /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/);
   });
 
   it('are refused for images that are not pinned', async () => {
