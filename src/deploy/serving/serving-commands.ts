@@ -65,6 +65,8 @@ export const addServingCommands: AddCommands = (program) => {
       const softwareVersion = program.version();
       const home = resolveHome(flags.home);
       const { startDataPlane } = await import('./data-plane.ts');
+      // it answers as soon as it listens: a signal that comes then must find somebody who finishes what is under way
+      const end = untilEnd();
       const starting = startDataPlane({
         port,
         host,
@@ -90,7 +92,7 @@ export const addServingCommands: AddCommands = (program) => {
       const plane = await starting;
       if (place === undefined) tellAddress(flags, plane);
       else joinOthers(plane);
-      await untilEnd();
+      await end;
       if (place === undefined) note('Finishing what is under way …');
       await plane.close();
       // what it shares with the others keeps a process alive
