@@ -59,8 +59,10 @@ const dataset: Loader = () => import('./develop/dataset-page.tsx');
 const lineage: Loader = () => import('./develop/lineage-page.tsx');
 const pipelines: Loader = () => import('./develop/pipelines-page.tsx');
 const models: Loader = () => import('./deploy/models-page.tsx');
+const model: Loader = () => import('./deploy/model-page.tsx');
 const version: Loader = () => import('./deploy/version-page.tsx');
 const endpoints: Loader = () => import('./deploy/endpoints-page.tsx');
+const endpoint: Loader = () => import('./deploy/endpoint-page.tsx');
 const monitor: Loader = () => import('./monitor/monitor-page.tsx');
 const retrainings: Loader = () => import('./maintain/retrainings-page.tsx');
 const cards: Loader = () => import('./maintain/cards-page.tsx');
@@ -84,10 +86,10 @@ const routes = [
   lazy('/develop/pipelines', pipelines, 'PipelinesPage'),
   to('/deploy', '/deploy/models'),
   lazy('/deploy/models', models, 'ModelsPage'),
-  lazy('/deploy/models/$name', models, 'ModelPage'),
+  lazy('/deploy/models/$name', model, 'ModelPage'),
   lazy('/deploy/models/$name/$version', version, 'VersionPage'),
   lazy('/deploy/endpoints', endpoints, 'EndpointsPage'),
-  lazy('/deploy/endpoints/$name', endpoints, 'EndpointPage'),
+  lazy('/deploy/endpoints/$name', endpoint, 'EndpointPage'),
   lazy('/monitor', monitor, 'MonitorPage'),
   lazy('/monitor/$model', monitor, 'MonitorPage'),
   to('/maintain', '/maintain/retrainings'),

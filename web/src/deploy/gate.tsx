@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import type { Evidence, GateReport } from '../../../src/deploy/registry/registry-api.ts';
 import { count, days, number, shortId } from '../platform/format.ts';
 import { Badge, Id, When } from '../parts/basics.tsx';
+import { NextStep } from '../parts/answer.tsx';
 import { Table } from '../parts/table.tsx';
 import { Icon } from '../parts/icon.tsx';
 
@@ -15,19 +16,7 @@ export const GateTable = ({ report }: { report: GateReport }) => (
       {inOrder(report.results).map((result) => (
         <tr key={result.id} className={result.passed ? '' : 'bg-bad-soft/40'}>
           <td>
-            {result.measured === null && !result.passed ? (
-              <Badge tone="warn" icon="dash">
-                not known
-              </Badge>
-            ) : result.passed ? (
-              <Badge tone="good" icon="check">
-                pass
-              </Badge>
-            ) : (
-              <Badge tone="bad" icon="cross">
-                fail
-              </Badge>
-            )}
+            <OutcomeBadge outcome={outcomeOf(result)} />
           </td>
           <td>
             <span className="font-medium">{result.id}</span>
@@ -45,6 +34,11 @@ export const GateTable = ({ report }: { report: GateReport }) => (
             {result.note === null ? null : (
               <span className="block text-xs font-normal text-ink-2">{result.note}</span>
             )}
+            {result.passed || result.hint === null || result.hint === undefined ? null : (
+              <span className="mt-1 block max-w-[52ch] text-xs font-normal">
+                <NextStep hint={result.hint} />
+              </span>
+            )}
           </td>
           <td className="min-w-[180px] text-xs">
             <EvidenceLinks evidence={result.evidence} />
@@ -59,6 +53,25 @@ export const GateTable = ({ report }: { report: GateReport }) => (
 );
 
 type Result = GateReport['results'][number];
+
+/** Reports from before it was told apart say only whether it passed. */
+export const outcomeOf = (result: Result): 'met' | 'not-met' | 'unknown' =>
+  result.status ?? (result.passed ? 'met' : result.measured === null ? 'unknown' : 'not-met');
+
+const outcomes = {
+  met: { tone: 'good', icon: 'check', words: 'met' },
+  'not-met': { tone: 'bad', icon: 'cross', words: 'not met' },
+  unknown: { tone: 'warn', icon: 'dash', words: 'not known' },
+} as const;
+
+const OutcomeBadge = ({ outcome }: { outcome: keyof typeof outcomes }) => {
+  const { tone, icon, words } = outcomes[outcome];
+  return (
+    <Badge tone={tone} icon={icon}>
+      {words}
+    </Badge>
+  );
+};
 
 /** What did not pass comes first. */
 const inOrder = (results: readonly Result[]): Result[] =>
@@ -130,11 +143,22 @@ const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
       </li>
     )}
     {evidence.rowCount === undefined ? null : <li>{count(evidence.rowCount)} rows</li>}
+    {evidence.holdout === undefined ? null : (
+      <li>
+        held-out rows <Id text={evidence.holdout} />
+      </li>
+    )}
+    {evidence.card === undefined ? null : (
+      <li>
+        card <Id text={evidence.card} />
+      </li>
+    )}
     {evidence.window === undefined ? null : <li>{days(evidence.window.from, evidence.window.to)}</li>}
     {evidence.at === undefined ? null : (
       <li>
         measured <When at={evidence.at} />
       </li>
     )}
+    {evidence.method === undefined ? null : <li className="max-w-[44ch]">{evidence.method}</li>}
   </ul>
 );

@@ -45,12 +45,13 @@ export function Traffic({ endpoint }: { endpoint: Endpoint }) {
       </Panel>
     );
   }
+  const waiting = endpoint.versions.reduce((sum, each) => sum + (each.queue?.rowCount ?? 0), 0);
   const figures = [
     { label: 'requests per second', value: number(live.requestsPerSecond, 3) },
     { label: 'p50', value: microseconds(live.p50Us) },
     { label: 'p99', value: microseconds(live.p99Us) },
     { label: 'requests', value: count(live.requestCount) },
-    { label: 'rows', value: count(live.rowCount) },
+    { label: 'rows waiting', value: count(waiting) },
     { label: 'failed', value: count(live.failedCount), isBad: live.failedCount > 0 },
   ];
   return (

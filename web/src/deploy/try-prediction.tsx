@@ -1,13 +1,26 @@
 import { useRef, useState } from 'react';
 import type { Endpoint } from '../../../src/deploy/endpoints/endpoint-api.ts';
 import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
+import type { ServedSchema } from '../../../src/deploy/serving/serving-api.ts';
 import type { PredictionPage } from '../../../src/monitor/predictions/prediction-api.ts';
-import { ask, segment, useApi } from '../platform/api.ts';
-import { shellWord } from '../platform/format.ts';
-import { Failure } from '../parts/answer.tsx';
-import { Copy, Panel } from '../parts/basics.tsx';
+import { askWhole, segment, useApi } from '../platform/api.ts';
+import { number, shellWord } from '../platform/format.ts';
+import { Answer, Failure } from '../parts/answer.tsx';
+import { Copy, Empty, Panel, Segmented } from '../parts/basics.tsx';
+import {
+  cellOf,
+  exampleRow,
+  fieldsOf,
+  inferBody,
+  pythonRow,
+  readAnswer,
+  type InferAnswer,
+  type Row,
+} from './prediction-row.ts';
+import { RowFields } from './row-fields.tsx';
+import { VersionLink } from './version-link.tsx';
 
-/** Ask the endpoint with a row of one's own; begins with the newest row that was asked, or with empty values. */
+/** Ask the endpoint with a row of one's own. */
 export function TryPrediction({ endpoint }: { endpoint: Endpoint }) {
   const champion = endpoint.targets.find((target) => target.variant === 'champion')?.version;
   const version = useApi<ModelVersion>(
@@ -16,117 +29,228 @@ export function TryPrediction({ endpoint }: { endpoint: Endpoint }) {
   const newest = useApi<PredictionPage>(`/api/v1/models/${segment(endpoint.model)}/predictions`, {
     limit: 1,
   });
-  const [typed, setTyped] = useState<string | null>(null);
-  const [answer, setAnswer] = useState<unknown>(null);
+  if (champion === undefined || newest.isPending) return null;
+  return (
+    <Answer query={version}>
+      {(data) =>
+        data.schema === null ? (
+          <Panel title="Try a prediction" flush>
+            <Empty title={`Version ${data.version} says nothing of what it takes.`} />
+          </Panel>
+        ) : (
+          <Form
+            // another schema is another form
+            key={data.schemaHash}
+            endpoint={endpoint}
+            schema={data.schema}
+            known={newest.data?.predictions[0]?.features}
+          />
+        )
+      }
+    </Answer>
+  );
+}
+
+interface Answered {
+  readonly answer: InferAnswer;
+  readonly version: string | null;
+  readonly requestId: string | null;
+  /** what the data plane took, seen from the server, ms */
+  readonly ms: number | null;
+}
+
+function Form({
+  endpoint,
+  schema,
+  known,
+}: {
+  endpoint: Endpoint;
+  schema: ServedSchema;
+  known: Readonly<Record<string, unknown>> | null | undefined;
+}) {
+  const fields = fieldsOf(schema);
+  // the example stays what it was first: predictions that come in meanwhile must not move what is typed
+  const first = useRef(exampleRow(fields, known)).current;
+  const [typed, setTyped] = useState<Readonly<Record<string, string>>>({});
+  const [text, setText] = useState<string | null>(null);
+  const [face, setFace] = useState<'fields' | 'json'>('fields');
+  const [answered, setAnswered] = useState<Answered | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
 
-  const isReady = !newest.isPending && !version.isPending;
-  const example = newest.data?.predictions[0]?.features ?? emptyRow(version.data);
-  const first = useRef<string | null>(null);
-  // the example stays what it was first: predictions that come in meanwhile must not move the text
-  if (isReady) first.current ??= JSON.stringify(example, null, 2);
-  const text = typed ?? first.current ?? '{}';
-  const row = parsed(text);
-  const oneLine = row === null ? text : JSON.stringify(row);
-  const plane = endpoint.live[0]?.address ?? 'http://127.0.0.1:5081';
-  const url = `${plane}/endpoints/${segment(endpoint.name)}/invocations`;
-  const body = `{"dataframe_records": [${oneLine}]}`;
+  const cells = fields.map((field) => {
+    const own = typed[field.name];
+    return { field, value: own === undefined ? (first[field.name] ?? null) : cellOf(field, own) };
+  });
+  const wrong = cells.filter((cell) => cell.value === undefined).map((cell) => cell.field.name);
+  const fromFields = Object.fromEntries(cells.map((cell) => [cell.field.name, cell.value ?? null]));
+  const shownText = text ?? JSON.stringify(fromFields, null, 2);
+  const row: Row | null = face === 'json' ? parsed(shownText) : wrong.length > 0 ? null : fromFields;
+  const choose = (next: 'fields' | 'json'): void => {
+    // what was typed in one is there in the other
+    const read = face === 'json' ? parsed(shownText) : null;
+    if (read !== null)
+      setTyped(Object.fromEntries(Object.entries(read).map(([key, value]) => [key, textOf(value)])));
+    setText(null);
+    setFace(next);
+  };
   const send = async (): Promise<void> => {
+    if (row === null) return;
     setBusy(true);
     setError(null);
     try {
-      setAnswer(
-        await ask('POST', `/api/v1/endpoints/${segment(endpoint.name)}/invocations`, {
-          dataframe_records: [row],
-        }),
+      const { answer, headers } = await askWhole<InferAnswer>(
+        'POST',
+        `/api/v1/endpoints/${segment(endpoint.name)}/infer`,
+        inferBody(schema, row),
       );
+      const ms = headers.get('server-timing')?.match(/plane;dur=([\d.]+)/)?.[1];
+      setAnswered({
+        answer,
+        version: headers.get('x-tilth-version'),
+        requestId: headers.get('x-tilth-request-id'),
+        ms: ms === undefined ? null : Number(ms),
+      });
     } catch (thrown) {
-      setAnswer(null);
+      setAnswered(null);
       setError(thrown);
     }
     setBusy(false);
   };
   return (
-    <Panel
-      title="Try a prediction"
-      aside={
-        <>
-          <Copy
-            text={`curl -s ${shellWord(url)} -H 'content-type: application/json' -d ${shellWord(body)}`}
-            label="curl"
-          />
-          <Copy
-            text={`import requests\n\nanswer = requests.post("${url}", json={"dataframe_records": [${pythonOf(row)}]})\nprint(answer.json())`}
-            label="Python"
-          />
-          <Copy text={`tilth predict ${shellWord(endpoint.name)} --row ${shellWord(oneLine)}`} label="CLI" />
-        </>
-      }
-    >
+    <Panel title="Try a prediction" aside={row === null ? null : <Copies endpoint={endpoint} row={row} />}>
       <form
-        className="flex flex-col gap-3"
+        className="flex flex-col gap-4"
         onSubmit={(event) => {
           event.preventDefault();
           void send();
         }}
       >
-        <label className="flex flex-col gap-1 text-sm font-medium">
-          One row, as JSON
-          <textarea
-            className="field h-48 font-mono text-xs font-normal"
-            spellCheck={false}
-            value={text}
-            aria-invalid={row === null}
-            onChange={(event) => setTyped(event.target.value)}
+        <Segmented
+          label="Shown as"
+          value={face}
+          options={[
+            { value: 'fields', label: 'Fields' },
+            { value: 'json', label: 'JSON' },
+          ]}
+          onChange={choose}
+        />
+        {face === 'json' ? (
+          <label className="flex flex-col gap-1 text-sm font-medium">
+            One row, as JSON
+            <textarea
+              className="field h-64 font-mono text-xs font-normal"
+              spellCheck={false}
+              value={shownText}
+              aria-invalid={row === null}
+              onChange={(event) => setText(event.target.value)}
+            />
+          </label>
+        ) : (
+          <RowFields
+            cells={cells}
+            textOf={(name) => typed[name] ?? textOf(first[name] ?? null)}
+            onType={(name, value) => setTyped({ ...typed, [name]: value })}
           />
-        </label>
+        )}
         <div className="flex flex-wrap items-center gap-3">
           <button type="submit" className="button button-primary" disabled={isBusy || row === null}>
             Ask
           </button>
-          {row === null ? <span className="text-sm text-bad">This is not a JSON object.</span> : null}
-          <span className="text-xs text-ink-3">It is logged like every other prediction.</span>
+          <span className={`text-xs ${row === null ? 'text-bad' : 'text-ink-3'}`} role="status">
+            {row !== null
+              ? 'It is logged like every other prediction.'
+              : face === 'json'
+                ? 'This is not a JSON object.'
+                : `Not a value: ${wrong.join(', ')}`}
+          </span>
         </div>
       </form>
-      <div aria-live="polite" className="mt-3">
+      <div aria-live="polite" className="mt-4 min-h-32">
         {error === null ? null : <Failure error={error} />}
-        {answer === null ? null : (
-          <pre className="overflow-x-auto rounded-md bg-sunken p-3 text-xs">
-            {JSON.stringify(answer, null, 2)}
-          </pre>
-        )}
+        {answered === null ? null : <Said endpoint={endpoint} schema={schema} answered={answered} />}
       </div>
     </Panel>
   );
 }
 
-const emptyRow = (version: ModelVersion | undefined): Record<string, number | string | boolean> =>
-  Object.fromEntries(
-    (version?.schema?.inputs ?? []).map((input) => [
-      input.name,
-      input.datatype === 'BYTES' ? '' : input.datatype === 'BOOL' ? false : 0,
-    ]),
+/** The same question elsewhere. */
+function Copies({ endpoint, row }: { endpoint: Endpoint; row: Row }) {
+  const plane = endpoint.live[0]?.address ?? 'http://127.0.0.1:5081';
+  const url = `${plane}/endpoints/${segment(endpoint.name)}/invocations`;
+  const body = `{"dataframe_records": [${JSON.stringify(row)}]}`;
+  return (
+    <>
+      <Copy
+        text={`curl -s ${shellWord(url)} -H 'content-type: application/json' -d ${shellWord(body)}`}
+        label="curl"
+      />
+      <Copy
+        text={`import requests\n\nanswer = requests.post("${url}", json={"dataframe_records": [${pythonRow(row)}]})\nanswer.raise_for_status()\nprint(answer.json(), answer.headers["x-tilth-version"])`}
+        label="Python"
+      />
+      <Copy
+        text={`tilth predict ${shellWord(endpoint.name)} --row ${shellWord(JSON.stringify(row))}`}
+        label="CLI"
+      />
+    </>
   );
+}
 
-function parsed(text: string): Record<string, unknown> | null {
+function Said({
+  endpoint,
+  schema,
+  answered,
+}: {
+  endpoint: Endpoint;
+  schema: ServedSchema;
+  answered: Answered;
+}) {
+  const { label, probabilities } = readAnswer(schema, answered.answer);
+  return (
+    <div className="flex flex-col gap-3 rounded-md bg-sunken p-4 text-sm">
+      <p className="flex flex-wrap items-baseline gap-x-3">
+        <span className="text-ink-2">Predicted</span>
+        <strong className="text-xl font-semibold" data-testid="label">
+          {typeof label === 'number' ? number(label, 6) : String(label)}
+        </strong>
+      </p>
+      {probabilities.length === 0 ? null : (
+        <ul className="flex max-h-48 flex-col gap-1.5 overflow-y-auto" aria-label="Probabilities">
+          {probabilities.map((each) => (
+            <li key={each.label} className="grid grid-cols-[minmax(2rem,auto)_1fr_4.5rem] items-center gap-3">
+              <span>{each.label}</span>
+              <span className="h-2 overflow-hidden rounded-sm bg-line" aria-hidden="true">
+                <span className="block h-full bg-accent" style={{ width: `${each.value * 100}%` }} />
+              </span>
+              <span className="num">{(each.value * 100).toFixed(2)} %</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <p className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-ink-2">
+        <span>
+          answered by <VersionLink model={endpoint.model} version={Number(answered.version)} />
+        </span>
+        {answered.ms === null ? null : <span>in {number(answered.ms, 3)} ms</span>}
+        {answered.requestId === null ? null : (
+          <span className="inline-flex items-center gap-1">
+            request <code className="break-all">{answered.requestId}</code>
+            <Copy text={answered.requestId} isSmall />
+          </span>
+        )}
+      </p>
+    </div>
+  );
+}
+
+const textOf = (value: Row[string]): string => (value === null ? '' : String(value));
+
+function parsed(text: string): Row | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Row) : null;
   } catch {
     return null;
   }
 }
-
-/** A JSON row as Python writes it. */
-const pythonOf = (row: Record<string, unknown> | null): string =>
-  row === null
-    ? '{}'
-    : `{${Object.entries(row)
-        .map(
-          ([key, value]) =>
-            `${JSON.stringify(key)}: ${value === null ? 'None' : value === true ? 'True' : value === false ? 'False' : JSON.stringify(value)}`,
-        )
-        .join(', ')}}`;

@@ -26,22 +26,35 @@ function Waiting() {
   );
 }
 
+/** What to do next; the command in it ready to copy. */
+export function NextStep({ hint }: { hint: string }) {
+  const command = hint.match(/\b(?:tilth|npm run) [^.;]*$/)?.[0];
+  const words = command === undefined ? hint : hint.slice(0, -command.length);
+  return (
+    <>
+      {words === '' ? null : <span className="block break-words text-ink-2">{words}</span>}
+      {command === undefined ? null : (
+        <span className="mt-1 block">
+          <Command text={command} isSmall />
+        </span>
+      )}
+    </>
+  );
+}
+
 /** What went wrong, what to do, and the code to look up. */
 export function Failure({ error }: { error: unknown }) {
   const known = error instanceof ApiError ? error : undefined;
   const message = error instanceof Error ? error.message : String(error);
-  const command = known?.hint?.match(/\b(?:tilth|npm run) [^.;]*$/)?.[0];
-  const hint = command === undefined ? known?.hint : known?.hint?.slice(0, -command.length);
   return (
     <div role="alert" className="flex gap-3 rounded-md bg-bad-soft px-4 py-3 text-sm">
       <Icon name="attention" className="mt-0.5 text-bad" />
       <div className="min-w-0">
         <p className="font-medium break-words">{message}</p>
-        {hint === undefined || hint === '' ? null : <p className="mt-0.5 break-words text-ink-2">{hint}</p>}
-        {command === undefined ? null : (
-          <div className="mt-1.5">
-            <Command text={command} />
-          </div>
+        {known?.hint === undefined ? null : (
+          <p className="mt-0.5">
+            <NextStep hint={known.hint} />
+          </p>
         )}
         {known === undefined ? null : <p className="mt-1 text-xs text-ink-2">{known.code}</p>}
       </div>

@@ -40,12 +40,30 @@ export const authorization = (): Record<string, string> => {
  *
  * @throws ApiError with the server's message, hint and code
  */
-export async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export const ask = async <T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> => (await askWhole<T>(method, path, body, signal)).answer;
+
+/** As `ask`, with what the answer's headers say. */
+export async function askWhole<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ answer: T; headers: Headers }> {
   let response: Response;
   try {
     response = await fetch(path, {
       method,
-      headers: { ...authorization(), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        ...headers,
+        ...authorization(),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });
@@ -55,7 +73,7 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   }
   const text = await response.text();
   const answer = response.headers.get('content-type')?.includes('json') === true ? parse(text) : text;
-  if (response.ok) return answer as T;
+  if (response.ok) return { answer: answer as T, headers: response.headers };
   const error = (
     answer as { error?: { code?: string; message?: string; hint?: string; details?: unknown } } | null
   )?.error;

@@ -1,0 +1,50 @@
+import { useState } from 'react';
+import { useSend } from '../platform/send.ts';
+import { Refused } from './refused.tsx';
+
+/** Asks that a version may become an alias, with a word to who decides. */
+export function RequestForm({ path, onDone }: { path: string; onDone: () => void }) {
+  const { send, error, isBusy } = useSend(onDone);
+  const [alias, setAlias] = useState('champion');
+  const [message, setMessage] = useState('');
+  return (
+    <form
+      className="flex flex-col gap-4 text-sm"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const said = message.trim();
+        void send('POST', `${path}/request`, { alias, ...(said === '' ? {} : { message: said }) });
+      }}
+    >
+      <Refused error={error} />
+      <label className="flex flex-col gap-1 font-medium">
+        It may become
+        <select
+          className="field font-normal"
+          value={alias}
+          onChange={(event) => setAlias(event.target.value)}
+        >
+          <option value="champion">champion: answers everybody</option>
+          <option value="challenger">challenger: may answer some, as a canary</option>
+        </select>
+      </label>
+      <label className="flex flex-col gap-1 font-medium">
+        What who decides should know
+        <textarea
+          className="field font-normal"
+          rows={3}
+          value={message}
+          onChange={(event) => setMessage(event.target.value)}
+        />
+      </label>
+      <div className="flex flex-wrap items-center gap-3">
+        <button type="submit" className="button button-primary" disabled={isBusy}>
+          Ask for approval
+        </button>
+        <span className="text-ink-2" role="status">
+          {isBusy ? 'The gate is evaluated …' : ''}
+        </span>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,35 @@
+import type { Approval, ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
+import { Badge } from '../parts/basics.tsx';
+import { approvalTone } from './conversation.tsx';
+import { outcomeOf } from './gate.tsx';
+
+export const AliasBadge = ({ alias }: { alias: string }) => (
+  <Badge tone={alias === 'champion' ? 'good' : 'info'}>{alias}</Badge>
+);
+
+export function GateBadge({ version }: { version: Pick<ModelVersion, 'gate'> }) {
+  if (version.gate === null) return <Badge>not evaluated</Badge>;
+  const { results, passed } = version.gate;
+  const metCount = results.filter((result) => outcomeOf(result) === 'met').length;
+  return (
+    <Badge tone={passed ? 'good' : 'bad'} icon={passed ? 'check' : 'cross'}>
+      {metCount} of {results.length} met
+    </Badge>
+  );
+}
+
+export const newestApproval = (version: Pick<ModelVersion, 'approvals'>): Approval | undefined =>
+  [...version.approvals].sort((a, b) => b.requestedAt - a.requestedAt)[0];
+
+export function ApprovalBadge({ version }: { version: Pick<ModelVersion, 'approvals'> }) {
+  const newest = newestApproval(version);
+  if (newest === undefined) return <Badge>not requested</Badge>;
+  return <Badge tone={approvalTone[newest.state]}>{newest.state}</Badge>;
+}
+
+const engines = { pending: 'conversion under way', onnx: 'ONNX', python: 'its own Python' } as const;
+
+/** What answers for a version. */
+export const EngineWords = ({ version }: { version: Pick<ModelVersion, 'engine' | 'reason'> }) => (
+  <span title={version.reason ?? undefined}>{engines[version.engine]}</span>
+);
