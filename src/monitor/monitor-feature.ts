@@ -7,6 +7,8 @@ import { driftRoutes } from './drift/drift-routes.ts';
 import { driftMigrations } from './drift/drift-store.ts';
 import { startEvaluation } from './evaluation/evaluation.ts';
 import { evaluationRoutes } from './evaluation/evaluation-routes.ts';
+import { setTruthSource } from '../deploy/endpoints/comparison.ts';
+import { outcomesByVersion } from './performance/outcomes-by-version.ts';
 import { performanceRoutes } from './performance/performance-routes.ts';
 import { performanceMigrations } from './performance/performance-store.ts';
 import { labelMigrations } from './predictions/label-store.ts';
@@ -31,6 +33,7 @@ export const monitorFeature: Feature = {
     return api;
   },
   start: (world) => {
+    setTruthSource(outcomesByVersion);
     const stopEvaluation = startEvaluation(world);
     const stopPredictions = startPredictions(world);
     return async () => {
