@@ -13,7 +13,7 @@ describe('clients of the data plane, as they are published, against models that 
     needsServingPython,
     async (context) => {
       const plane = await startThreeModels(context);
-      assert.equal((await runClients('serving_datatypes.py', plane.address)).length, 62);
+      assert.equal((await runClients('serving_datatypes.py', plane.address)).length, 63);
     },
   );
 

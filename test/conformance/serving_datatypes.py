@@ -105,8 +105,13 @@ columns = [{"name": "abcdefgh"[index], "shape": [2, 1], "datatype": "FP64", "dat
            for index in range(8)] + [{"name": "unused", "shape": [2, 1], "datatype": "BYTES", "data": ["x", "y"], "parameters": {"content_type": "str"}}]
 frame = infer("weather", {"parameters": {"content_type": "pd"}, "inputs": columns})
 check("pd: a column is a tensor, and columns that the model does not take are left out", labels(frame) == right)
+# mlserver.codecs.PandasCodec takes each output for a column of one value a row
+outputs = frame.json()["outputs"]
 check("pd: the answer is a data frame", frame.json()["parameters"]["content_type"] == "pd"
-      and frame.json()["outputs"][0]["parameters"]["content_type"] == "str")
+      and [(one["name"], one["shape"], one["parameters"]["content_type"]) for one in outputs]
+      == [("label", [2, 1], "str")] + [(f"probabilities_{kind}", [2, 1], "np") for kind in expected["weather"]["classes"]])
+check("pd: a column of probabilities for each class", np.allclose(
+    np.array([one["data"] for one in outputs[1:]]).T, expected["weather"]["probabilities"][:2], atol=1e-6))
 check("without it, an unknown input is refused", infer("weather", {"inputs": columns}).status_code == 400)
 rows = {name: (datatype, values[:2]) for name, datatype, values in models["late"]["inputs"]}
 late = [{"name": name, "shape": [2, 1], "datatype": datatype, "data": [None if one != one else one for one in values.ravel().tolist()]}

@@ -9,6 +9,7 @@ import { bodyUnreadable, columnWrong, featureUnserved, shapeWrong } from './serv
 import { bytesOfValues, valuesOfBytes } from './tensor-bytes.ts';
 import {
   checkWrittenValues,
+  columnsOf,
   filledTensor,
   outputsOf,
   rowsOfTensors,
@@ -195,10 +196,16 @@ export function writeInference(
 ): InferenceAnswer {
   const wanted = asked.outputs ?? outputsOf(version).map(({ name }) => ({ name, isBinary: undefined }));
   const binaries: Buffer[] = [];
-  const outputs = wanted.map(({ name, isBinary }) => {
-    const { datatype, shape, values } = scoredTensor(version, scores, name);
+  const tensors = wanted.flatMap(({ name, isBinary = asked.isBinaryByDefault }) => {
+    const tensor = scoredTensor(version, scores, name);
+    return (asked.codec === 'pd' ? columnsOf(version, tensor) : [tensor]).map((one) => ({
+      ...one,
+      isBinary,
+    }));
+  });
+  const outputs = tensors.map(({ name, datatype, shape, values, isBinary }) => {
     const content = asked.codec === undefined ? {} : { content_type: answerCodec(datatype) };
-    if (isBinary ?? asked.isBinaryByDefault) {
+    if (isBinary) {
       const bytes = bytesOfValues(datatype, values);
       binaries.push(bytes);
       return { name, datatype, shape, parameters: { ...content, binary_data_size: bytes.length } };

@@ -196,3 +196,18 @@ export function scoredTensor(version: ServedVersion, scores: Scores, name: strin
     return { name, datatype, shape: [scores.rowCount, ...output.shape], values: scores.labels };
   return { name, datatype, shape: [scores.rowCount, scores.classCount], values: scores.probabilities };
 }
+
+/** A block as columns of a data frame, named by the class that each is of: its readers know nothing else. */
+export function columnsOf(
+  version: ServedVersion,
+  { name, datatype, shape, values }: ScoredTensor,
+): ScoredTensor[] {
+  const [rowCount = 0, width = 1] = shape;
+  if (width === 1) return [{ name, datatype, shape, values }];
+  return Array.from({ length: width }, (_, column) => ({
+    name: `${name}_${version.schema.classes[column] ?? column}`,
+    datatype,
+    shape: [rowCount, 1],
+    values: Array.from({ length: rowCount }, (__, row) => values[row * width + column] ?? 0),
+  }));
+}

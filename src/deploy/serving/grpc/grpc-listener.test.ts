@@ -3,11 +3,21 @@ import { once } from 'node:events';
 import { describe, it, type TestContext } from 'node:test';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import type { DataPlaneOptions } from '../data-plane.ts';
-import { endpointOf, expected, loggedIn, startControlPlane, startTestPlane, weather1 } from '../test-control-plane.ts';
+import {
+  endpointOf,
+  expected,
+  loggedIn,
+  startControlPlane,
+  startTestPlane,
+  weather1,
+} from '../test-control-plane.ts';
 import { loadServices } from './definitions.ts';
 
 const services = loadServices();
-const { ModelInfer, ModelStreamInfer } = services.inference as Record<string, (typeof services.inference)[string]>;
+const { ModelInfer, ModelStreamInfer } = services.inference as Record<
+  string,
+  (typeof services.inference)[string]
+>;
 const { Check } = services.health as Record<string, (typeof services.health)[string]>;
 
 interface Answer {
@@ -21,7 +31,9 @@ const { rows } = expected.weather;
 const request = (id: string, name = 'weather') => ({
   model_name: name,
   id,
-  inputs: [{ name: 'X', datatype: 'FP32', shape: [rows.length, 8], contents: { fp32_contents: rows.flat() } }],
+  inputs: [
+    { name: 'X', datatype: 'FP32', shape: [rows.length, 8], contents: { fp32_contents: rows.flat() } },
+  ],
 });
 
 async function startPlane(context: TestContext, options: Partial<DataPlaneOptions> = {}) {
@@ -38,7 +50,8 @@ async function startPlane(context: TestContext, options: Partial<DataPlaneOption
         method?.requestSerialize as never,
         method?.responseDeserialize as never,
         message,
-        (error: ServiceError | null, answer?: Answer) => (error === null ? resolve(answer as Answer) : reject(error)),
+        (error: ServiceError | null, answer?: Answer) =>
+          error === null ? resolve(answer as Answer) : reject(error),
       );
     });
   const stream = () =>
@@ -64,7 +77,10 @@ describe('the data plane over gRPC', () => {
     const late = Array.from({ length: 50 }, (_, index) => ask(ModelInfer, request(`late-${index}`)));
     open.write(request('in-stream-2'));
     await once(open, 'end');
-    assert.deepEqual((await Promise.all(late)).map((answer) => answer.id), Array.from({ length: 50 }, (_, index) => `late-${index}`));
+    assert.deepEqual(
+      (await Promise.all(late)).map((answer) => answer.id),
+      Array.from({ length: 50 }, (_, index) => `late-${index}`),
+    );
     await closing;
     assert.deepEqual(ids, ['in-stream-1', 'in-stream-2']);
     assert.equal(loggedIn(plane.home).length, 52);
@@ -73,9 +89,13 @@ describe('the data plane over gRPC', () => {
 
   it('turns away what is more than the plane does at once, with the time to come back', async (context) => {
     const { ask } = await startPlane(context, { maxRequests: 5 });
-    const outcomes = await Promise.allSettled(Array.from({ length: 60 }, (_, index) => ask(ModelInfer, request(String(index)))));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, index) => ask(ModelInfer, request(String(index)))),
+    );
     const answered = outcomes.filter((outcome) => outcome.status === 'fulfilled');
-    const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as ServiceError] : []));
+    const failures = outcomes.flatMap((outcome) =>
+      outcome.status === 'rejected' ? [outcome.reason as ServiceError] : [],
+    );
     assert.ok(answered.length >= 5);
     for (const { code, metadata } of failures) {
       assert.equal(code, status.UNAVAILABLE);
@@ -89,10 +109,22 @@ describe('the data plane over gRPC', () => {
     const open = stream();
     const answers: Answer[] = [];
     open.on('data', (answer: Answer) => answers.push(answer));
-    for (const [id, name] of [['1', 'weather'], ['2', 'none'], ['3', 'weather']] as const) open.write(request(id, name));
+    for (const [id, name] of [
+      ['1', 'weather'],
+      ['2', 'none'],
+      ['3', 'weather'],
+    ] as const)
+      open.write(request(id, name));
     open.end();
     await once(open, 'end');
-    assert.deepEqual(answers.map(({ infer_response: { id }, error_message }) => [id, error_message === '']), [['1', true], ['2', false], ['3', true]]);
+    assert.deepEqual(
+      answers.map(({ infer_response: { id }, error_message }) => [id, error_message === '']),
+      [
+        ['1', true],
+        ['2', false],
+        ['3', true],
+      ],
+    );
   });
 
   it('a plane of which nobody asked for gRPC does not listen for it', async (context) => {

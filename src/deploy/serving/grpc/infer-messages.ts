@@ -8,6 +8,7 @@ import { bodyUnreadable, columnWrong } from '../serving-errors.ts';
 import { bytesOfValues, valuesOfBytes } from '../tensor-bytes.ts';
 import {
   checkWrittenValues,
+  columnsOf,
   filledTensor,
   outputsOf,
   rowsOfTensors,
@@ -111,8 +112,11 @@ export function writeCall(
   requestId: string,
 ): ModelInferResponse {
   const names = asked.outputNames ?? outputsOf(version).map(({ name }) => name);
-  const tensors = names.map((name) => scoredTensor(version, scores, name));
   const { codec, isRaw } = asked;
+  const tensors = names.flatMap((name) => {
+    const tensor = scoredTensor(version, scores, name);
+    return codec === 'pd' ? columnsOf(version, tensor) : [tensor];
+  });
   return {
     model_name: endpoint,
     model_version: String(version.version),
