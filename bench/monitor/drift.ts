@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
 import { pythonOf, runToEnd, temporaryFolder, tilth, versionsIn } from '../processes.ts';
 
-const rowCount = 100_000;
 /** Of what both compute from their formulas; sums in another order differ in the last digits. */
 const relative = 1e-9;
 const absolute = 1e-12;
@@ -11,117 +10,161 @@ const absolute = 1e-12;
 interface OurColumn {
   readonly type: 'num' | 'cat';
   readonly default: { readonly method: string; readonly score: number } | null;
-  readonly scores: Readonly<Record<string, { readonly value?: number; readonly pvalue?: number }>>;
+  readonly scores: Readonly<
+    Record<string, { readonly value?: number; readonly statistic?: number; readonly pvalue?: number }>
+  >;
 }
 
-interface PeerAnswer {
+type OurColumns = Record<string, OurColumn>;
+
+interface Timed {
   readonly seconds: number;
   readonly cpuSeconds: number;
+}
+
+interface PeerAnswer extends Timed {
   readonly scores: Readonly<Record<string, { readonly method: string; readonly score: number }>>;
 }
 
-/** Two tables compared column by column: `tilth monitor drift` and Evidently's preset. */
-export async function measureDrift({ slowRounds }: Effort): Promise<Practice> {
-  const folder = temporaryFolder('drift');
-  const python = pythonOf('drift');
-  const files = ['reference', 'current'].map((name) => join(folder, `${name}.parquet`));
-  await runToEnd([python, join(import.meta.dirname, 'make_data.py'), folder, String(rowCount)]);
-  const askPeer = async (...methods: string[]): Promise<{ answer: PeerAnswer; whole: Round }> => {
-    const { stdout, seconds, cpuMs } = await runToEnd([
-      python,
-      join(import.meta.dirname, 'peer_drift.py'),
-      ...files,
-      ...methods,
-    ]);
-    return {
-      answer: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as PeerAnswer,
-      whole: { value: seconds, cpuMs },
-    };
-  };
-  const askOurs = async (): Promise<{ columns: Record<string, OurColumn>; whole: Round }> => {
-    const { stdout, seconds, cpuMs } = await runToEnd(tilth('monitor', 'drift', ...files, '--json'));
-    return {
-      ...(JSON.parse(stdout) as { columns: Record<string, OurColumn> }),
-      whole: { value: seconds, cpuMs },
-    };
-  };
+/** By method a distance, or a statistic and its p-value. */
+type ScipyColumns = Record<string, Record<string, number | [number, number]>>;
 
-  const { columns } = await askOurs();
+/** Two tables compared column by column: `tilth monitor drift`, Evidently's preset, and scipy with nothing around it. */
+export async function measureDrift({ slowRounds, isQuick }: Effort): Promise<Practice> {
   const checked: string[] = [];
-  const compare = (
-    what: string,
-    found: PeerAnswer,
-    ofOurs: (column: OurColumn) => number | undefined,
-  ): void => {
-    assert.deepEqual(Object.keys(found.scores).sort(), Object.keys(columns).sort());
-    let largest = 0;
-    for (const [name, { method, score }] of Object.entries(found.scores)) {
-      const mine = columns[name] === undefined ? undefined : ofOurs(columns[name]);
-      assert.ok(mine !== undefined, `${name} has no ${method}`);
-      const difference = Math.abs(mine - score);
-      largest = Math.max(largest, difference);
-      assert.ok(
-        difference <= absolute + relative * Math.abs(score),
-        `${name} by ${method}: ${mine} and ${score}`,
-      );
-    }
-    checked.push(
-      `${what}: ${Object.keys(columns).length} columns, largest difference of a score ${largest.toExponential(0)}`,
-    );
-  };
-  compare(
-    'the methods both choose by themselves (Wasserstein, Jensen-Shannon)',
-    (await askPeer()).answer,
-    (column) => column.default?.score,
-  );
-  compare(
-    'population stability index',
-    (await askPeer('psi', 'psi')).answer,
-    (column) => column.scores['psi']?.value,
-  );
-  compare(
-    'Jensen-Shannon of numbers, p of chi-square of categories',
-    (await askPeer('jensenshannon', 'chisquare')).answer,
-    (column) =>
-      column.type === 'num' ? column.scores['jensenshannon']?.value : column.scores['chisquare']?.pvalue,
-  );
-
-  const compute = { ours: [] as Round[], peer: [] as Round[] };
-  const whole = await inTurns(
-    slowRounds,
-    async () => {
-      const { stdout } = await runToEnd([
-        process.execPath,
-        join(import.meta.dirname, 'compute.ts'),
-        ...files,
-      ]);
-      const { seconds, cpuSeconds } = JSON.parse(stdout) as { seconds: number; cpuSeconds: number };
-      compute.ours.push({ value: seconds, cpuMs: cpuSeconds * 1000 });
-      return (await askOurs()).whole;
-    },
-    async () => {
-      const { answer, whole: all } = await askPeer();
-      compute.peer.push({ value: answer.seconds, cpuMs: answer.cpuSeconds * 1000 });
-      return all;
-    },
-  );
-  const figure = (what: string, found: { ours: Round[]; peer: Round[] }): Figure => ({
-    what: `${what}, ${rowCount.toLocaleString('en')} rows x ${Object.keys(columns).length} columns`,
-    unit: 's',
-    better: 'less',
-    ours: { name: 'tilth monitor drift', rounds: found.ours },
-    peer: { name: 'Evidently DataDriftPreset', rounds: found.peer },
-  });
+  const figures: Figure[] = [];
+  for (const [rowCount, rounds] of isQuick
+    ? [[20_000, 1] as const]
+    : [[100_000, slowRounds] as const, [1_000_000, 1] as const]) {
+    const tables = await Tables.make(rowCount);
+    checked.push(...(await tables.check()));
+    figures.push(...(await tables.measure(rounds)));
+  }
   return {
     name: 'drift',
     peer: 'Evidently',
     versions: await versionsIn('drift', ['evidently', 'pandas', 'numpy', 'scipy', 'pyarrow']),
     checked,
     notEqual: [
-      'Ours computes three or four statistics of each column, the peer one.',
-      'The peer also prepares data for its plots, and counts drifted columns in a metric of its own.',
-      'The comparison alone: ours reads the Parquet files in it, the peer has them in memory already.',
+      'Ours computes four or five statistics of each column with their p-values, Evidently one.',
+      'Evidently also prepares data for its plots, and counts drifted columns in a metric of its own.',
+      'The comparison alone: ours reads the Parquet files in it, Evidently has them in memory already. Scipy reads them too, and computes what ours does.',
     ],
-    figures: [figure('whole process', whole), figure('the comparison alone', compute)],
+    figures,
   };
+}
+
+class Tables {
+  readonly #rowCount: number;
+  readonly #files: readonly string[];
+  readonly #python = pythonOf('drift');
+
+  private constructor(rowCount: number, files: readonly string[]) {
+    this.#rowCount = rowCount;
+    this.#files = files;
+  }
+
+  static async make(rowCount: number): Promise<Tables> {
+    const folder = temporaryFolder(`drift-${rowCount}`);
+    await runToEnd([pythonOf('drift'), join(import.meta.dirname, 'make_data.py'), folder, String(rowCount)]);
+    return new Tables(
+      rowCount,
+      ['reference', 'current'].map((name) => join(folder, `${name}.parquet`)),
+    );
+  }
+
+  async #ask<T>(program: string, ...more: string[]): Promise<{ answer: T; whole: Round }> {
+    const { stdout, seconds, cpuMs } = await runToEnd([
+      this.#python,
+      join(import.meta.dirname, program),
+      ...this.#files,
+      ...more,
+    ]);
+    return {
+      answer: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T,
+      whole: { value: seconds, cpuMs },
+    };
+  }
+
+  async #ours(): Promise<{ columns: OurColumns; whole: Round }> {
+    const { stdout, seconds, cpuMs } = await runToEnd(tilth('monitor', 'drift', ...this.#files, '--json'));
+    return { ...(JSON.parse(stdout) as { columns: OurColumns }), whole: { value: seconds, cpuMs } };
+  }
+
+  /** The same numbers as both, before anything is timed. */
+  async check(): Promise<string[]> {
+    const { columns } = await this.#ours();
+    const { answer } = await this.#ask<PeerAnswer>('peer_drift.py');
+    const scipy = await this.#ask<{ answers: ScipyColumns }>('plain_scipy.py');
+    let [ofEvidently, ofScipy] = [0, 0];
+    for (const [name, { method, score }] of Object.entries(answer.scores)) {
+      ofEvidently = Math.max(
+        ofEvidently,
+        near(`${name} by Evidently's ${method}`, columns[name]?.default?.score, score),
+      );
+    }
+    for (const [name, methods] of Object.entries(scipy.answer.answers)) {
+      for (const [method, score] of Object.entries(methods)) {
+        const mine = columns[name]?.scores[method];
+        const pairs = Array.isArray(score)
+          ? ([
+              [mine?.statistic, score[0]],
+              [mine?.pvalue, score[1]],
+            ] as const)
+          : ([[mine?.value, score]] as const);
+        for (const [our, their] of pairs)
+          ofScipy = Math.max(ofScipy, near(`${name} by ${method}`, our, their));
+      }
+    }
+    assert.deepEqual(Object.keys(answer.scores).sort(), Object.keys(columns).sort());
+    const size = `${this.#rowCount.toLocaleString('en')} rows x ${Object.keys(columns).length} columns`;
+    return [
+      `${size}: the methods that Evidently chooses (Wasserstein, Jensen-Shannon) differ by ${ofEvidently.toExponential(0)} at most`,
+      `all statistics and p-values differ from scipy by ${ofScipy.toExponential(0)} at most`,
+    ];
+  }
+
+  async measure(rounds: number): Promise<Figure[]> {
+    const alone = { ours: [] as Round[], peer: [] as Round[] };
+    const bare: Round[] = [];
+    const inside = ({ seconds, cpuSeconds }: Timed): Round => ({ value: seconds, cpuMs: cpuSeconds * 1000 });
+    const whole = await inTurns(
+      rounds,
+      async () => {
+        const { stdout } = await runToEnd([
+          process.execPath,
+          join(import.meta.dirname, 'compute.ts'),
+          ...this.#files,
+        ]);
+        alone.ours.push(inside(JSON.parse(stdout) as Timed));
+        return (await this.#ours()).whole;
+      },
+      async () => {
+        bare.push(inside((await this.#ask<Timed>('plain_scipy.py')).answer));
+        const { answer, whole: all } = await this.#ask<PeerAnswer>('peer_drift.py');
+        alone.peer.push(inside(answer));
+        return all;
+      },
+    );
+    const figure = (what: string, ours: Round[], peer: string, theirs: Round[]): Figure => ({
+      what: `${what}, ${this.#rowCount.toLocaleString('en')} rows x 20 columns`,
+      unit: 's',
+      better: 'less',
+      ours: { name: 'tilth monitor drift', rounds: ours },
+      peer: { name: peer, rounds: theirs },
+    });
+    return [
+      figure('whole process', whole.ours, 'Evidently DataDriftPreset', whole.peer),
+      figure('the comparison alone', alone.ours, 'Evidently DataDriftPreset', alone.peer),
+      figure('the comparison alone, beside scipy', alone.ours, 'scipy', bare),
+    ];
+  }
+}
+
+/** @returns by how much they differ */
+function near(what: string, ours: number | undefined, theirs: number): number {
+  assert.ok(ours !== undefined, `ours has no ${what}`);
+  const difference = Math.abs(ours - theirs);
+  assert.ok(difference <= absolute + relative * Math.abs(theirs), `${what}: ${ours} and ${theirs}`);
+  return difference;
 }
