@@ -29,6 +29,11 @@ if step == "back-doors":
         {
             "alias": refused(lambda: client.set_registered_model_alias(model, "champion", 1)),
             "stage": refused(lambda: client.transition_model_version_stage(model, "1", "Production")),
+            "copy": refused(
+                lambda: client.set_registered_model_alias(
+                    model, "champion", client.copy_model_version(f"models:/{model}/1", model).version
+                )
+            ),
             "challenger": refused(lambda: client.set_registered_model_alias(model, "challenger", 1)),
         }
     )

@@ -3,7 +3,9 @@ import { call } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import type { JobView } from '../../platform/job-api.ts';
 import { note, print, table, usage } from '../../platform/terminal.ts';
-import type { AliasStay, Approval, GateReport, ModelVersion, RegisteredModel } from './registry-api.ts';
+import { addApprovalCommands, approvalLine } from './approval-commands.ts';
+import { describeGate } from './gate-text.ts';
+import type { AliasStay, GateReport, ModelVersion, RegisteredModel } from './registry-api.ts';
 
 interface RegisterFlags extends CommonFlags {
   readonly run?: string;
@@ -12,9 +14,9 @@ interface RegisterFlags extends CommonFlags {
   readonly wait?: boolean;
 }
 
-interface DecisionFlags extends CommonFlags {
-  readonly alias?: string;
+interface AliasFlags extends CommonFlags {
   readonly reason?: string;
+  readonly remove?: boolean;
 }
 
 const at = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
@@ -28,7 +30,7 @@ export const addModelCommands: AddCommands = (program) => {
   addRegister(model);
   addReading(model);
   addGate(model);
-  addDecisions(model);
+  addApprovalCommands(model);
   addAliases(model);
 };
 
@@ -116,57 +118,14 @@ function addGate(model: Command): void {
     model
       .command('gate <model> <version>')
       .description('evaluate the gate and show the evidence; exit code 1 when it does not pass'),
-  ).action(async (name: string, version: string, flags: CommonFlags) => {
-    const report = await call<GateReport>(flags, 'POST', `${pathOf(name, version)}/gate`);
-    print(flags, report, describeGate);
-    if (!report.passed) process.exitCode = 1;
-  });
-}
-
-function addDecisions(model: Command): void {
-  withCommonFlags(
-    model.command('request <model> <version>').description('ask that a version may go to production'),
   )
-    .option('--alias <name>', 'champion, or challenger for a canary', 'champion')
-    .action(async (name: string, version: string, flags: DecisionFlags) => {
-      const asked = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/request`, {
-        alias: flags.alias,
-      });
-      print(
-        flags,
-        asked,
-        (each) =>
-          `Version ${each.version} of ${each.model} waits for approval as ${each.alias}. A second person grants it: tilth model approve ${each.model} ${each.version}`,
-      );
-    });
-
-  withCommonFlags(
-    model.command('approve <model> <version>').description('grant what waits, as a second person'),
-  )
-    .option('--alias <name>')
-    .option('--reason <text>', 'needed where nobody else is in the team')
-    .action(async (name: string, version: string, flags: DecisionFlags) => {
-      const granted = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/approve`, {
-        alias: flags.alias,
-        reason: flags.reason,
-      });
-      print(
-        flags,
-        granted,
-        (each) =>
-          `Version ${each.version} of ${each.model} is approved and now ${each.alias}${each.isSingleEye ? ' (approved by one person alone)' : ''}.`,
-      );
-    });
-
-  withCommonFlags(model.command('reject <model> <version>').description('refuse what waits'))
-    .option('--alias <name>')
-    .requiredOption('--reason <text>')
-    .action(async (name: string, version: string, flags: DecisionFlags) => {
-      const refused = await call<Approval>(flags, 'POST', `${pathOf(name, version)}/reject`, {
-        alias: flags.alias,
-        reason: flags.reason,
-      });
-      print(flags, refused, (each) => `Version ${each.version} of ${each.model} was refused: ${each.reason}`);
+    .option('--measure', 'measure latency and held-out rows again, also where that is known')
+    .action(async (name: string, version: string, flags: CommonFlags & { measure?: boolean }) => {
+      const how = flags.measure === true ? '?measure=again' : '';
+      note(`Evaluating the gate of version ${version} of ${name} …`);
+      const report = await call<GateReport>(flags, 'POST', `${pathOf(name, version)}/gate${how}`);
+      print(flags, report, describeGate);
+      if (!report.passed) process.exitCode = 1;
     });
 }
 
@@ -183,7 +142,7 @@ function addAliases(model: Command): void {
         name: string,
         alias: string,
         version: string | undefined,
-        flags: DecisionFlags & { remove?: boolean },
+        flags: AliasFlags,
       ) => {
         if ((version === undefined) !== (flags.remove === true)) throw usage('Give a version, or --remove.');
         const body = { alias, version: version === undefined ? null : Number(version), reason: flags.reason };
@@ -204,8 +163,10 @@ function addAliases(model: Command): void {
     });
 }
 
+/** A time without a zone is UTC, as all times of the server are. */
 function timeOf(text: string): number {
-  const time = Date.parse(text);
+  const hasZone = !/T\d/.test(text) || /(Z|[+-]\d\d:?\d\d)$/i.test(text);
+  const time = Date.parse(hasZone ? text : `${text}Z`);
   if (Number.isNaN(time))
     throw usage(`${JSON.stringify(text)} is no time.`, 'Write 2013-05-01 or 2013-05-01T12:00:00Z');
   return time;
@@ -215,13 +176,16 @@ const historyTable = (stays: readonly AliasStay[]): string =>
   stays.length === 0
     ? 'No alias was ever set.'
     : table(
-        ['alias', 'version', 'from', 'to', 'by', 'why'],
+        ['alias', 'version', 'from', 'to', 'by', 'approved', 'why'],
         stays.map((stay) => [
           stay.alias,
           String(stay.version),
           at(stay.fromAt),
           stay.toAt === null ? 'now' : at(stay.toAt),
           stay.by,
+          stay.approval === null
+            ? ''
+            : `${stay.approval.by ?? ''}${stay.approval.isSingleEye ? ' (alone)' : `, asked by ${stay.approval.requestedBy}`}`,
           stay.reason ?? '',
         ]),
       );
@@ -263,11 +227,7 @@ function describeVersion(version: ModelVersion): string[] {
     );
   }
   if (version.gate !== null) lines.push(...describeGate(version.gate).map((line) => `  ${line}`));
-  for (const each of version.approvals) {
-    lines.push(
-      `  approval as ${each.alias}: ${each.state}, asked by ${each.requestedBy}${each.by === null ? '' : `, decided by ${each.by}`}${each.reason === null ? '' : ` (${each.reason})`}`,
-    );
-  }
+  for (const each of version.approvals) lines.push(`  ${approvalLine(each)}`);
   return lines;
 }
 
@@ -282,14 +242,3 @@ function describePython({ reason, python, bundleDigest, bundleByteCount }: Model
     ...(python.isRowWise ? [] : ['  its answer to a row depends on the rows beside it, so requests never share a call']),
   ];
 }
-
-const describeGate = (report: GateReport): string[] => [
-  `gate of version ${report.version} of ${report.model}: ${report.passed ? 'passed' : 'not passed'} at ${at(report.evaluatedAt)}${report.note === null ? '' : ` (${report.note})`}`,
-  ...report.results.map((result) => {
-    const found =
-      result.measured === null
-        ? (result.note ?? 'not yet known')
-        : `found ${result.measured}${result.note === null ? '' : `; ${result.note}`}`;
-    return `  ${result.passed ? '✓' : '✗'} ${result.id}: ${result.required}: ${found}`;
-  }),
-];
