@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export { Counter, Gauge, Histogram };
 
@@ -8,3 +8,6 @@ export function createRegistry(): Registry {
   collectDefaultMetrics({ register: registry });
   return registry;
 }
+
+/** Several processes' metrics (`registry.getMetricsAsJSON()` of each) as one, in Prometheus' text form. */
+export const sumOfMetrics = (processes: object[][]): Promise<string> => AggregatorRegistry.aggregate(processes).metrics();

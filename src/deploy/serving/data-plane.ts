@@ -47,6 +47,10 @@ export interface DataPlaneOptions {
   readonly drainDelayMs?: number;
   /** how long it waits for what is under way then */
   readonly drainTimeoutMs?: number;
+  /** others of our processes listen at the same port */
+  readonly isPortShared?: boolean;
+  /** what `/metrics` answers instead of this process's own: those of all processes */
+  readonly metricsOfAll?: (() => Promise<string>) | undefined;
   readonly log?: Logger;
   readonly clock?: Clock;
   /** of tilth, told to callers */
@@ -60,6 +64,8 @@ export interface DataPlane {
   readonly grpcAddress: string | undefined;
   /** Finishes what is under way, closes the log. */
   close(): Promise<void>;
+  /** What `/metrics` tells, for those who add up several processes. */
+  metrics(): Promise<object[]>;
 }
 
 const reportEveryMs = 1_000;
@@ -116,8 +122,15 @@ class Plane implements DataPlane, PlaneState {
       softwareVersion,
       maxRequests,
       isLoopback: host === loopback,
+      metricsOfAll: options.metricsOfAll,
     });
-    this.#listener = new Listener({ host, port, exchanges: this.#routes, ...(limits === undefined ? {} : { limits }) });
+    this.#listener = new Listener({
+      isShared: options.isPortShared === true,
+      host,
+      port,
+      exchanges: this.#routes,
+      ...(limits === undefined ? {} : { limits }),
+    });
     this.#traffic.watchRequests(() => this.requestCount);
   }
 
@@ -164,7 +177,10 @@ class Plane implements DataPlane, PlaneState {
     this.#traffic.watchQueues(() => service.queues());
     await this.follower.start();
     this.#reporter = setInterval(() => void this.#report(), reportEveryMs).unref();
-    this.#log.info({ address: this.address, plane: this.name, ...(sealed === undefined ? { server } : { sealed }) }, 'data plane answers');
+    this.#log.info(
+      { address: this.address, plane: this.name, ...(sealed === undefined ? { server } : { sealed }) },
+      'data plane answers',
+    );
   }
 
   /** Most planes never need it, and it costs 0.1 s and 30 MB. */
@@ -186,6 +202,10 @@ class Plane implements DataPlane, PlaneState {
     this.grpcAddress = `${bound.host}:${bound.port}`;
   }
 
+  metrics(): Promise<object[]> {
+    return this.#traffic.registry.getMetricsAsJSON();
+  }
+
   /** Not ready at once; requests under way and those that still come are answered; then all is closed. */
   close(): Promise<void> {
     return (this.#closed ??= this.#drain());
@@ -200,7 +220,10 @@ class Plane implements DataPlane, PlaneState {
     const closed = this.#listener.stopAccepting();
     const grpcClosed = this.#grpc?.stopAccepting();
     await sleep(drainDelayMs);
-    await Promise.race([Promise.all([this.#listener.quiet(), grpcClosed]), sleep(drainTimeoutMs, undefined, { ref: false })]);
+    await Promise.race([
+      Promise.all([this.#listener.quiet(), grpcClosed]),
+      sleep(drainTimeoutMs, undefined, { ref: false }),
+    ]);
     this.#grpc?.destroyAll();
     this.#listener.endIdle();
     await Promise.race([closed, sleep(1_000, undefined, { ref: false })]);

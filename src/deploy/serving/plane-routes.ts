@@ -32,6 +32,8 @@ export interface PlaneRoutesOptions {
   readonly softwareVersion: string;
   /** requests under way at once; more are turned away */
   readonly maxRequests: number;
+  /** of all processes, where there are several */
+  readonly metricsOfAll?: (() => Promise<string>) | undefined;
   /** keep pages of a browser on the same machine out */
   readonly isLoopback: boolean;
 }
@@ -146,8 +148,9 @@ export class PlaneRoutes implements Exchanges {
     '/version': () => ({ status: 200, type: 'application/json', body: this.#options.softwareVersion }),
     '/openapi.json': () => jsonAnswer(200, planeOpenapi(this.#configured(), this.#options.softwareVersion)),
     '/metrics': async () => {
-      const { registry } = this.#options.traffic;
-      return { status: 200, type: registry.contentType, body: await registry.metrics() };
+      const { traffic, metricsOfAll } = this.#options;
+      const { registry } = traffic;
+      return { status: 200, type: registry.contentType, body: await (metricsOfAll?.() ?? registry.metrics()) };
     },
   };
 

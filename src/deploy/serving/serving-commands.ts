@@ -4,7 +4,14 @@ import { serverAddress } from '../../platform/client.ts';
 import { resolveHome } from '../../platform/home.ts';
 import { createLogger } from '../../platform/log.ts';
 import { note, print, usage } from '../../platform/terminal.ts';
-import { homeOf, joinOthers, metricsOfAll, placeAmongMany, tellFailure } from './processes/one-of-many.ts';
+import {
+  homeOf,
+  joinOthers,
+  metricsOfAll,
+  placeAmongMany,
+  portOfOthers,
+  tellFailure,
+} from './processes/one-of-many.ts';
 
 interface ServeFlags extends CommonFlags {
   readonly port?: string;
@@ -29,13 +36,23 @@ export const addServingCommands: AddCommands = (program) => {
   withCommonFlags(program.command('serve').description('the data plane: answers requests for predictions'))
     .option('--port <n>', 'where it listens; 0 takes a free one (5081)')
     .option('--host <address>', 'which address it listens on (127.0.0.1)')
-    .option('--sagemaker', 'as SageMaker starts a container: port 8080 on all addresses, /ping and /invocations')
+    .option(
+      '--sagemaker',
+      'as SageMaker starts a container: port 8080 on all addresses, /ping and /invocations',
+    )
     .option('--workers <n>', 'processes that answer at this port, one per core at most', '1')
-    .option('--request-timeout <ms>', 'how long a request may take; x-tilth-deadline-ms of a request can only be shorter', '10000')
+    .option(
+      '--request-timeout <ms>',
+      'how long a request may take; x-tilth-deadline-ms of a request can only be shorter',
+      '10000',
+    )
     .option('--max-rows <n>', 'rows in one request', '100000')
     .option('--max-body-mb <mb>', 'size of one request', '64')
     .option('--grpc-port <n>', 'where it also answers over gRPC (8001 is usual); not at all unless given')
-    .option('--sealed <folder>', 'serve what this folder holds, for ever as it is, and ask no control plane (tilth deploy manifests makes it)')
+    .option(
+      '--sealed <folder>',
+      'serve what this folder holds, for ever as it is, and ask no control plane (tilth deploy manifests makes it)',
+    )
     .option('--plane <name>', 'its name in reports and in the prediction log')
     .option(
       '--durability <how>',
@@ -49,7 +66,10 @@ export const addServingCommands: AddCommands = (program) => {
       'what the control plane must sign with, as `tilth endpoint key` tells it; else the key met first is trusted',
     )
     .option('--python-workers <n>', 'processes per model that its own Python serves', '1')
-    .option('--python-memory-mb <mb>', 'memory above which such a process is ended; half of the machine’s, at most 4096')
+    .option(
+      '--python-memory-mb <mb>',
+      'memory above which such a process is ended; half of the machine’s, at most 4096',
+    )
     .action(async (flags: ServeFlags) => {
       const { durability } = flags;
       if (durability !== 'group' && durability !== 'strict') {
@@ -61,14 +81,14 @@ export const addServingCommands: AddCommands = (program) => {
       const pythonWorkers = numberOf('--python-workers', flags.pythonWorkers, 1, 256);
       const workers = numberOf('--workers', flags.workers, 1, 256);
       const place = placeAmongMany();
-      if (workers > 1 && place === undefined) return answerWithMany(flags, workers);
+      if (workers > 1 && place === undefined) return answerWithMany(flags, workers, host, port);
       const softwareVersion = program.version();
       const home = resolveHome(flags.home);
       const { startDataPlane } = await import('./data-plane.ts');
       // it answers as soon as it listens: a signal that comes then must find somebody who finishes what is under way
       const end = untilEnd();
       const starting = startDataPlane({
-        port,
+        port: portOfOthers() ?? port,
         host,
         grpcPort,
         home: place === undefined ? home : homeOf(home, place),
@@ -85,7 +105,7 @@ export const addServingCommands: AddCommands = (program) => {
         requestTimeoutMs: numberOf('--request-timeout', flags.requestTimeout, 1, 86_400_000),
         drainDelayMs: numberOf('--drain-delay-ms', flags.drainDelayMs, 0, 3_600_000),
         drainTimeoutMs: numberOf('--drain-timeout-ms', flags.drainTimeoutMs, 0, 3_600_000),
-        ...(place === undefined ? {} : { metricsOfAll }),
+        ...(place === undefined ? {} : { metricsOfAll, isPortShared: true }),
         ...(softwareVersion === undefined ? {} : { softwareVersion }),
       });
       if (place !== undefined) starting.catch(tellFailure);
@@ -100,7 +120,10 @@ export const addServingCommands: AddCommands = (program) => {
     });
 };
 
-function tellAddress(flags: ServeFlags, { address, grpcAddress }: { readonly address: string; readonly grpcAddress: string | undefined }): void {
+function tellAddress(
+  flags: ServeFlags,
+  { address, grpcAddress }: { readonly address: string; readonly grpcAddress: string | undefined },
+): void {
   print(flags, { address, ...(grpcAddress === undefined ? {} : { grpcAddress }) }, () => [
     `Predictions are answered at ${address}`,
     ...(grpcAddress === undefined ? [] : [`and over gRPC at ${grpcAddress}`]),
@@ -115,9 +138,9 @@ const untilEnd = (): Promise<void> =>
   });
 
 /** This process only keeps the others, which run the same command. */
-async function answerWithMany(flags: ServeFlags, count: number): Promise<void> {
+async function answerWithMany(flags: ServeFlags, count: number, host: string, port: number): Promise<void> {
   const { startPlaneProcesses } = await import('./processes/plane-processes.ts');
-  const processes = await startPlaneProcesses(count, createLogger('serve'));
+  const processes = await startPlaneProcesses(count, host, port, createLogger('serve'));
   tellAddress(flags, processes);
   await untilEnd();
   note('Finishing what is under way …');
@@ -126,7 +149,8 @@ async function answerWithMany(flags: ServeFlags, count: number): Promise<void> {
 
 function numberOf(flag: string, given: string, least: number, most: number): number {
   const number = Number(given);
-  if (!Number.isInteger(number) || number < least || number > most) throw usage(`${flag} is a number from ${least} to ${most}, not ${given}.`);
+  if (!Number.isInteger(number) || number < least || number > most)
+    throw usage(`${flag} is a number from ${least} to ${most}, not ${given}.`);
   return number;
 }
 

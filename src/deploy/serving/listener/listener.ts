@@ -24,6 +24,15 @@ export interface ListenerOptions {
 
 const sweepEveryMs = 500;
 
+export const portTaken = (port: number, cause: unknown): TilthError =>
+  new TilthError(
+    'PORT_TAKEN',
+    409,
+    `Port ${port} is taken.`,
+    `Choose another: tilth serve --port ${port + 1}`,
+    { cause },
+  );
+
 /**
  * One port: plain requests for predictions are read by `Connection`, everything else by node:http on the same socket.
  */
@@ -79,17 +88,7 @@ export class Listener implements ConnectionHost {
     const { host, port, isShared } = this.#options;
     return new Promise((resolve, reject) => {
       this.#http.once('error', (cause: NodeJS.ErrnoException) =>
-        reject(
-          cause.code === 'EADDRINUSE'
-            ? new TilthError(
-                'PORT_TAKEN',
-                409,
-                `Port ${port} is taken.`,
-                `Choose another: tilth serve --port ${port + 1}`,
-                { cause },
-              )
-            : cause,
-        ),
+        reject(cause.code === 'EADDRINUSE' ? portTaken(port, cause) : cause),
       );
       this.#http.listen(
         { port, host, backlog: 4096, ...(isShared === true ? { reusePort: true } : {}) },
