@@ -10,7 +10,7 @@ describe('gRPC clients of the data plane', () => {
     async (context) => {
       const plane = await startThreeModels(context, { grpcPort: 0, limits: { bodyBytes: 1_000_000 } });
       const checks = await runClients('serving_grpc.py', plane.grpcAddress ?? '');
-      assert.equal(checks.length, 48);
+      assert.equal(checks.length, 52);
       await plane.close();
       const records = loggedIn(plane.home);
       assert.equal(records.find((record) => record.requestId === 'call-7')?.keys?.[199], '199');

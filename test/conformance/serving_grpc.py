@@ -77,6 +77,9 @@ def plain_client() -> None:
     large = triton.InferInput("X", [40_000, 8], "FP32")
     large.set_data_from_numpy(np.zeros((40_000, 8), np.float32))
     check("a message that is too large", refused(lambda: client.infer("weather", [large]), "RESOURCE_EXHAUSTED", "larger than max"))
+    check("a small message that unpacks to one that is too large", refused(
+        lambda: client.infer("weather", [large], compression_algorithm="gzip"), "RESOURCE_EXHAUSTED"))
+    check("the server goes on", is_right("weather", client.infer("weather", inputs_of("weather")).as_numpy))
     client.close()
 
 
@@ -140,6 +143,9 @@ def bare_calls() -> None:
         lambda: stub.ModelInfer(request({"datatype": "INT64"})), "INVALID_ARGUMENT", "0 values"))
     check("no shared memory", refused(lambda: stub.ModelInfer(request(
         {"datatype": "INT64", "parameters": {"shared_memory_region": {"stringParam": "x"}}})), "UNIMPLEMENTED", "shared memory"))
+    broken = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+    check("a message that ends within a raw tensor", refused(lambda: broken(b"\x3a\xff\xff\xff\x7f"), "INTERNAL"))
+    check("an empty message", refused(lambda: broken(b""), "NOT_FOUND"))
     check("a call that does not exist here", refused(
         lambda: stub.SystemSharedMemoryStatus(service_pb2.SystemSharedMemoryStatusRequest()), "UNIMPLEMENTED"))
     answered, call = stub.ModelInfer.with_call(request({"datatype": "INT64", "contents": {"int64Contents": [7]}}),

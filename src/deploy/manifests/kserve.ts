@@ -22,7 +22,7 @@ export function servingRuntime(plan: DeploymentPlan) {
         'prometheus.kserve.io/port': String(ports.http),
       },
       supportedModelFormats: [{ name: 'tilth', version: '1', autoSelect: true, priority: 1 }],
-      protocolVersions: ['v1', 'v2', 'grpc-v2'],
+      protocolVersions: ['v1', 'v2'],
       containers: [
         {
           name: 'kserve-container',

@@ -50,6 +50,9 @@ export class GrpcListener {
       'grpc.max_receive_message_length': options.maxMessageBytes,
       'grpc.max_send_message_length': -1,
       'grpc.max_concurrent_streams': options.maxRequests,
+      // callers that left without a word are noticed, and those that ask nothing give their connection back
+      'grpc.keepalive_time_ms': 60_000,
+      'grpc.max_connection_idle_ms': 15 * 60_000,
     });
     const services = loadServices();
     this.#server.addService(services.health, this.#health.calls);
