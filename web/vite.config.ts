@@ -18,7 +18,7 @@ export default defineConfig({
   },
   server: {
     proxy: Object.fromEntries(
-      ['/api', '/v2', '/invocations', '/health', '/metrics'].map((path) => [path, { target: server, changeOrigin: true }]),
+      ['/api', '/v2', '/invocations', '/health', '/metrics'].map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }]),
     ),
   },
 });

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { useSend } from '../platform/send.ts';
 import { Dialog } from '../parts/dialog.tsx';
-import { Refused } from './refused.tsx';
+import { Refused, SentForm } from './refused.tsx';
 
 /** A button that asks the server and shows what it said; nothing changes on the page before the answer. */
 export function Act({
@@ -57,14 +57,12 @@ export function Confirm({
   const [reason, setReason] = useState('');
   const said = reason.trim();
   return (
-    <form
-      className="flex flex-col gap-4"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <SentForm
+      error={error}
+      onSend={() => {
         void send('POST', path, said === '' ? body : { ...body, reason: said });
       }}
     >
-      <Refused error={error} />
       <label className="flex flex-col gap-1 text-sm font-medium">
         {isReasonOptional ? 'Reason, if there is one to tell' : 'Reason'}
         <textarea
@@ -87,6 +85,6 @@ export function Confirm({
           {isBusy ? 'Waiting for the server …' : ''}
         </span>
       </div>
-    </form>
+    </SentForm>
   );
 }

@@ -8,7 +8,7 @@ import { Answer } from '../parts/answer.tsx';
 import { Badge, Facts, Id, When, type Tone } from '../parts/basics.tsx';
 import { Icon, type IconName } from '../parts/icon.tsx';
 import { GateTable, outcomeOf } from './gate.tsx';
-import { Refused } from './refused.tsx';
+import { SentForm } from './refused.tsx';
 
 export const approvalTone = {
   waiting: 'warn',
@@ -209,14 +209,13 @@ function Say({ request }: { request: ApprovalConversation }) {
     });
   };
   return (
-    <form
-      className="flex flex-col gap-3 border-t border-line pt-4"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <SentForm
+      error={error}
+      className="gap-3 border-t border-line pt-4"
+      onSend={() => {
         void send('POST', `/api/v1/approvals/${segment(request.id)}/comments`, { text: said });
       }}
     >
-      <Refused error={error} />
       <label className="flex flex-col gap-1 text-sm font-medium">
         {isWaiting ? 'Comment, or reason of your decision' : 'Comment'}
         <textarea
@@ -253,7 +252,7 @@ function Say({ request }: { request: ApprovalConversation }) {
               : `You act as ${me.data.kind === 'local' ? 'the local user' : me.data.name}.${isWaiting ? ' To reject takes a reason.' : ''}`}
         </span>
       </div>
-    </form>
+    </SentForm>
   );
 }
 

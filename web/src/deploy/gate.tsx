@@ -23,7 +23,7 @@ export const GateTable = ({ report }: { report: GateReport }) => (
             <span className="block text-xs text-ink-3">{result.kind}</span>
           </td>
           <td className="min-w-[160px]">{result.required}</td>
-          <td className="min-w-[120px] font-medium">
+          <td className="min-w-[200px] font-medium">
             {typeof result.measured === 'number' ? number(result.measured, 5) : (result.measured ?? '–')}
             {result.evidence.interval === undefined ? null : (
               <span className="block text-xs font-normal text-ink-2">
@@ -134,7 +134,7 @@ const EvidenceLinks = ({ evidence }: { evidence: Evidence }) => (
       <li>
         compared with{' '}
         {isRunId(evidence.comparedWith) ? (
-          <Link to={`/develop/runs/${evidence.comparedWith}`} className="link">
+          <Link to={`/develop/runs/${evidence.comparedWith}`} className="link whitespace-nowrap">
             run {shortId(evidence.comparedWith)}
           </Link>
         ) : (

@@ -6,7 +6,7 @@ import { Answer } from '../parts/answer.tsx';
 import { Empty, Page, Panel, When } from '../parts/basics.tsx';
 import { Table } from '../parts/table.tsx';
 import { AliasTimeline } from './alias-timeline.tsx';
-import { AliasBadge, ApprovalBadge, EngineWords, GateBadge } from './version-badges.tsx';
+import { AliasBadge, ApprovalBadges, EngineWords, GateBadge } from './version-badges.tsx';
 import { VersionLink } from './version-link.tsx';
 
 /** A model with its versions, and which of them had which alias when. */
@@ -90,7 +90,7 @@ const VersionRow = ({ name, version }: { name: string; version: ModelVersion }) 
       <GateBadge version={version} />
     </td>
     <td>
-      <ApprovalBadge version={version} />
+      <ApprovalBadges version={version} />
     </td>
     <td className="min-w-[120px]">
       <EngineWords version={version} />

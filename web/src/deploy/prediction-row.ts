@@ -41,9 +41,12 @@ export const exampleRow = (
   Object.fromEntries(
     fields.map((field) => {
       const value = known?.[field.name];
-      return [field.name, fits(field, value) ? value : emptyOf(field)];
+      return [field.name, fits(field, value) ? shortened(value) : emptyOf(field)];
     }),
   );
+
+/** Without the digits that a float32 only seems to have. */
+const shortened = (value: Cell): Cell => (typeof value === 'number' ? Number(value.toPrecision(7)) : value);
 
 function fits({ kind, isNullable }: RowField, value: unknown): value is Cell {
   if (value === null) return isNullable;

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useSend } from '../platform/send.ts';
-import { Refused } from './refused.tsx';
+import { SentForm } from './refused.tsx';
 
 /** Asks that a version may become an alias, with a word to who decides. */
 export function RequestForm({ path, onDone }: { path: string; onDone: () => void }) {
@@ -8,15 +8,13 @@ export function RequestForm({ path, onDone }: { path: string; onDone: () => void
   const [alias, setAlias] = useState('champion');
   const [message, setMessage] = useState('');
   return (
-    <form
-      className="flex flex-col gap-4 text-sm"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <SentForm
+      error={error}
+      onSend={() => {
         const said = message.trim();
         void send('POST', `${path}/request`, { alias, ...(said === '' ? {} : { message: said }) });
       }}
     >
-      <Refused error={error} />
       <label className="flex flex-col gap-1 font-medium">
         It may become
         <select
@@ -45,6 +43,6 @@ export function RequestForm({ path, onDone }: { path: string; onDone: () => void
           {isBusy ? 'The gate is evaluated …' : ''}
         </span>
       </div>
-    </form>
+    </SentForm>
   );
 }

@@ -4,7 +4,7 @@ import type { NewRollout } from '../../../src/deploy/endpoints/rollout-api.ts';
 import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { useSend } from '../platform/send.ts';
-import { Refused } from './refused.tsx';
+import { SentForm } from './refused.tsx';
 import { VersionChoices } from './version-choices.tsx';
 
 const fields = {
@@ -26,15 +26,13 @@ export function RolloutForm({ endpoint, onDone }: { endpoint: Endpoint; onDone: 
   const [reason, setReason] = useState('');
   const champion = endpoint.targets.find((target) => target.variant === 'champion')?.version;
   return (
-    <form
-      className="flex flex-col gap-4 text-sm"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <SentForm
+      error={error}
+      onSend={() => {
         const wanted = rolloutOf({ version, steps, given, reason });
         void send('POST', `/api/v1/endpoints/${segment(endpoint.name)}/rollouts`, wanted);
       }}
     >
-      <Refused error={error} />
       <label className="flex flex-col gap-1 font-medium">
         Version
         <select
@@ -90,7 +88,7 @@ export function RolloutForm({ endpoint, onDone }: { endpoint: Endpoint; onDone: 
           {isBusy ? 'Waiting for the server …' : ''}
         </span>
       </div>
-    </form>
+    </SentForm>
   );
 }
 

@@ -3,7 +3,6 @@ import type { Endpoint } from '../../../src/deploy/endpoints/endpoint-api.ts';
 import type { Check, Decision, Rollout, Steering } from '../../../src/deploy/endpoints/rollout-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { count, duration, many, shellWord } from '../platform/format.ts';
-import { useNow } from '../platform/now.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Copy, Empty, Panel, When, type Tone } from '../parts/basics.tsx';
 import { Dialog } from '../parts/dialog.tsx';
@@ -213,7 +212,6 @@ function Now({
   rollout: Rollout;
   now: NonNullable<Rollout['now']>;
 }) {
-  const at = useNow();
   const step = rollout.plan.steps[rollout.step];
   const wanted = rollout.state === 'watching' ? 0 : (step?.minRequests ?? 0);
   return (
@@ -222,7 +220,7 @@ function Now({
         <strong className="font-medium">{decisionWords[verdict.decision]}.</strong> {verdict.because}
       </p>
       <p className="text-xs text-ink-2">
-        this step: {duration(Math.max(0, at - rollout.stepStartedAt))},{' '}
+        this step: {duration(Math.max(0, Date.now() - rollout.stepStartedAt))},{' '}
         {count(evidence.candidate.requestCount)}
         {wanted === 0 ? '' : ` of at least ${count(wanted)}`} requests answered by version {rollout.version},{' '}
         {count(evidence.champion.requestCount)} by version {rollout.champion};{' '}

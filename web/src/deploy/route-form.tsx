@@ -4,7 +4,7 @@ import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts'
 import { segment, useApi } from '../platform/api.ts';
 import { useSend } from '../platform/send.ts';
 import { RouteBars } from './route-words.tsx';
-import { Refused } from './refused.tsx';
+import { SentForm } from './refused.tsx';
 import { VersionChoices } from './version-choices.tsx';
 
 type StickyKind = 'off' | NonNullable<Endpoint['sticky']>['by'];
@@ -26,10 +26,9 @@ export function RouteForm({ endpoint, onDone }: { endpoint: Endpoint; onDone: ()
   const numbers = (versions.data ?? []).map((each) => each.version);
   const named = stickyName.trim();
   return (
-    <form
-      className="flex flex-col gap-4 text-sm"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <SentForm
+      error={error}
+      onSend={() => {
         void send('PUT', `/api/v1/endpoints/${segment(endpoint.name)}/route`, {
           ...(champion === '' ? {} : { champion: Number(champion) }),
           canary: canary === '' ? null : { version: Number(canary), share: Number(percent) / 100 },
@@ -39,7 +38,6 @@ export function RouteForm({ endpoint, onDone }: { endpoint: Endpoint; onDone: ()
         });
       }}
     >
-      <Refused error={error} />
       <label className="flex flex-col gap-1 font-medium">
         Champion
         <select
@@ -155,6 +153,6 @@ export function RouteForm({ endpoint, onDone }: { endpoint: Endpoint; onDone: ()
           {isBusy ? 'Waiting for the server …' : ''}
         </span>
       </div>
-    </form>
+    </SentForm>
   );
 }

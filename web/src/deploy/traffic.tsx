@@ -72,25 +72,27 @@ export function Traffic({ endpoint }: { endpoint: Endpoint }) {
           </div>
         ))}
       </dl>
-      {samples.length < 3 ? null : (
-        <div className="border-t border-line pt-2">
-          <LineChart
-            label="Requests per second since this page was opened"
-            x={samples.map((sample) => (sample.at - (samples.at(-1)?.at ?? 0)) / 1000)}
-            lines={[
-              {
-                label: 'requests per second',
-                colour: 1,
-                values: samples.map((sample) => sample.requestsPerSecond),
-              },
-            ]}
-            height={140}
-            format={(value) => number(value, 3)}
-            range={[0, Math.max(1, ...samples.map((sample) => sample.requestsPerSecond)) * 1.15]}
-          />
-          <p className="px-4 pb-2 text-xs text-ink-3">seconds before now</p>
-        </div>
-      )}
+      <div className="min-h-[182px] border-t border-line pt-2">
+        {samples.length < 3 ? null : (
+          <>
+            <LineChart
+              label="Requests per second since this page was opened"
+              x={samples.map((sample) => (sample.at - (samples.at(-1)?.at ?? 0)) / 1000)}
+              lines={[
+                {
+                  label: 'requests per second',
+                  colour: 1,
+                  values: samples.map((sample) => sample.requestsPerSecond),
+                },
+              ]}
+              height={140}
+              format={(value) => number(value, 3)}
+              range={[0, Math.max(1, ...samples.map((sample) => sample.requestsPerSecond)) * 1.15]}
+            />
+            <p className="px-4 pb-2 text-xs text-ink-3">seconds before now</p>
+          </>
+        )}
+      </div>
     </Panel>
   );
 }

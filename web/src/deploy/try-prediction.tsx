@@ -126,15 +126,17 @@ function Form({
           void send();
         }}
       >
-        <Segmented
-          label="Shown as"
-          value={face}
-          options={[
-            { value: 'fields', label: 'Fields' },
-            { value: 'json', label: 'JSON' },
-          ]}
-          onChange={choose}
-        />
+        <div>
+          <Segmented
+            label="Shown as"
+            value={face}
+            options={[
+              { value: 'fields', label: 'Fields' },
+              { value: 'json', label: 'JSON' },
+            ]}
+            onChange={choose}
+          />
+        </div>
         {face === 'json' ? (
           <label className="flex flex-col gap-1 text-sm font-medium">
             One row, as JSON
@@ -166,7 +168,7 @@ function Form({
           </span>
         </div>
       </form>
-      <div aria-live="polite" className="mt-4 min-h-32">
+      <div aria-live="polite" className="mt-4">
         {error === null ? null : <Failure error={error} />}
         {answered === null ? null : <Said endpoint={endpoint} schema={schema} answered={answered} />}
       </div>

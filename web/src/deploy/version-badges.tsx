@@ -21,10 +21,22 @@ export function GateBadge({ version }: { version: Pick<ModelVersion, 'gate'> }) 
 export const newestApproval = (version: Pick<ModelVersion, 'approvals'>): Approval | undefined =>
   [...version.approvals].sort((a, b) => b.requestedAt - a.requestedAt)[0];
 
-export function ApprovalBadge({ version }: { version: Pick<ModelVersion, 'approvals'> }) {
-  const newest = newestApproval(version);
-  if (newest === undefined) return <Badge>not requested</Badge>;
-  return <Badge tone={approvalTone[newest.state]}>{newest.state}</Badge>;
+/** How the newest request for each alias stands. */
+export function ApprovalBadges({ version }: { version: Pick<ModelVersion, 'approvals'> }) {
+  const byAlias = Map.groupBy(version.approvals, (each) => each.alias);
+  if (byAlias.size === 0) return <Badge>not requested</Badge>;
+  return (
+    <span className="flex flex-wrap gap-1">
+      {[...byAlias].map(([alias, approvals]) => {
+        const state = newestApproval({ approvals })?.state ?? 'waiting';
+        return (
+          <Badge key={alias} tone={approvalTone[state]}>
+            {byAlias.size === 1 && alias === 'champion' ? state : `${alias}: ${state}`}
+          </Badge>
+        );
+      })}
+    </span>
+  );
 }
 
 const engines = { pending: 'conversion under way', onnx: 'ONNX', python: 'its own Python' } as const;

@@ -5,6 +5,8 @@ import { Table, figure } from '../parts/table.tsx';
 import { variantTone } from './route-words.tsx';
 import { VersionLink } from './version-link.tsx';
 
+const order = ['champion', 'canary', 'shadow'];
+
 const orNothing = (us: number | null): string => (us === null ? '–' : microseconds(us));
 
 /** What each version does here now, and how alike a shadow answers. */
@@ -18,12 +20,19 @@ export function VersionTraffic({ endpoint }: { endpoint: Endpoint }) {
       !endpoint.versions.some((each) => each.version === target.version && each.variant === target.variant),
   );
   const versions = [...endpoint.versions].sort(
-    (a, b) => Number(isRouted(b)) - Number(isRouted(a)) || b.version - a.version,
+    (a, b) =>
+      Number(isRouted(b)) - Number(isRouted(a)) ||
+      order.indexOf(a.variant) - order.indexOf(b.variant) ||
+      b.version - a.version,
   );
   if (versions.length === 0 && missing.length === 0) return null;
   const shadows = versions.filter((each) => each.agreement !== null && isRouted(each));
   return (
-    <Panel title="By version" flush aside="the last minute, all data planes together">
+    <Panel
+      title="By version"
+      flush
+      aside="rates and latencies of the last minute, counts since the data planes began"
+    >
       <Table
         heads={[
           'Version',

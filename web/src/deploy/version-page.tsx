@@ -12,7 +12,7 @@ import { Conversation } from './conversation.tsx';
 import { GateTable, Refusal } from './gate.tsx';
 import { ParityView } from './parity-view.tsx';
 import { RequestForm } from './request-form.tsx';
-import { AliasBadge, ApprovalBadge, EngineWords, GateBadge, newestApproval } from './version-badges.tsx';
+import { AliasBadge, ApprovalBadges, EngineWords, GateBadge, newestApproval } from './version-badges.tsx';
 
 export function VersionPage() {
   const { name = '', version = '' } = useParams({ strict: false });
@@ -68,7 +68,7 @@ export function VersionPage() {
               aside={
                 <>
                   <GateBadge version={data} />
-                  <ApprovalBadge version={data} />
+                  <ApprovalBadges version={data} />
                 </>
               }
             >
@@ -177,41 +177,43 @@ export function VersionPage() {
                 </div>
               )}
             </Panel>
-            <Panel title="Parity of Python and ONNX" flush={data.parity === null}>
-              {data.parity === null ? (
-                <Empty title="Not measured">
-                  {data.engine === 'python'
-                    ? 'There is no graph to compare: its own Python answers.'
-                    : 'Parity is measured when the version is converted.'}
-                </Empty>
-              ) : (
-                <ParityView parity={data.parity} />
-              )}
-            </Panel>
-            {data.schema === null ? null : (
-              <Panel
-                title="What it takes and gives"
-                flush
-                aside={data.schemaHash === null ? null : <Id text={data.schemaHash} letters={12} />}
-              >
-                <Table heads={['Direction', 'Name', 'Type', 'Shape', 'May be missing']}>
-                  {[
-                    ...data.schema.inputs.map((each) => ({ ...each, way: 'takes' })),
-                    ...data.schema.outputs.map((each) => ({ ...each, way: 'gives' })),
-                  ].map((each) => (
-                    <tr key={`${each.way}/${each.name}`}>
-                      <td className="text-ink-3">{each.way}</td>
-                      <td>
-                        <code>{each.name}</code>
-                      </td>
-                      <td>{each.datatype}</td>
-                      <td>[{each.shape.join(', ')}]</td>
-                      <td>{each.nullable ? 'yes' : 'no'}</td>
-                    </tr>
-                  ))}
-                </Table>
+            <div className="grid items-start gap-5 xl:grid-cols-2">
+              <Panel title="Parity of Python and ONNX" flush={data.parity === null}>
+                {data.parity === null ? (
+                  <Empty title="Not measured">
+                    {data.engine === 'python'
+                      ? 'There is no graph to compare: its own Python answers.'
+                      : 'Parity is measured when the version is converted.'}
+                  </Empty>
+                ) : (
+                  <ParityView parity={data.parity} />
+                )}
               </Panel>
-            )}
+              {data.schema === null ? null : (
+                <Panel
+                  title="What it takes and gives"
+                  flush
+                  aside={data.schemaHash === null ? null : <Id text={data.schemaHash} letters={12} />}
+                >
+                  <Table heads={['Direction', 'Name', 'Type', 'Shape', 'May be missing']}>
+                    {[
+                      ...data.schema.inputs.map((each) => ({ ...each, way: 'takes' })),
+                      ...data.schema.outputs.map((each) => ({ ...each, way: 'gives' })),
+                    ].map((each) => (
+                      <tr key={`${each.way}/${each.name}`}>
+                        <td className="text-ink-3">{each.way}</td>
+                        <td>
+                          <code>{each.name}</code>
+                        </td>
+                        <td>{each.datatype}</td>
+                        <td>[{each.shape.join(', ')}]</td>
+                        <td>{each.nullable ? 'yes' : 'no'}</td>
+                      </tr>
+                    ))}
+                  </Table>
+                </Panel>
+              )}
+            </div>
           </>
         )}
       </Answer>
