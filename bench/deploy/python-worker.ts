@@ -36,7 +36,7 @@ export async function measurePythonWorker(effort: Effort): Promise<Practice> {
       await peer.stop();
     }
     return {
-      name: 'python worker',
+      name: 'python-worker',
       peer: 'FastAPI with scikit-learn',
       versions: await versionsIn('serving', ['fastapi', 'uvicorn', 'pydantic', 'scikit-learn', 'numpy']),
       checked: ['both answer the same labels for the same 1,000 rows of 30 columns, with the very same pickle'],
@@ -51,10 +51,10 @@ export async function measurePythonWorker(effort: Effort): Promise<Practice> {
   }
 }
 
-const peerCommand = (python: string, port: number): string[] => [
-  ...[python, '-m', 'uvicorn', 'peer_app:app', '--app-dir', import.meta.dirname],
-  ...['--port', String(port), '--no-access-log', '--log-level', 'warning'],
-];
+const peerCommand = (python: string, port: number): string[] => {
+  const quiet = ['--no-access-log', '--log-level', 'warning'];
+  return [python, '-m', 'uvicorn', 'peer_app:app', '--app-dir', import.meta.dirname, '--port', String(port), ...quiet];
+};
 
 async function putInProduction(server: string, model: string): Promise<void> {
   const say = async (...args: string[]): Promise<string> =>

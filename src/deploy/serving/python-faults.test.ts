@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { startDataPlane } from './data-plane.ts';
+import { PythonModel } from './python-model.ts';
+import { PythonWorker } from './python-worker.ts';
 import type { ServedVersion } from './serving-api.ts';
 import { endpointOf, post, quietLog, startControlPlane, startTestPlane, temporaryHome, until } from './test-control-plane.ts';
-import { makePythonModels, needsTestPython, saidInPython, servePythonModel } from './test-python-models.ts';
+import { makePythonModels, needsTestPython, saidInPython, servePythonModel, testPython } from './test-python-models.ts';
 
 describe('a model that can not be loaded', needsTestPython, () => {
   const folder = mkdtempSync(join(tmpdir(), 'tilth-python-faults-'));
@@ -49,5 +51,28 @@ describe('a model that can not be loaded', needsTestPython, () => {
     const plane = await startDataPlane({ port: 0, server: control.address, log: quietLog, home });
     context.after(() => plane.close());
     await until(() => control.reports.some((report) => report.problems?.some((one) => /no Python 9\.9/.test(one)) === true), 30_000);
+  });
+
+  test('a process is replaced after so many calls, and no request notices', { timeout: 120_000 }, async () => {
+    const options = { python: testPython, modelFolder: join(folder, 'spline'), takes: 'array', log: quietLog } as const;
+    const limits = { memoryLimitBytes: 2 ** 31, startTimeoutMs: 60_000, longestCallMs: 10_000 };
+    let startCount = 0;
+    const start = async (): Promise<PythonWorker> => {
+      startCount++;
+      return (await PythonWorker.start({ ...options, ...limits })).worker;
+    };
+    const { schema } = spline;
+    const model = new PythonModel({ name: 'spline/1', schema, isRowWise: true, workerCount: 1, callsPerWorker: 30, log: quietLog, start }, await start());
+    const { data, predict } = saidInPython(folder, 'spline');
+    const [first] = model.pids;
+    for (let call = 0; call < 100 || model.pids[0] === first; call++) {
+      const row = data[call % data.length] ?? [];
+      const { labels } = await model.score({ rowCount: 1, columns: row.map((cell) => [cell]) });
+      assert.ok(Math.abs((labels[0] as number) - (predict[call % data.length] as number)) < 1e-9);
+    }
+    assert.ok(startCount >= 2);
+    assert.equal(model.state, 'ready');
+    model.retire();
+    await until(() => model.pids.every((pid) => !existsSync(`/proc/${pid}`)));
   });
 });
