@@ -11,6 +11,8 @@ import { Listener } from './listener/listener.ts';
 import { PlaneRoutes, type PlaneState } from './plane-routes.ts';
 import { PredictionLog } from './prediction-log.ts';
 import { PredictionService } from './prediction-service.ts';
+import { SpanExporter, type SpanExporterOptions } from './telemetry/span-exporter.ts';
+import { TracedExchanges } from './telemetry/traced-exchanges.ts';
 import { GraphThreads } from './threads/graph-threads.ts';
 import { Traffic } from './traffic.ts';
 
@@ -47,6 +49,8 @@ export interface DataPlaneOptions {
   readonly drainDelayMs?: number;
   /** how long it waits for what is under way then */
   readonly drainTimeoutMs?: number;
+  /** where spans of requests go; nowhere unless given */
+  readonly spans?: Omit<SpanExporterOptions, 'log'> | undefined;
   /** others of our processes listen at the same port */
   readonly isPortShared?: boolean;
   /** what `/metrics` answers instead of this process's own: those of all processes */
@@ -101,6 +105,7 @@ class Plane implements DataPlane, PlaneState {
   readonly #traffic: Traffic;
   readonly #listener: Listener;
   readonly #routes: PlaneRoutes;
+  readonly #spans: SpanExporter | undefined;
   #grpc: GrpcListener | undefined;
   readonly #startedAt: number;
   readonly #threads = new GraphThreads();
@@ -124,11 +129,12 @@ class Plane implements DataPlane, PlaneState {
       isLoopback: host === loopback,
       metricsOfAll: options.metricsOfAll,
     });
+    if (options.spans !== undefined) this.#spans = new SpanExporter({ ...options.spans, log: this.#log });
     this.#listener = new Listener({
       isShared: options.isPortShared === true,
       host,
       port,
-      exchanges: this.#routes,
+      exchanges: this.#spans === undefined ? this.#routes : new TracedExchanges(this.#routes, this.#spans),
       ...(limits === undefined ? {} : { limits }),
     });
     this.#traffic.watchRequests(() => this.requestCount);
@@ -232,6 +238,7 @@ class Plane implements DataPlane, PlaneState {
     await this.follower?.stop();
     await this.#threads.close();
     await this.#predictionLog?.close();
+    await this.#spans?.close();
     this.#log.info({ plane: this.name }, 'data plane closed');
   }
 

@@ -85,6 +85,7 @@ export const addServingCommands: AddCommands = (program) => {
       const softwareVersion = program.version();
       const home = resolveHome(flags.home);
       const { startDataPlane } = await import('./data-plane.ts');
+      const { spanTarget } = await import('./telemetry/span-exporter.ts');
       // it answers as soon as it listens: a signal that comes then must find somebody who finishes what is under way
       const end = untilEnd();
       const starting = startDataPlane({
@@ -97,6 +98,7 @@ export const addServingCommands: AddCommands = (program) => {
         token: process.env['TILTH_TOKEN'],
         serverKey: flags.serverKey,
         pythonWorkers,
+        spans: spanTarget(process.env),
         pythonMemoryBytes: megabytes(flags.pythonMemoryMb),
         plane: place === undefined ? flags.plane : `${flags.plane ?? hostname()}-${place}`,
         durability,

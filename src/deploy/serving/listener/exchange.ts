@@ -30,7 +30,7 @@ export interface Exchanges {
   admit(head: RequestHead): void;
   answer(request: PlaneRequest): Promise<PlaneAnswer>;
   /** How the dialect of that path says what went wrong. */
-  fail(head: Pick<RequestHead, 'method' | 'path'>, thrown: unknown): PlaneAnswer;
+  fail(head: RequestHead, thrown: unknown): PlaneAnswer;
 }
 
 /** Times in ms, sizes in bytes. */

@@ -71,7 +71,8 @@ function talkTo(port: number, context: TestContext): Talk {
   return {
     socket,
     until: (ms) => until(() => false, ms),
-    answers: (count) => until(() => text.split('HTTP/1.1 200').length > count && !text.endsWith('\r\n'), 3000),
+    answers: (count) =>
+      until(() => text.split('HTTP/1.1 200').length > count && !text.endsWith('\r\n'), 3000),
   };
 }
 
@@ -260,6 +261,36 @@ describe('a slow caller', () => {
     });
     await new Promise((resolve) => reader.on('end', resolve));
     assert.ok(received > echo.answerBytes, `${received} bytes`);
+  });
+});
+
+describe('idle connections', () => {
+  it('by the thousand neither end nor keep others waiting', async (context) => {
+    const { port, listener } = await startEcho(context);
+    const sockets: Socket[] = [];
+    context.after(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    // 10,000 and more in bench/deploy/idle-connections.ts: here both ends share one limit of open files
+    for (let batch = 0; batch < 12; batch++) {
+      await Promise.all(
+        Array.from({ length: 250 }, async () => {
+          const socket = connect({ port, host: '127.0.0.1' });
+          sockets.push(socket);
+          await new Promise((resolve) => socket.once('connect', resolve));
+          socket.write(post('once'));
+          await new Promise((resolve) => socket.once('data', resolve));
+        }),
+      );
+    }
+    await sleep(1_200);
+    assert.equal(await listener.connectionCount, 3_000);
+    const askedAt = performance.now();
+    const talk = talkTo(port, context);
+    talk.socket.write(post('among them'));
+    assert.match(await talk.answers(1), /among them$/);
+    assert.ok(performance.now() - askedAt < 500);
+    assert.ok(sockets.every((socket) => !socket.destroyed && !socket.readableEnded));
   });
 });
 
