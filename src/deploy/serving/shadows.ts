@@ -59,15 +59,17 @@ export class Shadows {
     const { traffic, longestMs } = this.#options;
     const { endpoint } = shadowed;
     const startedAt = performance.now();
-    const giveUp = new AbortController();
+    const tooLate = Promise.withResolvers<never>();
+    const timer = setTimeout(() => tooLate.reject(new Error('too late')), longestMs).unref();
+    // it may come when nobody listens any more
+    tooLate.promise.catch(() => undefined);
     try {
       const rows = shadowed.rowsFor(target);
       // given up here, not there: an engine that never answers must not keep its place in the queue
-      const tooLate = sleep(longestMs, undefined, { ref: false, signal: giveUp.signal }).then(() => Promise.reject(new Error('too late')));
       const scoring = target.inMemory.score(rows);
       target.inMemory.acquire();
       void scoring.catch(() => undefined).finally(() => target.inMemory.release());
-      const scores = await Promise.race([scoring, tooLate]);
+      const scores = await Promise.race([scoring, tooLate.promise]);
       const latencyUs = Math.round((performance.now() - startedAt) * 1000);
       await shadowed.keep(target, rows, scores, latencyUs);
       traffic.shadowed(endpoint.name, endpoint.model, target.version, 'logged');
@@ -77,7 +79,7 @@ export class Shadows {
       traffic.shadowed(endpoint.name, endpoint.model, target.version, 'failed');
       traffic.versions.refused(endpoint.name, target.version, 'shadow', true);
     } finally {
-      giveUp.abort();
+      clearTimeout(timer);
       target.inMemory.release();
       if (--this.#waitingCount === 0) this.#allDone?.();
     }
