@@ -3,7 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, drive } from '../client.ts';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
-import { pythonOf, runToEnd, startServer, temporaryFolder, tilth, versionsIn, type RunningServer } from '../processes.ts';
+import {
+  pythonOf,
+  runToEnd,
+  startServer,
+  temporaryFolder,
+  tilth,
+  versionsIn,
+  type RunningServer,
+} from '../processes.ts';
 import { untilQuiet } from './serving.ts';
 
 const models = ['spline', 'forest'] as const;
@@ -14,9 +22,13 @@ const roundSeconds = 2;
 export async function measurePythonWorker(effort: Effort): Promise<Practice> {
   const home = temporaryFolder('python-worker');
   const python = pythonOf('serving');
-  const control = await startServer((port) => tilth('server', '--home', home, '--port', String(port)), '/health', {
-    env: { TILTH_PYTHON: python },
-  });
+  const control = await startServer(
+    (port) => tilth('server', '--home', home, '--port', String(port)),
+    '/health',
+    {
+      env: { TILTH_PYTHON: python },
+    },
+  );
   const servers: RunningServer[] = [control];
   try {
     await runToEnd([python, join(import.meta.dirname, 'make_python_models.py'), home, ...models], {
@@ -30,7 +42,9 @@ export async function measurePythonWorker(effort: Effort): Promise<Practice> {
     servers.push(ours);
     const figures: Figure[] = [];
     for (const model of models) {
-      const peer = await startServer((port) => peerCommand(python, port), '/ping', { env: { MODEL_FOLDER: join(home, model) } });
+      const peer = await startServer((port) => peerCommand(python, port), '/ping', {
+        env: { MODEL_FOLDER: join(home, model) },
+      });
       servers.push(peer);
       figures.push(...(await measureBeside(model, join(home, model), control, ours, peer, effort)));
       await peer.stop();
@@ -39,7 +53,9 @@ export async function measurePythonWorker(effort: Effort): Promise<Practice> {
       name: 'python-worker',
       peer: 'FastAPI with scikit-learn',
       versions: await versionsIn('serving', ['fastapi', 'uvicorn', 'pydantic', 'scikit-learn', 'numpy']),
-      checked: ['both answer the same labels for the same 1,000 rows of 30 columns, with the very same pickle'],
+      checked: [
+        'both answer the same labels for the same 1,000 rows of 30 columns, with the very same pickle',
+      ],
       notEqual: [
         'Ours asks the model for its probabilities too, writes each row with its answer into the prediction log, counts for /metrics and reports to its control plane; the peer does none of this.',
         'Ours is two processes, the data plane and one worker, the peer is one; processor time counts both.',
@@ -53,7 +69,17 @@ export async function measurePythonWorker(effort: Effort): Promise<Practice> {
 
 const peerCommand = (python: string, port: number): string[] => {
   const quiet = ['--no-access-log', '--log-level', 'warning'];
-  return [python, '-m', 'uvicorn', 'peer_app:app', '--app-dir', import.meta.dirname, '--port', String(port), ...quiet];
+  return [
+    python,
+    '-m',
+    'uvicorn',
+    'peer_app:app',
+    '--app-dir',
+    import.meta.dirname,
+    '--port',
+    String(port),
+    ...quiet,
+  ];
 };
 
 async function putInProduction(server: string, model: string): Promise<void> {
@@ -79,8 +105,10 @@ async function measureBeside(
     columns: string[];
     data: number[][];
   };
-  const bodyOf = (count: number): string => JSON.stringify({ dataframe_split: { columns, data: data.slice(0, count) } });
-  const path = (server: RunningServer): string => (server === ours ? `/endpoints/${model}/invocations` : '/invocations');
+  const bodyOf = (count: number): string =>
+    JSON.stringify({ dataframe_split: { columns, data: data.slice(0, count) } });
+  const path = (server: RunningServer): string =>
+    server === ours ? `/endpoints/${model}/invocations` : '/invocations';
   const ask = async (server: RunningServer): Promise<unknown> => {
     const client = new Client(server.address);
     const answer = await client.call('POST', path(server), JSON.parse(bodyOf(data.length)));

@@ -173,7 +173,7 @@ class Model:
             if len(kinds) == 1:
                 block = np.asarray(columns, dtype=dtype).T
                 if self.takes == "array":
-                    return block
+                    return np.ascontiguousarray(block)  # row by row, as people have it
                 import pandas as pd
 
                 return pd.DataFrame(block, columns=[column.name for column in signature.columns], copy=False)

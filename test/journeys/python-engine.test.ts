@@ -24,16 +24,24 @@ test(
     context.after(() => rmSync(folder, { recursive: true, force: true }));
     const before = process.env['TILTH_PYTHON'];
     process.env['TILTH_PYTHON'] = testPython;
-    context.after(() => (before === undefined ? delete process.env['TILTH_PYTHON'] : (process.env['TILTH_PYTHON'] = before)));
+    context.after(() =>
+      before === undefined ? delete process.env['TILTH_PYTHON'] : (process.env['TILTH_PYTHON'] = before),
+    );
     const server = await startServer({ home: resolveHome(join(folder, 'home')), port: 0, log: quietLog });
     context.after(() => server.close());
     const say = async (...args: string[]): Promise<Record<string, unknown>> =>
-      JSON.parse((await run(process.execPath, [program, ...args, '--server', server.address, '--json'])).stdout) as Record<string, unknown>;
+      JSON.parse(
+        (await run(process.execPath, [program, ...args, '--server', server.address, '--json'])).stdout,
+      ) as Record<string, unknown>;
 
     // a scientist logs and registers with the unchanged client
-    await run(testPython, [packagePath('test', 'fixtures', 'serving', 'make_python_models.py'), folder, ...models], {
-      env: { ...process.env, MLFLOW_TRACKING_URI: server.address },
-    });
+    await run(
+      testPython,
+      [packagePath('test', 'fixtures', 'serving', 'make_python_models.py'), folder, ...models],
+      {
+        env: { ...process.env, MLFLOW_TRACKING_URI: server.address },
+      },
+    );
     for (const model of models) {
       const version = await say('model', 'show', model, '1', '--wait');
       assert.equal(version['engine'], 'python', `${model}: ${String(version['reason'])}`);
@@ -48,21 +56,35 @@ test(
       await say('endpoint', 'create', model, '--model', model);
     }
 
-    const plane = await startDataPlane({ port: 0, server: server.address, log: quietLog, home: resolveHome(join(folder, 'plane')) });
+    const plane = await startDataPlane({
+      port: 0,
+      server: server.address,
+      log: quietLog,
+      home: resolveHome(join(folder, 'plane')),
+    });
     context.after(() => plane.close());
     const endpoints = async (): Promise<string[]> =>
       ((await (await fetch(`${plane.address}/health`)).json()) as { endpoints: string[] }).endpoints;
     await until(async () => (await endpoints()).length === models.length, 60_000);
     for (const model of models.slice(0, 3)) {
       const { columns, data, predict, predict_proba: probabilities } = saidInPython(folder, model);
-      const answer = await post(`${plane.address}/endpoints/${model}/invocations`, { dataframe_split: { columns, data } });
+      const answer = await post(`${plane.address}/endpoints/${model}/invocations`, {
+        dataframe_split: { columns, data },
+      });
       assert.equal(answer.headers.get('x-tilth-version'), '1');
       if (model === 'spline') {
         const values = answer.body['predictions'] as number[];
-        assert.ok(values.every((value, row) => Math.abs(value - (predict[row] as number)) <= 1e-12 * Math.max(1, Math.abs(value))));
+        assert.ok(
+          values.every(
+            (value, row) =>
+              Math.abs(value - (predict[row] as number)) <= 1e-12 * Math.max(1, Math.abs(value)),
+          ),
+        );
       } else assert.deepEqual(answer.body, { predictions: predict }, model);
       if (probabilities === null) continue;
-      const metadata = (await (await fetch(`${plane.address}/v2/models/${model}`)).json()) as { inputs: { name: string; datatype: string }[] };
+      const metadata = (await (await fetch(`${plane.address}/v2/models/${model}`)).json()) as {
+        inputs: { name: string; datatype: string }[];
+      };
       const inputs = metadata.inputs.map(({ name, datatype }) => {
         const at = columns.indexOf(name);
         return { name, datatype, shape: [data.length, 1], data: data.map((row) => row[at]) };

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -16,7 +24,12 @@ function temporaryFolder(context: TestContext): string {
 }
 
 const deep = `${'d'.repeat(60)}/${'e'.repeat(60)}/ünï.txt`;
-const files: Record<string, string> = { MLmodel: 'flavors: {}', empty: '', [deep]: 'deep', 'data/big.bin': 'x'.repeat(100_003) };
+const files: Record<string, string> = {
+  MLmodel: 'flavors: {}',
+  empty: '',
+  [deep]: 'deep',
+  'data/big.bin': 'x'.repeat(100_003),
+};
 
 function modelIn(folder: string): string {
   const model = join(folder, 'model');
@@ -63,7 +76,9 @@ test('a bundle that is cut off or damaged is refused as a whole', async (context
   const bytes = readFileSync(join(folder, 'bundle'));
   for (const damaged of [bytes.subarray(0, 2000), Buffer.concat([Buffer.from('?'), bytes.subarray(1)])]) {
     writeFileSync(join(folder, 'damaged'), damaged);
-    await assert.rejects(unpackBundle(join(folder, 'damaged'), join(folder, 'out')), { code: 'MODEL_BUNDLE_REFUSED' });
+    await assert.rejects(unpackBundle(join(folder, 'damaged'), join(folder, 'out')), {
+      code: 'MODEL_BUNDLE_REFUSED',
+    });
     assert.equal(existsSync(join(folder, 'out')), false);
   }
 });

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -101,7 +101,10 @@ export async function unpackBundle(file: string, folder: string): Promise<void> 
       await pipeline(content, createWriteStream(target, { mode: 0o600, flags: 'wx' }));
       at = begin + Math.ceil(size / blockBytes) * blockBytes;
     }
-    await rename(partial, folder);
+    await rename(partial, folder).catch((cause: unknown) => {
+      // another process of this machine may have unpacked the same one meanwhile
+      if (!existsSync(folder)) throw cause;
+    });
   } finally {
     await bundle.close();
     await rm(partial, { recursive: true, force: true });

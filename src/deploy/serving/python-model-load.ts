@@ -121,7 +121,15 @@ async function load(
     const first = await start();
     const { schema } = served;
     const model = new PythonModel(
-      { name, schema, isRowWise: wanted.isRowWise, workerCount: served.workers ?? pythonWorkers, callsPerWorker, log, start },
+      {
+        name,
+        schema,
+        isRowWise: wanted.isRowWise,
+        workerCount: served.workers ?? pythonWorkers,
+        callsPerWorker,
+        log,
+        start,
+      },
       first,
     );
     await model.score(exampleRows(model)).catch(() => undefined);

@@ -49,13 +49,11 @@ describe('models of their own Python', needsTestPython, () => {
         assertSame(whole.body['predictions'], said.predict);
 
         const single = await Promise.all(
-          data
-            .slice(0, 200)
-            .map((row) =>
-              post(`${plane.address}/invocations`, {
-                dataframe_records: [Object.fromEntries(columns.map((one, at) => [one, row[at]]))],
-              }),
-            ),
+          data.slice(0, 200).map((row) =>
+            post(`${plane.address}/invocations`, {
+              dataframe_records: [Object.fromEntries(columns.map((one, at) => [one, row[at]]))],
+            }),
+          ),
         );
         assertSame(
           single.map((one) => (one.body['predictions'] as unknown[])[0]),

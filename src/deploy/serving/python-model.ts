@@ -150,7 +150,8 @@ export class PythonModel implements Engine {
     }
     // a process must not wait for this one to read its answer; few rows had better wait, and share a call
     for (const worker of living) {
-      if (worker.pendingCount === 1 && this.#queuedRows >= rowsAhead) this.#giveTo(worker, this.#queue.length);
+      if (worker.pendingCount === 1 && this.#queuedRows >= rowsAhead)
+        this.#giveTo(worker, this.#queue.length);
     }
   }
 
