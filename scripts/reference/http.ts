@@ -6,7 +6,7 @@ import { features } from '../../src/server/features.ts';
 import { createTestWorld } from '../../src/server/test-world.ts';
 import { code, markdownTable, pageHead } from './page.ts';
 import { bodyOf, canonical, typeOf, type JsonSchema, type ShapeNames } from './shapes.ts';
-import { listAt, literalOf, nameOf, nodeAt, nodesOf, readSources, root } from './source.ts';
+import { listAt, literalOf, nameOf, nodeAt, nodesOf, readSources, root, type Node } from './source.ts';
 
 interface Parameter {
   readonly name: string;
@@ -42,6 +42,19 @@ const dataPlaneRoutes: readonly (Route & { readonly what: string })[] = [
   { method: 'GET', path: '/v2/models/{name}/versions/{version}/ready', what: 'The same, of one version' },
   { method: 'GET', path: '/v2/models/{name}/config', what: 'The model’s configuration, as Triton’s clients ask for it' },
   { method: 'GET', path: '/v2/models/{name}/versions/{version}/config', what: 'The same, of one version' },
+  { method: 'GET', path: '/v2/models/{name}/stats', what: 'What its versions answered so far, as Triton’s clients ask for it' },
+  { method: 'GET', path: '/v2/models/{name}/versions/{version}/stats', what: 'The same, of one version' },
+  { method: 'GET', path: '/v2/models/stats', what: 'The same, of all endpoints' },
+  { method: 'GET', path: '/v2/models', what: 'Names of the endpoints' },
+  { method: 'POST', path: '/v2/repository/models/{name}/load', what: 'Success for what is served already, and a refusal for anything else' },
+  { method: 'POST', path: '/v2/repository/models/{name}/unload', what: 'Refused: a route says what is served' },
+  { method: 'POST', path: '/v1/models/{name}:predict', what: 'Predictions by KServe’s V1: instances or inputs' },
+  { method: 'GET', path: '/v1/models/{name}', what: 'Whether the endpoint answers' },
+  { method: 'GET', path: '/v1/models', what: 'Names of the endpoints' },
+  { method: 'GET', path: '/api/2.0/endpoints/', what: 'The endpoints, as mlflow.deployments lists them' },
+  { method: 'GET', path: '/api/2.0/endpoints/{name}', what: 'One of them' },
+  { method: 'GET', path: '/', what: 'That the process lives, in KServe’s V1' },
+  { method: 'GET', path: '/v2/', what: 'As /v2' },
   { method: 'POST', path: '/v2/repository/index', what: 'Every endpoint with the versions it routes to' },
   { method: 'GET', path: '/v2', what: 'Name, version and extensions of the server' },
   { method: 'GET', path: '/v2/health/live', what: 'Whether the process lives' },
@@ -49,6 +62,7 @@ const dataPlaneRoutes: readonly (Route & { readonly what: string })[] = [
   { method: 'GET', path: '/health', what: 'The same with particulars; 503 until the first configuration and while it drains' },
   { method: 'GET', path: '/ping', what: 'MLflow’s question whether a model is there' },
   { method: 'GET', path: '/version', what: 'Version of the software' },
+  { method: 'GET', path: '/openapi.json', what: 'What its endpoints take and give, as OpenAPI' },
   { method: 'GET', path: '/metrics', what: 'Counters and latencies for Prometheus' },
 ];
 
@@ -190,15 +204,17 @@ async function namedShapes(): Promise<Map<string, string>> {
 
 /** Paths that the data plane's code knows and the table above doesn't, and the other way round. */
 export function dataPlaneFaults(): string[] {
-  const source = readSources('src/deploy/serving/data-plane.ts')[0];
-  if (source === undefined) return ['src/deploy/serving/data-plane.ts is not there'];
+  const files = ['plane-routes.ts', 'inference-routes.ts'].map((name) => `src/deploy/serving/${name}`);
+  const sources = files.map((file) => readSources(file)[0]);
+  const missing = files.filter((_, index) => sources[index] === undefined);
+  if (missing.length > 0) return missing.map((file) => `${file} is not there`);
   const known = new Set(dataPlaneRoutes.map(({ path }) => path));
   const written = new Set<string>();
-  for (const node of nodesOf(source.tree)) {
+  for (const node of sources.flatMap((source) => (source === undefined ? [] : [...nodesOf(source.tree)]))) {
     const regex = node.type === 'Literal' ? (node['regex'] as { pattern: string } | undefined) : undefined;
     if (regex?.pattern.startsWith('^\\/') === true) for (const path of pathsOf(regex.pattern)) written.add(path);
-    const isPlain = node.type === 'PropertyDefinition' && node['key'] !== undefined && (nodeAt(node, 'key')?.['name'] === 'plain');
-    if (isPlain) for (const property of listAt(nodeAt(node, 'value') ?? node, 'properties')) written.add(nameOf(nodeAt(property, 'key')) ?? '');
+    const plain = objectOfPaths(node);
+    if (plain !== undefined) for (const property of listAt(plain, 'properties')) written.add(nameOf(nodeAt(property, 'key')) ?? '');
     const compared = node.type === 'BinaryExpression' && nameOf(nodeAt(node, 'left')) === 'path' ? literalOf(nodeAt(node, 'right')) : undefined;
     if (typeof compared === 'string') written.add(compared);
   }
@@ -208,12 +224,21 @@ export function dataPlaneFaults(): string[] {
   ];
 }
 
+/** The object of routes without parameters: a field or a constant. */
+function objectOfPaths(node: Node): Node | undefined {
+  if (node.type === 'PropertyDefinition' && nodeAt(node, 'key')?.['name'] === 'plain') return nodeAt(node, 'value');
+  const isConstant = node.type === 'VariableDeclarator' && nameOf(nodeAt(node, 'id')) === 'plainDocuments';
+  return isConstant ? nodeAt(node, 'init') : undefined;
+}
+
 /** Paths that a pattern such as `^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$` stands for. */
 function pathsOf(pattern: string): string[] {
-  const text = pattern.replace(/^\^/, '').replace(/\$$/, '').replaceAll('\\/', '/');
+  const text = pattern.replace(/^\^/, '').replace(/\$$/, '').replaceAll('\\/', '/').replaceAll('\\.', '.').replaceAll('([^/:]+)', '([^/]+)');
   const withVersion = text.replace('(?:/versions/([^/]+))?', '/versions/{version}').replaceAll('([^/]+)', '{name}');
   const without = text.replace('(?:/versions/([^/]+))?', '').replaceAll('([^/]+)', '{name}');
   return [...new Set([withVersion, without])].flatMap((path) => {
+    const choice = /\((\w+(?:\|\w+)+)\)$/.exec(path);
+    if (choice !== null) return (choice[1] ?? '').split('|').map((end) => path.slice(0, choice.index) + end);
     const options = /\(((?:\/\w+\|?)+)\)\?$/.exec(path);
     if (options === null) return [path];
     const start = path.slice(0, options.index);

@@ -69,14 +69,16 @@ function documentOfModel(host: InferenceHost, path: string): Describes | undefin
     const [, name = '', version, what] = model;
     return () => describe(host, decodeURIComponent(name), version, what);
   }
-  const other = /^\/(v1\/models|api\/2\.0\/endpoints)\/([^/:]+)$/.exec(path);
-  if (other === null) return undefined;
-  return () => {
-    const endpoint = host.configured().endpoint(decodeURIComponent(other[2] ?? ''));
-    if (other[1] !== 'v1/models') return jsonAnswer(200, deploymentsEndpoint(endpoint));
-    const isReady = isEndpointReady(host, endpoint);
-    return jsonAnswer(isReady ? 200 : 503, { name: endpoint.name, ready: isReady });
-  };
+  const v1 = /^\/v1\/models\/([^/:]+)$/.exec(path);
+  if (v1 !== null) return () => readiness(host, decodeURIComponent(v1[1] ?? ''), undefined);
+  const deployments = /^\/api\/2\.0\/endpoints\/([^/]+)$/.exec(path);
+  if (deployments === null) return undefined;
+  return () => jsonAnswer(200, deploymentsEndpoint(host.configured().endpoint(decodeURIComponent(deployments[1] ?? ''))));
+}
+
+function readiness(host: InferenceHost, name: string, version: string | undefined): PlaneAnswer {
+  const isReady = isEndpointReady(host, host.configured().endpoint(name), version);
+  return jsonAnswer(isReady ? 200 : 503, { name, ready: isReady });
 }
 
 function describe(
@@ -86,10 +88,7 @@ function describe(
   what: string | undefined,
 ): PlaneAnswer {
   const endpoint = host.configured().endpoint(name);
-  if (what === '/ready') {
-    const isReady = isEndpointReady(host, endpoint, version);
-    return jsonAnswer(isReady ? 200 : 503, { name, ready: isReady });
-  }
+  if (what === '/ready') return readiness(host, name, version);
   if (what === '/stats') return jsonAnswer(200, { model_stats: statisticsOf(host, endpoint, version) });
   const served = servedVersionOf(host, endpoint, version);
   return jsonAnswer(
