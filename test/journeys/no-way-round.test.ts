@@ -213,19 +213,19 @@ describe('no way leads round the approval', () => {
 
   async function knock({ caller, door, values }: Call): Promise<number> {
     const path = door.path.replaceAll(/\{(\w+)\}|:(\w+)(\{[^}]*\})?/g, (_all, one?: string, other?: string) =>
-      encodeURIComponent(String(values[one ?? other ?? ''] ?? 'late')),
+      encodeURIComponent(textOf(values[one ?? other ?? ''] ?? 'late')),
     );
     const token = tokens[caller];
     const query = new URLSearchParams(
       Object.fromEntries(
         Object.entries(values).flatMap(([name, value]) =>
-          typeof value === 'object' ? [] : [[name, String(value)]],
+          typeof value === 'object' ? [] : [[name, textOf(value)]],
         ),
       ),
     );
     const isRead = door.method === 'GET';
     const answer = await fetch(
-      `${server.address}${path}${isRead || door.method === 'DELETE' ? `?${query}` : ''}`,
+      `${server.address}${path}${isRead || door.method === 'DELETE' ? `?${query.toString()}` : ''}`,
       {
         method: door.method,
         headers: {
@@ -463,6 +463,7 @@ function valueOf(name: string, schema: Schema, dice: Dice): unknown {
   return type === 'null' ? null : 'late';
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const oneOf = (values: readonly unknown[], dice: Dice): unknown => values[dice(values.length)];
 const typeOf = (value: unknown): string =>
   Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;

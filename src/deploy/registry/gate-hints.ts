@@ -37,6 +37,7 @@ export function hintFor(condition: GateCondition, { measured }: Verdict, facts: 
         ? `Log the held-out rows with the run, features, truth and ${condition.columns.join(', ')}, as its artifact holdout.parquet; then: tilth model gate ${model} ${version}`
         : `Look at the rows of that slice; more of them, or other features, may help; then ${newVersion}`;
     case 'latency':
+      if (measured === null) return `See why it can't be loaded: tilth model show ${model} ${version}`;
       return `Measure again on a quiet machine: tilth model gate ${model} ${version} --measure; else a smaller model is needed.`;
     case 'card-complete':
       return `Write it into MODEL_CARD.md of the project; see what is asked: tilth model card ${model} ${version}`;

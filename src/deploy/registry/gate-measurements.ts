@@ -80,7 +80,7 @@ export async function measureGate(
   const rival = await rivalOf(read, row);
   const due = declared.model.gate
     .filter(isMeasured)
-    .filter((condition) => again || !known.has(condition.id))
+    .filter((condition) => again || (known.get(condition.id)?.what ?? 'nothing') === 'nothing')
     .filter((condition) => condition.kind !== 'better-than-champion' || rival !== undefined);
   if (due.length === 0) return;
   const bench = await Bench.open(world, row, declared);

@@ -159,7 +159,9 @@ function addAliases(model: Command): void {
       if (flags.alias !== undefined) query.set('alias', flags.alias);
       if (flags.at !== undefined) query.set('at', String(timeOf(flags.at)));
       const stays = await call<AliasStay[]>(flags, 'GET', `${pathOf(name)}/history?${query.toString()}`);
-      print(flags, stays, historyTable);
+      print(flags, stays, (found) =>
+        found.length === 0 && flags.at !== undefined ? `No alias was set at ${flags.at}.` : historyTable(found),
+      );
     });
 }
 
