@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { Comparison } from '../../../src/deploy/endpoints/comparison-api.ts';
-import type { Endpoint } from '../../../src/deploy/endpoints/endpoint-api.ts';
-import { ApiError, segment, useApi } from '../platform/api.ts';
+import type { Endpoint, RouteRevision } from '../../../src/deploy/endpoints/endpoint-api.ts';
+import { segment, useApi } from '../platform/api.ts';
 import { count, number, shellWord } from '../platform/format.ts';
 import { Failure } from '../parts/answer.tsx';
 import { Badge, Copy, Panel, Segmented, type Tone } from '../parts/basics.tsx';
@@ -27,14 +27,17 @@ export function ComparisonPanel({ endpoint }: { endpoint: Endpoint }) {
   const [choice, setChoice] = useState<Choice>('accuracy');
   const [outcome, setOutcome] = useState('');
   const metric = choice === 'other' ? outcome.trim() : choice;
+  const routes = useApi<RouteRevision[]>(`/api/v1/endpoints/${segment(endpoint.name)}/routes`);
+  const hadCanary = (routes.data ?? []).some((each) =>
+    each.targets.some((target) => target.variant === 'canary'),
+  );
   const query = useApi<Comparison>(
-    metric === '' ? null : `/api/v1/endpoints/${segment(endpoint.name)}/compare`,
+    metric === '' || !hadCanary ? null : `/api/v1/endpoints/${segment(endpoint.name)}/compare`,
     { metric },
     { every: followMs },
   );
   const { data, error } = query;
-  const hadNone = error instanceof ApiError && error.code === 'ROLLOUT_REFUSED';
-  if (hadNone || (data === undefined && error === null && choice === 'accuracy')) return null;
+  if (!hadCanary || (data === undefined && error === null && choice !== 'other')) return null;
   return (
     <Panel
       title="Comparison"
