@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { table } from '../src/platform/terminal.ts';
 import { underCircumstances } from './circumstances.ts';
 import { measurePythonWorker } from './deploy/python-worker.ts';
-import { measureServing } from './deploy/serving.ts';
+import { measureServing, measureServingForest } from './deploy/serving.ts';
 import { measureContracts } from './develop/contracts.ts';
 import { measureData } from './develop/data.ts';
 import type { Effort, Practice } from './measure.ts';
@@ -17,6 +17,7 @@ const practices: Record<string, (effort: Effort) => Promise<Practice>> = {
   data: measureData,
   contracts: measureContracts,
   serving: measureServing,
+  forest: measureServingForest,
   'python-worker': measurePythonWorker,
   drift: measureDrift,
 };

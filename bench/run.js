@@ -13,7 +13,9 @@ import {
   stop,
 } from '../scripts/install.js';
 
-const practices = ['start', 'tracking', 'data', 'contracts', 'serving', 'drift'];
+const practices = ['start', 'tracking', 'data', 'contracts', 'serving', 'forest', 'python-worker', 'drift'];
+/** Where it is not of the practice's own name: whose peers are installed. */
+const peersOf = { forest: 'serving', 'python-worker': 'serving' };
 /** Measured by themselves: how tracking grows from 1,000 to 1,000,000 runs, and its page in a browser. */
 const alone = {
   growth: { program: 'growth.ts', peers: ['tracking'] },
@@ -34,7 +36,8 @@ if (unknown !== undefined)
 installPackages();
 if (named[0] === 'page') buildPage();
 const wanted = named.length > 0 ? named : practices;
-for (const practice of single?.peers ?? wanted) installPeer(practice);
+for (const peers of new Set(single?.peers ?? wanted.map((practice) => peersOf[practice] ?? practice)))
+  installPeer(peers);
 const [program, ...args] =
   single === undefined ? ['bench.ts', ...wanted] : [join('tracking', single.program)];
 handOver([join(root, 'bench', program), ...args, ...words.filter((word) => word.startsWith('-'))]);
