@@ -29,6 +29,8 @@ const dvcPython = installPython('data', 'test/requirements-data.txt');
 const contractsPython = installPython('contracts', 'test/requirements-contracts.txt');
 const servingPython = installPython('serving', 'test/requirements-serving.txt');
 const estimatorsPython = installPython('estimators', 'test/requirements-estimators.txt');
+// of this package only the data that it brings: without what it needs it is 23 MB instead of 2 GB
+const peerDataPython = installPython('peer-data', 'test/requirements-peer-data.txt', '--no-deps');
 const chromium = installChromium();
 
 if (only.length === 0) {
@@ -93,6 +95,7 @@ function test(patterns, environment) {
       TILTH_TEST_CONTRACTS_PYTHON: contractsPython,
       TILTH_TEST_SERVING_PYTHON: servingPython,
       TILTH_TEST_ESTIMATORS_PYTHON: estimatorsPython,
+      TILTH_TEST_PEER_DATA_PYTHON: peerDataPython,
       TILTH_CHROMIUM: chromium,
       TILTH_TEST_TALLY: join(counted, 'counts.json'),
     },
@@ -106,13 +109,14 @@ function check(name, command, args) {
 }
 
 /** A Python environment of the tests' own, with public clients as they are published. */
-function installPython(name, requirements) {
+function installPython(name, requirements, ...flags) {
   const venv = join(root, '.venvs', name);
   const executable = join(venv, 'bin', 'python');
   if (!existsSync(executable)) run(findPython(), ['-m', 'venv', venv]);
   once(`${name}-python`, fingerprintOf(requirements), () => {
     console.error(`· installing the Python clients of ${requirements}`);
-    run(executable, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
+    const quietly = ['--quiet', '--disable-pip-version-check'];
+    run(executable, ['-m', 'pip', 'install', ...quietly, ...flags, '-r', requirements]);
   });
   return executable;
 }
