@@ -90,7 +90,7 @@ def test_hostile_rows_are_asked_too(mixed, tmp_path):
     model = on_mixed(HistGradientBoostingClassifier(max_iter=10)).fit(mixed, late(mixed))
     _, _, expected = converted(model, mixed, tmp_path)
     parts = {part["kind"]: range(part["from"], part["to"]) for part in expected["parts"]}
-    assert list(parts) == ["given", "missing", "unseen", "empty", "text", "zero", "tiny", "huge", "jump"]
+    assert list(parts) == ["given", "crossed", "missing", "unseen", "empty", "text", "zero", "tiny", "huge", "jump"]
     assert all(expected["columns"]["carrier"][row] == "" for row in parts["empty"])
     assert all(
         None in (expected["columns"]["temp"][row], expected["columns"]["wind"][row])

@@ -60,9 +60,12 @@ def compare(candidate: Candidate, task: str, facts: dict[str, Any]) -> dict[str,
 
 
 def holds(looked: dict[str, Any], task: str, criteria: Criteria) -> bool:
+    """On each kind of row."""
     most = criteria.regression_error if task == "regression" else criteria.max_error
-    share = looked["all"]["labelsEqual"]
-    return looked["all"]["maxError"] <= most and (share is None or share >= criteria.labels_equal)
+    return all(
+        one["maxError"] <= most and (one["labelsEqual"] is None or one["labelsEqual"] >= criteria.labels_equal)
+        for one in looked.values()
+    )
 
 
 def _errors(

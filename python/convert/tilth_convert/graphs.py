@@ -19,10 +19,14 @@ from .refusal import NotConvertibleError, first_line
 from .rows import are_float32
 from .thresholds import parts_of
 from .trees import (
+    fill_in_float64,
+    reads_float64,
     split_in_float32,
+    split_in_float64,
     teach_missing_values,
     with_finite_thresholds,
     with_float32_thresholds,
+    with_inferred_outputs,
 )
 
 # Within what onnxruntime 1.30 and later load; skl2onnx needs nothing newer for scikit-learn.
@@ -109,10 +113,19 @@ def _ways(original: Original, rows: pd.DataFrame) -> Iterator[tuple[Plan, Callab
             yield block, lambda: booster_graph(model, family, len(signature.columns), TARGET_OPSET)
     else:
         ready = with_finite_thresholds(without_flattening(without_names(model)))
-        if are_float32(rows, signature):
-            ready = with_float32_thresholds(ready)
-        for plan in _plans(model, signature):
-            yield plan, lambda plan=plan: _sklearn_graph(ready, plan, original.is_classifier)
+        is_exact = are_float32(rows, signature) and not _transforms_before_trees(model)
+        # what stands before trees is better done in float64: its rounding moves rows over thresholds
+        is_better = _transforms_before_trees(model) or (reads_float64(model) and not is_exact)
+        precisions = ("FP64", "FP32") if is_better else ("FP32", "FP64")
+        for plan in _plans(model, signature, precisions):
+            yield plan, lambda plan=plan: _sklearn_graph(ready, plan, original.is_classifier, is_exact=is_exact)
+
+
+def _transforms_before_trees(model: Any) -> bool:
+    parts = parts_of(model)
+    has_steps = any(hasattr(part, "steps") or hasattr(part, "transformers_") for part in parts)
+    names = ("tree_", "_predictors", "get_booster", "booster_")
+    return has_steps and any(hasattr(part, name) for part in parts for name in names)
 
 
 def without_flattening(model: Any) -> Any:
@@ -126,28 +139,31 @@ def without_flattening(model: Any) -> Any:
     return model
 
 
-def _plans(model: Any, signature: Signature) -> Iterator[Plan]:
+def _plans(model: Any, signature: Signature, precisions: tuple[str, ...]) -> Iterator[Plan]:
     """One float32 block of numbers where the model does not pick columns by name, else a tensor per column."""
     columns = signature.columns
     picks_by_name = signature.by_name and any(hasattr(part, "transformers_") for part in parts_of(model))
     if all(column.is_number for column in columns) and not picks_by_name:
-        for number in ("FP32", "FP64"):
+        for number in precisions:
             yield [Input("input", number, columns)]
         return
-    for number in ("FP32", "FP64"):
+    for number in precisions:
         yield [Input(c.name, number if c.is_number else "BYTES", [c]) for c in columns]
     if any(column.kind in WHOLE for column in columns):
         own = {"integer": "INT64", "long": "INT64", "boolean": "BOOL", "string": "BYTES"}
-        for number in ("FP32", "FP64"):
+        for number in precisions:
             yield [Input(c.name, own.get(c.kind, number), [c]) for c in columns]
 
 
-def _sklearn_graph(model: Any, plan: Plan, is_classifier: bool) -> Any:
+def _sklearn_graph(model: Any, plan: Plan, is_classifier: bool, *, is_exact: bool) -> Any:
     from skl2onnx import convert_sklearn
     from skl2onnx.common import data_types
 
     register_converters()
     teach_missing_values()
+    is_float64 = any(one.datatype == "FP64" for one in plan)
+    if is_exact and not is_float64:
+        model = with_float32_thresholds(model)
     tensors = {
         "FP32": data_types.FloatTensorType,
         "FP64": data_types.DoubleTensorType,
@@ -165,7 +181,10 @@ def _sklearn_graph(model: Any, plan: Plan, is_classifier: bool) -> Any:
         options = {id(part): {"raw_scores": True} for part in parts_of(model) if type(part).__name__ == "LinearSVC"}
         graph = convert_sklearn(model, "model", types, options=options, target_opset=TARGET_OPSET)
     graph.ir_version = min(graph.ir_version, IR_VERSION)
-    return split_in_float32(graph) if any(one.datatype == "FP64" for one in plan) else graph
+    if not is_float64:
+        return graph
+    graph = fill_in_float64(graph, model)
+    return with_inferred_outputs(split_in_float64(graph, model) if reads_float64(model) else split_in_float32(graph))
 
 
 def _trimmed(graph: Any, original: Original, rows: pd.DataFrame) -> Any:

@@ -21,7 +21,8 @@ UNSEEN = "\u2603 never seen in training"
 TEXTS = ["na\u00efve caf\u00e9 \u6771\u4eac \U0001f600", "don't under_score 12 3.5 e-mail@host.example", "a b c", " \t\n", "x" * 300]
 # Rows of the user that hostile rows are made from.
 BASE_ROWS = 8
-KINDS = ["given", "missing", "unseen", "empty", "text", "zero", "tiny", "huge", "whole", "threshold", "jump"]
+CROSSED_ROWS = 6_000
+KINDS = ["given", "crossed", "missing", "unseen", "empty", "text", "zero", "tiny", "huge", "whole", "threshold", "jump"]
 
 
 @dataclass
@@ -53,6 +54,7 @@ def probe_rows(original: Original, rows: pd.DataFrame) -> Probe:
         return probe
     whole = rows[has_text]
     base = whole.iloc[np.linspace(0, len(whole) - 1, min(BASE_ROWS, len(whole))).astype(int)]
+    _offer(probe, original, Part("crossed", _crossed(original, whole)))
     for column in columns:
         name = column.name
         if not column.is_number:
@@ -83,6 +85,33 @@ def probe_rows(original: Original, rows: pd.DataFrame) -> Probe:
             _offer(probe, original, Part(kind, found, neighbours))
     probe.parts.sort(key=lambda part: KINDS.index(part.kind))
     return probe
+
+
+def _crossed(original: Original, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose columns come each from another row; every second one holds numbers between those of two rows.
+
+    They meet what the user's rows don't hold: ties between classes, numbers that no float32 holds, and decimals
+    that are a threshold, since it was put in the middle between two decimals of the training rows.
+    """
+    random = np.random.default_rng(7)
+    size = min(CROSSED_ROWS, max(1000, 20 * len(rows)))
+    mixed: dict[str, Any] = {}
+    for column in original.signature.columns:
+        cells = rows[column.name].to_numpy()
+        taken = cells[random.integers(0, len(cells), size)]
+        if column.kind in FRACTIONS and np.any(cells != np.round(cells)):
+            between = taken + random.uniform(0, 1, size) * (cells[random.integers(0, len(cells), size)] - taken)
+            if (places := _decimals(cells)) is not None:
+                between = np.round(between, places)
+            taken = np.where((np.arange(size) % 2 == 0) | np.isnan(between.astype("float64")), taken, between)
+        mixed[column.name] = taken
+    return pd.DataFrame(mixed)
+
+
+def _decimals(cells: np.ndarray) -> int | None:
+    """After how many decimals all numbers end; None where they don't."""
+    held = cells[~np.isnan(cells)]
+    return next((places for places in range(1, 7) if np.array_equal(held, np.round(held, places))), None)
 
 
 def _texts(base: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -9,12 +9,22 @@ export const defaultCriteria: ParityCriteria = {
   rows: 10_000,
 };
 
-/** Whether a graph answers as its original does; what was never compared does not. */
-export function isFaithful(measured: Slice, isClassifier: boolean, criteria: ParityCriteria): boolean {
-  if (measured.rowCount === 0) return false;
-  const most = isClassifier ? criteria.maxError : criteria.regressionError;
-  return (
-    measured.maxError <= most &&
-    (measured.labelsEqual === null || measured.labelsEqual >= criteria.labelsEqual)
+/** The largest error that an answer may have. */
+export const mostError = (isClassifier: boolean, criteria: ParityCriteria): number =>
+  isClassifier ? criteria.maxError : criteria.regressionError;
+
+/**
+ * Whether a graph answers as its original does, on each kind of row; what was never compared does not.
+ * A kind that goes wrong must not hide behind ten thousand easy rows.
+ */
+export const isFaithful = (
+  measured: Slice & { readonly parts: readonly Slice[] },
+  isClassifier: boolean,
+  criteria: ParityCriteria,
+): boolean =>
+  measured.rowCount > 0 &&
+  [measured, ...measured.parts].every(
+    ({ maxError, labelsEqual }) =>
+      maxError <= mostError(isClassifier, criteria) &&
+      (labelsEqual === null || labelsEqual >= criteria.labelsEqual),
   );
-}

@@ -20,6 +20,8 @@ export interface Slice {
   readonly labelsEqual: number | null;
   /** largest absolute difference of a probability; of a prediction, relative above 1 */
   readonly maxError: number;
+  /** rows whose difference is above the one that was asked for */
+  readonly beyondCount: number;
 }
 
 export interface PartSlice extends Slice {
@@ -47,7 +49,7 @@ export interface Comparison extends Slice {
 export function compareAnswers(
   original: Answers,
   served: Answers,
-  options: { isClassifier: boolean; parts: readonly Part[] },
+  options: { isClassifier: boolean; parts: readonly Part[]; most?: number },
 ): Comparison {
   const rowCount = original.labels.length;
   if (served.labels.length !== rowCount) {
@@ -90,6 +92,7 @@ export function compareAnswers(
     rowCount: to - from,
     labelsEqual: options.isClassifier ? shareOf(isEqual, from, to) : null,
     maxError: largest(errors, from, to),
+    beyondCount: errors.subarray(from, to).filter((error) => error > (options.most ?? Infinity)).length,
   });
   const worst = worstOf(errors, isEqual, options.isClassifier);
   return {

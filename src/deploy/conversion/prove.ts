@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { ParityCriteria } from '../../start/project/declaration.ts';
 import type { ServedSchema } from '../serving/serving-api.ts';
 import type { ExpectedFile, SchemaFile } from './convert-files.ts';
-import { isFaithful } from './criteria.ts';
+import { isFaithful, mostError } from './criteria.ts';
 import { askGraph, loadGraph } from './graph.ts';
 import { compareAnswers, type Comparison } from './parity.ts';
 
@@ -55,7 +55,11 @@ export async function proveGraph(
     const original = { labels: expected.predict, probabilities: expected.predict_proba };
     const answers = await askGraph(graph, expected.columns, expected.count);
     const isClassifier = task !== 'regression';
-    const { worst, ...measured } = compareAnswers(original, answers, { isClassifier, parts: expected.parts });
+    const { worst, ...measured } = compareAnswers(original, answers, {
+      isClassifier,
+      parts: expected.parts,
+      most: mostError(isClassifier, criteria),
+    });
     const said = (from: typeof answers, row: number): unknown =>
       from.probabilities?.[row] ?? from.labels[row];
     const parity: Parity = {
@@ -120,6 +124,7 @@ function unfaithful(parity: Parity, isClassifier: boolean): string {
 
 const words: Record<string, string> = {
   given: 'its own rows',
+  crossed: 'rows mixed from its own',
   missing: 'rows with a missing value',
   unseen: 'a category that training never saw',
   empty: 'an empty text',
