@@ -360,7 +360,7 @@ async function evidenceOf(world: World, row: RolloutRow): Promise<Evidence> {
   return {
     candidate,
     champion: before,
-    planes: await planesOf(world, row, new Set(planes.keys())),
+    planes: await planesOf(world, row, planes),
     quality: await qualityOf(world, row),
   };
 }

@@ -185,26 +185,25 @@ async function memoryOf(world: World): Promise<Map<string, Heard>> {
 const goneMs = 5 * 60_000;
 
 /**
- * What is known of the planes that serve an endpoint: those heard lately, and those that counted something for it.
+ * What is known of the planes that serve an endpoint: those that this server heard lately, and those that counted something
+ * for the step, at whatever server they said it.
  *
- * @param counted planes that have told of this step
+ * @param counted when each plane last told of this step, by its name
  */
 export async function planesOf(
   world: World,
   served: { readonly endpoint: string; readonly config_revision: number },
-  counted: ReadonlySet<string>,
+  counted: ReadonlyMap<string, number>,
 ): Promise<{ plane: string; isAlive: boolean; isCurrent: boolean }[]> {
   const now = world.clock.now();
-  return (await listPlanes(world))
-    .filter(
-      ({ plane, at, endpoints }) =>
-        now - at < goneMs && (counted.has(plane) || endpoints.some((each) => each.name === served.endpoint)),
-    )
-    .map(({ plane, isAlive, revision }) => ({
-      plane,
-      isAlive,
-      isCurrent: revision >= served.config_revision && counted.has(plane),
-    }));
+  const heardAt = new Map(counted);
+  for (const { plane, at, endpoints } of await listPlanes(world)) {
+    const serves = counted.has(plane) || endpoints.some((each) => each.name === served.endpoint);
+    if (serves) heardAt.set(plane, Math.max(at, counted.get(plane) ?? 0));
+  }
+  return [...heardAt]
+    .filter(([, at]) => now - at < goneMs)
+    .map(([plane, at]) => ({ plane, isAlive: now - at < aliveMs, isCurrent: counted.has(plane) }));
 }
 
 /** Data planes that ever said something, the last heard first. */

@@ -73,7 +73,10 @@ function queueOf(endpoint: string, version: number, planes: readonly HeardTwice[
     .flatMap(({ report }) => report.endpoints.find((each) => each.name === endpoint)?.queues ?? [])
     .filter((each) => each.version === version);
   if (queues.length === 0) return null;
-  return { rowCount: queues.reduce((sum, each) => sum + each.rowCount, 0), waitMs: Math.max(...queues.map((each) => each.waitMs)) };
+  return {
+    rowCount: queues.reduce((sum, each) => sum + each.rowCount, 0),
+    waitMs: Math.max(...queues.map((each) => each.waitMs)),
+  };
 }
 
 const countsIn = (report: ServingReport, endpoint: string): readonly VersionCounts[] =>
