@@ -31,7 +31,7 @@ export interface ActiveEndpoint extends ServedEndpoint {
 export interface CallerContext {
   /** the same key meets the same version while the weights stay */
   readonly stickyKey: string | undefined;
-  /** a header of the request, for endpoints that are sticky by one */
+  /** a header of the request by its name in small letters, for endpoints that are sticky by one */
   readonly header?: (name: string) => string | undefined;
   readonly caller: string | null;
   readonly traceId: string | null;

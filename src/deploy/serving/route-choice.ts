@@ -59,7 +59,7 @@ export function drawFor(endpoint: ActiveEndpoint, asked: AskedPrediction, contex
 function keyOf({ sticky, targets }: ActiveEndpoint, asked: AskedPrediction, context: CallerContext): string | undefined {
   if (sticky === undefined) return undefined;
   if (sticky.by === 'key') return asked.keys?.[0];
-  if (sticky.by === 'header') return context.header?.(sticky.name);
+  if (sticky.by === 'header') return context.header?.(sticky.name.toLowerCase());
   const champion = targets.find((target) => target.variant === 'champion');
   const index = champion?.inMemory.layout.indexes.get(sticky.name);
   if (champion === undefined || index === undefined) return undefined;
