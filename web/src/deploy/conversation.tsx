@@ -6,7 +6,8 @@ import { absolute } from '../platform/format.ts';
 import { useSend } from '../platform/send.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Badge, Facts, Id, When, type Tone } from '../parts/basics.tsx';
-import { Icon, type IconName } from '../parts/icon.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { turnsOf, type Turn as TurnShape } from './conversation-turns.ts';
 import { GateTable, outcomeOf } from './gate.tsx';
 import { SentForm } from './refused.tsx';
 
@@ -69,73 +70,9 @@ function Changed({ request }: { request: ApprovalConversation }) {
   );
 }
 
-interface Said {
-  readonly key: string;
-  readonly at: number;
-  readonly by: string | null;
-  readonly did: string;
-  readonly text: string | null;
-  readonly icon: IconName;
-  readonly tone: 'good' | 'bad' | 'warn' | 'plain';
-}
-
-const ends = {
-  granted: { did: 'approved', icon: 'check', tone: 'good' },
-  refused: { did: 'rejected', icon: 'cross', tone: 'bad' },
-  withdrawn: { did: 'took the request back', icon: 'rollback', tone: 'plain' },
-} as const;
-
-/** Everything that happened to a request, in the order in which it did. */
-export function turnsOf(request: ApprovalConversation): Said[] {
-  const turns: Said[] = [
-    {
-      key: 'request',
-      at: request.requestedAt,
-      by: request.requestedBy,
-      did: 'asked for approval',
-      text: request.message,
-      icon: 'arrow',
-      tone: 'plain',
-    },
-    ...request.comments.map((each) => ({
-      key: each.id,
-      at: each.at,
-      by: each.by,
-      did: 'commented',
-      text: each.text,
-      icon: 'person' as const,
-      tone: 'plain' as const,
-    })),
-  ];
-  const { state, by, at, reason } = request;
-  if (by !== null && at !== null) {
-    // an approval that became void or expired was granted before
-    const end = state === 'refused' || state === 'withdrawn' ? ends[state] : ends.granted;
-    turns.push({ key: 'decision', at, by, text: reason, ...end });
-  }
-  if (request.voidedAt !== null) {
-    const what = request.changed.length === 0 ? '' : `: ${request.changed.join(', ')} changed`;
-    const did = `It became void${what}`;
-    turns.push({ key: 'void', at: request.voidedAt, by: null, did, text: null, icon: 'dash', tone: 'warn' });
-  }
-  if (state === 'expired' && request.expiresAt !== null) {
-    const did = 'It expired';
-    turns.push({
-      key: 'expired',
-      at: request.expiresAt,
-      by: null,
-      did,
-      text: null,
-      icon: 'dash',
-      tone: 'warn',
-    });
-  }
-  return turns.sort((a, b) => a.at - b.at);
-}
-
 const toneClass = { good: 'text-good', bad: 'text-bad', warn: 'text-warn', plain: 'text-ink-3' } as const;
 
-const Turn = ({ turn }: { turn: Said }) => (
+const Turn = ({ turn }: { turn: TurnShape }) => (
   <li className="flex gap-2.5 text-sm">
     <Icon name={turn.icon} className={`mt-0.5 ${toneClass[turn.tone]}`} />
     <div className="min-w-0 flex-1">

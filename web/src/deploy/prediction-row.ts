@@ -20,11 +20,11 @@ const kindOf = ({ datatype }: Input): RowField['kind'] => {
 
 const widthOf = (input: Input): number => input.shape.reduce((size, each) => size * Math.max(each, 1), 1);
 
-/** The columns of an input; those of a block without names are numbered, as the data plane does not name them either. */
+/** The columns of an input; those of a block without names are numbered, as the data plane does it. */
 const columnsOf = (input: Input): readonly string[] => {
   const width = widthOf(input);
   if (width === 1) return [input.columns?.[0] ?? input.name];
-  return input.columns ?? Array.from({ length: width }, (_, index) => `${input.name}[${index}]`);
+  return input.columns ?? Array.from({ length: width }, (_, index) => `${input.name}_${index}`);
 };
 
 /** What a row is made of, in the order of the schema. */

@@ -6,11 +6,15 @@ interface Shape {
   readonly onType: (name: string, value: string) => void;
 }
 
+const mostWithoutScrolling = 36;
+
 const says = { text: 'text', 'yes-no': 'yes or no', whole: 'whole number', number: 'number' } as const;
 
 /** A field for each value of a row, by its type. */
 export const RowFields = ({ cells, textOf, onType }: Shape) => (
-  <div className="grid max-h-96 grid-cols-2 gap-3 overflow-y-auto p-0.5 sm:grid-cols-3">
+  <div
+    className={`grid grid-cols-2 gap-3 p-0.5 sm:grid-cols-3 ${cells.length > mostWithoutScrolling ? 'max-h-96 overflow-y-auto' : ''}`}
+  >
     {cells.map(({ field, value }) => (
       <label key={field.name} className="flex min-w-0 flex-col gap-1 text-sm font-medium">
         <span className="truncate" title={field.name}>

@@ -18,8 +18,8 @@ export function GateBadge({ version }: { version: Pick<ModelVersion, 'gate'> }) 
   );
 }
 
-export const newestApproval = (version: Pick<ModelVersion, 'approvals'>): Approval | undefined =>
-  [...version.approvals].sort((a, b) => b.requestedAt - a.requestedAt)[0];
+const newestOf = (approvals: readonly Approval[]): Approval | undefined =>
+  [...approvals].sort((a, b) => b.requestedAt - a.requestedAt)[0];
 
 /** How the newest request for each alias stands. */
 export function ApprovalBadges({ version }: { version: Pick<ModelVersion, 'approvals'> }) {
@@ -28,7 +28,7 @@ export function ApprovalBadges({ version }: { version: Pick<ModelVersion, 'appro
   return (
     <span className="flex flex-wrap gap-1">
       {[...byAlias].map(([alias, approvals]) => {
-        const state = newestApproval({ approvals })?.state ?? 'waiting';
+        const state = newestOf(approvals)?.state ?? 'waiting';
         return (
           <Badge key={alias} tone={approvalTone[state]}>
             {byAlias.size === 1 && alias === 'champion' ? state : `${alias}: ${state}`}

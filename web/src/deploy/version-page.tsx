@@ -12,7 +12,7 @@ import { Conversation } from './conversation.tsx';
 import { GateTable, Refusal } from './gate.tsx';
 import { ParityView } from './parity-view.tsx';
 import { RequestForm } from './request-form.tsx';
-import { AliasBadge, ApprovalBadges, EngineWords, GateBadge, newestApproval } from './version-badges.tsx';
+import { AliasBadge, ApprovalBadges, EngineWords, GateBadge } from './version-badges.tsx';
 
 export function VersionPage() {
   const { name = '', version = '' } = useParams({ strict: false });
@@ -39,9 +39,7 @@ export function VersionPage() {
         <>
           <Act path={`${path}/gate`} label="Evaluate the gate" />
           {found === undefined || found.engine !== 'pending' ? null : <Badge>conversion under way</Badge>}
-          {found === undefined ||
-          found.gate?.passed === false ||
-          newestApproval(found)?.state === 'waiting' ? null : (
+          {found === undefined || found.gate?.passed === false ? null : (
             <button type="button" className="button" onClick={() => setAsking(true)}>
               Request approval …
             </button>
