@@ -7,7 +7,8 @@ import { IgnoreRules } from '../dvc-files/ignore-rules.ts';
 
 import type { Example, Violation } from './contract-api.ts';
 import type { ContractTable } from './contract.ts';
-import { exampleLimit, type FileGroup } from './contract-sql.ts';
+import { exampleLimit } from './contract-sql.ts';
+import type { FileGroup } from './file-group.ts';
 import { text } from './sql-text.ts';
 import type { LogicalType } from './rule.ts';
 

@@ -1,3 +1,4 @@
+import type { FileGroup } from './file-group.ts';
 import type { ContractTable, Property } from './contract.ts';
 import type { Scalar } from './contract-text.ts';
 import { matching } from './patterns.ts';
@@ -16,16 +17,6 @@ import { quotedName, text } from './sql-text.ts';
 
 /** Examples kept of one broken rule. */
 export const exampleLimit = 20;
-
-/** Files of one format with the same columns. */
-export interface FileGroup {
-  readonly format: 'parquet' | 'csv' | 'json-lines';
-  /** absolute */
-  readonly files: readonly string[];
-  /** name → DuckDB type; of CSV and JSON lines all are text */
-  readonly columns: ReadonlyMap<string, string>;
-  readonly delimiter: string;
-}
 
 /**
  * One row for all rules of a table: `n` rows, then `r0`, `r1`, … of rules and `a0`, … of ages (ms). What it says of a

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { FileGroup } from './contract-sql.ts';
+import type { FileGroup } from './file-group.ts';
 import type { ContractTable, Property } from './contract.ts';
 import type { Rule, RuleTest } from './rule.ts';
 

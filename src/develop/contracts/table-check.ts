@@ -13,14 +13,8 @@ import {
   unreadableFile,
 } from './contract-files.ts';
 import type { Contract, ContractTable } from './contract.ts';
-import {
-  examplesQuery,
-  hasRows,
-  measuringQuery,
-  spansQuery,
-  tableView,
-  type FileGroup,
-} from './contract-sql.ts';
+import { examplesQuery, hasRows, measuringQuery, spansQuery, tableView } from './contract-sql.ts';
+import type { FileGroup } from './file-group.ts';
 import { meets } from './limit.ts';
 import type { Rule } from './rule.ts';
 import { closeOff, queryFault } from './query-guard.ts';

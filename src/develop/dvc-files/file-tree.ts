@@ -4,15 +4,7 @@ import { findUp } from '../../platform/home.ts';
 import { IgnoreRules } from './ignore-rules.ts';
 import type { Repository } from './repository.ts';
 import { readRevision } from './revision.ts';
-
-/** One name in a folder of a tree. */
-export interface TreeName {
-  readonly name: string;
-  readonly isFolder: boolean;
-  readonly isExecutable: boolean;
-  /** bytes; of a folder only what the disk says */
-  readonly size: number | undefined;
-}
+import type { TreeName } from './tree-name.ts';
 
 /** Files of a repository, as they are now or as they were in a commit. Paths are relative to its root, with `/`. */
 export interface FileTree {
@@ -79,7 +71,7 @@ function namesOnDisk(folder: string): TreeName[] {
           name,
           isFolder,
           isExecutable: !isFolder && (stat.mode & 0o100) !== 0,
-          size: stat.size
+          size: stat.size,
         },
       ];
     });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { basename } from 'node:path';
 import { revisionUnknown } from './dvc-errors.ts';
-import type { TreeName } from './file-tree.ts';
+import type { TreeName } from './tree-name.ts';
 
 const mostBytes = 1 << 30;
 
@@ -56,7 +56,15 @@ export function commitOf(root: string, revision: string): string | undefined {
   const done = spawnSync(
     'git',
     // what follows `:/` is words of a commit's message, to which nothing can be added
-    ['-C', root, 'rev-parse', '--verify', '-q', '--end-of-options', revision.startsWith(':/') ? revision : `${revision}^{commit}`],
+    [
+      '-C',
+      root,
+      'rev-parse',
+      '--verify',
+      '-q',
+      '--end-of-options',
+      revision.startsWith(':/') ? revision : `${revision}^{commit}`,
+    ],
     {
       encoding: 'utf8',
     },
