@@ -123,6 +123,14 @@ export const busy = (endpoint: string, neededMs: number, leftMs: number): TilthE
 export const tooManyRequests = (limit: number): TilthError =>
   new TilthError('SERVING_BUSY', 503, `${limit} requests are under way, which is the limit.`, 'Try again in a second, or start another data plane.');
 
+export const tooManyBytes = (limit: number): TilthError =>
+  new TilthError(
+    'SERVING_BUSY',
+    503,
+    `The bodies of all requests under way would take more than ${limit} bytes.`,
+    'Try again in a second, send fewer rows per request, or start another data plane.',
+  );
+
 export const deadlineTooShort = (endpoint: string, neededMs: number, leftMs: number): TilthError =>
   new TilthError(
     'SERVING_DEADLINE_TOO_SHORT',

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { bodyTooLarge } from '../serving-errors.ts';
 import { headText } from './answer-text.ts';
 import type { Exchanges, ListenerLimits, PlaneAnswer, PlaneRequest, RequestHead } from './exchange.ts';
 import { readPlainPost, type PlainPost } from './request-head.ts';
@@ -12,8 +11,9 @@ export interface ConnectionHost {
   readonly isClosing: boolean;
   /** `performance.now()` at which what is read now may have come at the earliest */
   arrivedAt(): number;
-  begun(): void;
-  ended(): void;
+  /** @throws SERVING_BODY_TOO_LARGE, SERVING_BUSY when the bodies of all requests would take too much; it counts in any case */
+  begun(bodyBytes: number): void;
+  ended(bodyBytes: number): void;
   /** The connection goes on with node:http; `unread` comes first. */
   handOver(connection: Connection, socket: Socket, unread: Buffer): void;
   gone(connection: Connection): void;
@@ -41,6 +41,8 @@ export class Connection {
   /** parts of a body that comes in several reads */
   #parts: Buffer[] = [];
   #missing = 0;
+  /** of the request under way */
+  #bodyBytes = 0;
   #skipped = 0;
   #head: PlainPost | undefined;
   #request: RequestHead | undefined;
@@ -144,9 +146,9 @@ export class Connection {
     };
     this.#head = head;
     this.#request = request;
-    this.#host.begun();
+    this.#bodyBytes = bodyBytes;
     try {
-      if (bodyBytes > this.#host.limits.bodyBytes) throw bodyTooLarge(this.#host.limits.bodyBytes);
+      this.#host.begun(bodyBytes);
       this.#host.exchanges.admit(request);
     } catch (thrown) {
       this.#skip(bodyBytes, rest, this.#host.exchanges.fail(request, thrown));
@@ -205,7 +207,7 @@ export class Connection {
 
   #send(answer: PlaneAnswer, isLast: boolean): void {
     this.#head = undefined;
-    this.#host.ended();
+    this.#host.ended(this.#bodyBytes);
     if (this.#socket.destroyed) return;
     const { body } = answer;
     const { limits } = this.#host;
@@ -257,7 +259,7 @@ export class Connection {
   };
 
   readonly #onClose = (): void => {
-    if (this.#head !== undefined) this.#host.ended();
+    if (this.#head !== undefined) this.#host.ended(this.#bodyBytes);
     this.#head = undefined;
     this.#host.gone(this);
   };

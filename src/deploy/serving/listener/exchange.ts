@@ -36,6 +36,8 @@ export interface Exchanges {
 /** Times in ms, sizes in bytes. */
 export interface ListenerLimits {
   readonly bodyBytes: number;
+  /** of all requests under way together */
+  readonly allBodiesBytes: number;
   readonly headBytes: number;
   readonly connections: number;
   /** from the first byte of a request to the end of its head */
@@ -50,6 +52,7 @@ export interface ListenerLimits {
 
 export const defaultLimits: ListenerLimits = {
   bodyBytes: 64 * 1024 * 1024,
+  allBodiesBytes: 512 * 1024 * 1024,
   headBytes: 16 * 1024,
   connections: 50_000,
   headMs: 10_000,

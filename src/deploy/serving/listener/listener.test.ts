@@ -264,6 +264,28 @@ describe('a slow caller', () => {
   });
 });
 
+describe('large bodies', () => {
+  it('of many callers at once take no more memory than they may together', async (context) => {
+    const { port, echo } = await startEcho(context, { bodyBytes: 1_000_000, allBodiesBytes: 2_500_000 });
+    const half = post('x'.repeat(900_000)).slice(0, 1_000);
+    const waiting = [talkTo(port, context), talkTo(port, context)];
+    for (const talk of waiting) talk.socket.write(half);
+    await sleep(50);
+    const third = talkTo(port, context);
+    third.socket.write(post('x'.repeat(900_000)));
+    assert.match(await third.until(300), /^HTTP\/1\.1 503 /);
+    const small = talkTo(port, context);
+    small.socket.write(post('small'));
+    assert.match(await small.answers(1), /small$/);
+    waiting[0]?.socket.destroy();
+    await sleep(50);
+    const fourth = talkTo(port, context);
+    fourth.socket.write(post('x'.repeat(900_000), 'connection: close\r\n'));
+    assert.match(await fourth.until(2_000), /^HTTP\/1\.1 200 /);
+    assert.equal(echo.asked.length, 2);
+  });
+});
+
 describe('idle connections', () => {
   it('by the thousand neither end nor keep others waiting', async (context) => {
     const { port, listener } = await startEcho(context);

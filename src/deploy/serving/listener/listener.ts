@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as TcpServer, type AddressInfo, type Socket } from 'node:net';
 import { TilthError } from '../../../platform/errors.ts';
-import { bodyTooLarge } from '../serving-errors.ts';
+import { bodyTooLarge, tooManyBytes } from '../serving-errors.ts';
 import { readBody } from './bodies.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import {
@@ -23,6 +23,8 @@ export interface ListenerOptions {
 }
 
 const sweepEveryMs = 500;
+/** Of a body that comes in chunks nobody knows how long it is. */
+const assumedBytes = 1024 * 1024;
 
 export const portTaken = (port: number, cause: unknown): TilthError =>
   new TilthError(
@@ -45,6 +47,7 @@ export class Listener implements ConnectionHost {
   readonly #sweeper: NodeJS.Timeout;
   readonly #turns = new TurnClock();
   #requestCount = 0;
+  #bodiesBytes = 0;
   #isClosing = false;
   #allDone: (() => void) | undefined;
 
@@ -140,11 +143,15 @@ export class Listener implements ConnectionHost {
     return this.#turns.arrivedAt();
   }
 
-  begun(): void {
+  begun(bodyBytes: number): void {
     this.#requestCount++;
+    this.#bodiesBytes += bodyBytes;
+    if (bodyBytes > this.limits.bodyBytes) throw bodyTooLarge(this.limits.bodyBytes);
+    if (this.#bodiesBytes > this.limits.allBodiesBytes) throw tooManyBytes(this.limits.allBodiesBytes);
   }
 
-  ended(): void {
+  ended(bodyBytes: number): void {
+    this.#bodiesBytes -= bodyBytes;
     if (--this.#requestCount === 0) this.#allDone?.();
   }
 
@@ -159,9 +166,10 @@ export class Listener implements ConnectionHost {
 
   async #serve(request: IncomingMessage, response: ServerResponse, isAwaitingGo = false): Promise<void> {
     const head = headOf(request, this.arrivedAt());
-    this.begun();
+    const isChunked = request.headers['transfer-encoding'] !== undefined;
+    const bodyBytes = head.bodyBytes ?? (isChunked ? Math.min(assumedBytes, this.limits.bodyBytes) : 0);
     try {
-      if ((head.bodyBytes ?? 0) > this.limits.bodyBytes) throw bodyTooLarge(this.limits.bodyBytes);
+      this.begun(bodyBytes);
       this.exchanges.admit(head);
       if (isAwaitingGo) response.writeContinue();
       const body = await readBody(request, this.limits.bodyBytes);
@@ -169,7 +177,7 @@ export class Listener implements ConnectionHost {
     } catch (thrown) {
       this.#send(request, response, this.exchanges.fail(head, thrown));
     } finally {
-      this.ended();
+      this.ended(bodyBytes);
     }
   }
 
