@@ -5,7 +5,7 @@ import type { JobContext } from '../../platform/jobs.ts';
 import { packagePath } from '../../platform/package-root.ts';
 import type { ParityCriteria } from '../../start/project/declaration.ts';
 import type { ServedSchema } from '../serving/serving-api.ts';
-import { failureFile } from './convert-files.ts';
+import { failureFile, type SchemaFile } from './convert-files.ts';
 import { proveFirstFaithful } from './prove-apart.ts';
 import { readJson, runtimeName, type Parity } from './prove.ts';
 
@@ -35,7 +35,8 @@ export type Conversion =
       readonly onnxFile: string;
       /** rows and the original's answers, to prove the graph again with another runtime */
       readonly expectedFile: string;
-      readonly task: string;
+      /** the graph as the converter describes it */
+      readonly converted: SchemaFile;
       readonly schema: ServedSchema;
       readonly parity: Parity;
     }
@@ -66,13 +67,13 @@ export async function convertModel(
   await job.progress(`comparing with ${runtimeName}`);
   const proven = await proveFirstFaithful(input.outFolder, input.criteria, job.signal);
   if (!('proof' in proven)) return { engine: 'python', code: 'NOT_FAITHFUL', reason: proven.fault };
-  const { onnxFile, task, proof } = proven;
+  const { onnxFile, converted, proof } = proven;
   const { schema, parity } = proof;
   return {
     engine: 'onnx',
     onnxFile,
     expectedFile: join(input.outFolder, 'expected.json'),
-    task,
+    converted,
     schema,
     parity,
   };

@@ -3,11 +3,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { programEntry } from '../../platform/package-root.ts';
 import type { ParityCriteria } from '../../start/project/declaration.ts';
-import { candidatesFile } from './convert-files.ts';
+import { candidatesFile, type SchemaFile } from './convert-files.ts';
 import { readJson, type Proof } from './prove.ts';
 
 export type Proven =
-  | { readonly onnxFile: string; readonly task: string; readonly proof: Proof }
+  | { readonly onnxFile: string; readonly converted: SchemaFile; readonly proof: Proof }
   | { readonly fault: string };
 
 /** What one graph may take to answer all rows. */
@@ -30,7 +30,7 @@ export async function proveFirstFaithful(
   for (const { file, schema } of candidatesFile.parse(await readJson(join(folder, 'candidates.json')))) {
     const proof = await proveApart(folder, { file, schema, criteria }, signal);
     if ('parity' in proof && proof.fault === null)
-      return { onnxFile: join(folder, file), task: schema.task, proof };
+      return { onnxFile: join(folder, file), converted: schema, proof };
     faults.push(proof.fault ?? 'It was not proven.');
   }
   return { fault: faults[0] ?? 'The converter wrote no graph.' };

@@ -1,6 +1,7 @@
 import type { Feature } from '../../platform/feature.ts';
 import { approvalMigrations } from './approval-store.ts';
 import { gateMeasurementMigrations } from './gate-measurement-store.ts';
+import { proveAgain, proveJobKind, proveWithNewRuntime } from './proof-again.ts';
 import { registryMigrations } from './registry-store.ts';
 import { mlflowRegistryRoutes } from './mlflow-registry-routes.ts';
 import { registryRoutes } from './registry-routes.ts';
@@ -14,10 +15,12 @@ export const registryFeature: Feature = {
   name: 'registry',
   migrations: { ...registryMigrations, ...approvalMigrations, ...gateMeasurementMigrations },
   routes: registryRoutes,
-  start(world) {
+  async start(world) {
     world.jobs.handle(convertJobKind, (input: ConvertJobInput, context) =>
       convertVersion(world, input, context),
     );
+    world.jobs.handle(proveJobKind, (input: ConvertJobInput, context) => proveAgain(world, input, context));
+    await proveWithNewRuntime(world);
   },
 };
 

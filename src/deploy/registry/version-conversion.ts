@@ -22,6 +22,7 @@ import { blobFolderOf } from './model-source.ts';
 import { hashOf } from './registry.ts';
 import { pythonVersion } from './python-version.ts';
 import { getVersionRow, updateVersionRow, type VersionRow } from './registry-store.ts';
+import { keepProof } from './proof-again.ts';
 import { fileKeyOf } from './served-file.ts';
 import type { ConvertJobInput } from './versions.ts';
 
@@ -182,6 +183,7 @@ async function storeConversion(
   const digest = createHash('sha256').update(graph).digest('hex');
   if ((await world.blobs.size(fileKeyOf('onnx', digest))) === undefined)
     await world.blobs.put(fileKeyOf('onnx', digest), graph);
+  await keepProof(world.blobs, digest, conversion);
   const measuredAt = world.clock.now();
   await store(world, row, {
     ...nothing,

@@ -58,9 +58,9 @@ export async function measureEstimators(python: string, folder: string): Promise
   const outcomes: Outcome[] = [];
   const share = defaultCriteria.labelsEqual;
   for (const one of made.parse(JSON.parse(await readFile(join(folder, 'cases.json'), 'utf8')))) {
-    const { converted, reason } = one.result;
+    const { converted: hasGraph, reason } = one.result;
     const nothing = { name: one.name, engine: 'python', precision: '', proven: null, fresh: null } as const;
-    if (!converted) {
+    if (!hasGraph) {
       outcomes.push({ ...nothing, reason: reason ?? '' });
       continue;
     }
@@ -69,11 +69,11 @@ export async function measureEstimators(python: string, folder: string): Promise
       outcomes.push({ ...nothing, reason: proven.fault });
       continue;
     }
-    const { onnxFile, task, proof } = proven;
+    const { onnxFile, converted, proof } = proven;
     const said = answers.parse(JSON.parse(await readFile(join(folder, one.folder, 'fresh.json'), 'utf8')));
     const model = await OnnxModel.load(onnxFile, proof.schema);
     const original = { labels: said.predict.map(scalarOf), probabilities: said.predict_proba };
-    const isClassifier = task !== 'regression';
+    const isClassifier = converted.task !== 'regression';
     const fresh = compareAnswers(original, await served(model, said.columns), {
       isClassifier,
       parts: [],
