@@ -16,10 +16,11 @@ import {
 const practices = ['start', 'tracking', 'data', 'contracts', 'serving', 'forest', 'python-worker', 'drift'];
 /** Where it is not of the practice's own name: whose peers are installed. */
 const peersOf = { forest: 'serving', 'python-worker': 'serving' };
-/** Measured by themselves: how tracking grows from 1,000 to 1,000,000 runs, and its page in a browser. */
+/** Measured by themselves: how tracking and data grow, and the page of runs in a browser. */
 const alone = {
-  growth: { program: 'growth.ts', peers: ['tracking'] },
-  page: { program: 'page.ts', peers: [] },
+  growth: { program: join('tracking', 'growth.ts'), peers: ['tracking'] },
+  'data-growth': { program: join('develop', 'data-growth.ts'), peers: ['data'] },
+  page: { program: join('tracking', 'page.ts'), peers: [] },
 };
 
 const words = process.argv.slice(2);
@@ -38,8 +39,7 @@ if (named[0] === 'page') buildPage();
 const wanted = named.length > 0 ? named : practices;
 for (const peers of new Set(single?.peers ?? wanted.map((practice) => peersOf[practice] ?? practice)))
   installPeer(peers);
-const [program, ...args] =
-  single === undefined ? ['bench.ts', ...wanted] : [join('tracking', single.program)];
+const [program, ...args] = single === undefined ? ['bench.ts', ...wanted] : [single.program];
 handOver([join(root, 'bench', program), ...args, ...words.filter((word) => word.startsWith('-'))]);
 
 /** A Python environment of the peer's own, with the peer as it is published. */

@@ -1,4 +1,4 @@
-// How versions of data grow from 1,000 to 100,000 files: `node bench/develop/data-growth.ts [--quick] [--peer]`.
+// How versions of data grow from 1,000 to 100,000 files: `npm run bench data-growth`, of ours alone with `--alone`.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -73,7 +73,7 @@ function writeFiles(folder: string, count: number): void {
 const rows: string[][] = [];
 const place = placesFor(Math.max(...counts) * 8192).at(-1) ?? { said: '', folder: undefined };
 const ours = await installedTool();
-for (const tool of words.includes('--peer') ? [ours, peer] : [ours])
+for (const tool of words.includes('--alone') ? [ours] : [ours, peer])
   for (const count of counts) {
     const steps = await measure(tool, count);
     for (const [step, { cpuMs, wallMs, peakMiB }] of steps)

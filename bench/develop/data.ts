@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
 import { runToEnd, temporaryFolder, versionsIn } from '../processes.ts';
@@ -51,6 +51,7 @@ export async function measureData(effort: Effort): Promise<Practice> {
     notEqual: [
       'Inside of a git repository without a commit; ours looks for a server to tell of new versions, and finds none.',
       'On the disk the system writes back what either program has left while the next one runs; the same on tmpfs stands beside it.',
+      'On the disk nothing is deleted between the rounds, for neither: a file system that looks at each inode just deleted before it gives out another would be most of the time.',
       'md5sum and cp are two programs that do less: no names by hash, nothing remembered, nothing that holds after a crash.',
       'Ours is the built program, as a package has it, on the Node that comes with it.',
     ],
@@ -64,6 +65,8 @@ class DataBench {
   readonly #sizes: Sizes;
   readonly #place: Place;
   readonly #figures: Figure[];
+  readonly #gone = temporaryFolder('gone');
+  #goneCount = 0;
 
   constructor(ours: Tool, effort: Effort, sizes: Sizes, place: Place, figures: Figure[]) {
     this.#ours = ours;
@@ -94,35 +97,49 @@ class DataBench {
       assertEqualCaches(mine, theirs);
       await this.#slowly(`add ${files} (${type})`, async (tool) => {
         const { folder, round } = await once(tool);
-        rmSync(folder, { recursive: true, force: true });
+        this.#clear(folder);
         return round;
       });
       await this.#after(mine, theirs, files, type, verbs, join(source, 'data'));
-      for (const folder of [mine, theirs]) rmSync(folder, { recursive: true, force: true });
+      for (const folder of [mine, theirs]) this.#clear(folder);
     }
 
+    for (const [type, program] of [
+      ['copy', 'cp -r'],
+      ['hardlink', 'cp -rl'],
+    ] as const)
+      await this.#besideLimit(`add ${files} (${type})`, program, type, source, 'data');
+    this.#clear(source);
+  }
+
+  /** Ours beside the plainest programs that do the same to the bytes. */
+  async #besideLimit(
+    what: string,
+    program: string,
+    type: string,
+    source: string,
+    name: string,
+  ): Promise<void> {
     const limit = async (): Promise<Round> => {
-      const copy = join(source, 'copy');
       const round = await this.#timed(
-        ['sh', '-c', 'find data -type f -print0 | xargs -0 md5sum > sums && cp -r data copy'],
+        ['sh', '-c', `find ${name} -type f -print0 | xargs -0 md5sum > sums && ${program} ${name} copy`],
         source,
       );
-      rmSync(copy, { recursive: true });
+      this.#clear(join(source, 'copy'));
       return round;
     };
     const add = async (): Promise<Round> => {
-      const folder = await freshRepository(this.#ours, this.#place, 'copy');
-      cpSync(join(source, 'data'), join(folder, 'data'), { recursive: true });
-      const round = await this.#timed(this.#ours.dvc('add', '--quiet', 'data'), folder);
-      rmSync(folder, { recursive: true, force: true });
+      const folder = await freshRepository(this.#ours, this.#place, type);
+      cpSync(join(source, name), join(folder, name), { recursive: true });
+      const round = await this.#timed(this.#ours.dvc('add', '--quiet', name), folder);
+      this.#clear(folder);
       return round;
     };
     this.#put(
-      `add ${files}, beside md5sum and cp`,
-      'md5sum, cp',
+      `${what}, beside md5sum and ${program}`,
+      `md5sum, ${program}`,
       await inTurns(this.#effort.slowRounds, add, limit),
     );
-    rmSync(source, { recursive: true, force: true });
   }
 
   /** What is done with data that was added. */
@@ -152,7 +169,7 @@ class DataBench {
     }
     await this.#slowly(`checkout ${files} (${type})`, async (tool) => {
       const folder = folderOf(tool);
-      rmSync(join(folder, 'data'), { recursive: true, force: true });
+      this.#clear(join(folder, 'data'));
       const round = await this.#timed(tool.dvc('checkout', '--quiet'), folder);
       await runToEnd(['diff', '-r', source, join(folder, 'data')]);
       return round;
@@ -178,7 +195,7 @@ class DataBench {
       );
     await this.#slowly(`push ${files} to a folder`, async (tool) => {
       const remote = remotes.get(tool) ?? '';
-      rmSync(remote, { recursive: true });
+      this.#clear(remote);
       mkdirSync(remote);
       return this.#timed(tool.dvc('push', '--quiet'), folderOf(tool));
     });
@@ -187,12 +204,12 @@ class DataBench {
     if (!verbs.has('pull')) return;
     await this.#slowly(`pull ${files} from a folder`, async (tool) => {
       const folder = folderOf(tool);
-      for (const gone of ['data', '.dvc/cache']) rmSync(join(folder, gone), { recursive: true, force: true });
+      for (const gone of ['data', '.dvc/cache']) this.#clear(join(folder, gone));
       const round = await this.#timed(tool.dvc('pull', '--quiet'), folder);
       await runToEnd(['diff', '-r', source, join(folder, 'data')]);
       return round;
     });
-    for (const remote of remotes.values()) rmSync(remote, { recursive: true, force: true });
+    for (const remote of remotes.values()) this.#clear(remote);
   }
 
   async bigFile(): Promise<void> {
@@ -205,11 +222,12 @@ class DataBench {
       cpSync(join(source, 'big.bin'), join(folder, 'big.bin'));
       const round = await this.#timed(tool.dvc('add', '--quiet', 'big.bin'), folder);
       records.set(tool, readFileSync(join(folder, 'big.bin.dvc'), 'utf8'));
-      rmSync(folder, { recursive: true, force: true });
+      this.#clear(folder);
       return round;
     });
     assert.equal(records.get(this.#ours), records.get(peer));
-    rmSync(source, { recursive: true, force: true });
+    await this.#besideLimit(`add one file of ${bigMebibytes} MiB (copy)`, 'cp', 'copy', source, 'big.bin');
+    this.#clear(source);
   }
 
   /** What is mostly start-up, in a daily loop. */
@@ -230,6 +248,16 @@ class DataBench {
     writeFileSync(join(small, 'one.bin'), bytesOf(1));
     await runToEnd(this.#ours.dvc('add', '--quiet', 'one.bin'), { cwd: small });
     await this.#often('status of one file', (tool) => this.#timed(tool.dvc('status'), small));
+  }
+
+  /**
+   * Puts something out of the way. On the disk it is deleted only at the very end: some file systems look at every inode
+   * that was just deleted before they give out another, which would be most of what either program is seen to take.
+   */
+  #clear(path: string): void {
+    if (!existsSync(path)) return;
+    if (this.#place.folder === undefined) renameSync(path, join(this.#gone, String(this.#goneCount++)));
+    else rmSync(path, { recursive: true });
   }
 
   async #timed(command: readonly string[], cwd: string): Promise<Round> {

@@ -243,17 +243,28 @@ export class Cache {
     }
   }
 
-  /** Makes the folder of an object only when it turns out to be missing: there are 256 for any number of files. */
+  /** Folders of objects that this process has seen. */
+  readonly #there = new Set<string>();
+
+  /** Makes the folder of an object where it is missing: there are 256 for any number of files. */
   #inFolder(object: string, work: () => void): void {
+    const prefix = object.slice(this.#folder.length + 1, this.#folder.length + 3);
+    if (!this.#there.has(prefix)) {
+      this.#there.add(prefix);
+      this.#makeFolder(dirname(object));
+    }
     try {
       work();
     } catch (reason) {
+      // a folder that a cleaning removed meanwhile
       if ((reason as NodeJS.ErrnoException).code !== 'ENOENT') throw reason;
-      const folder = dirname(object);
-      mkdirSync(folder, { recursive: true });
-      if (this.#isShared) chmodSync(folder, 0o2775);
+      this.#makeFolder(dirname(object));
       work();
     }
+  }
+
+  #makeFolder(folder: string): void {
+    if (mkdirSync(folder, { recursive: true }) !== undefined && this.#isShared) chmodSync(folder, 0o2775);
   }
 }
 

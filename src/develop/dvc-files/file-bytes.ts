@@ -79,6 +79,9 @@ export function hashFile(path: string, size: number, onBytes?: (count: number) =
   return digest.digest('hex');
 }
 
+/** Asked once: it is a system call that sets it and sets it back. */
+let umask: number | undefined;
+
 /** Writes a new file with exactly this mode; nothing is left when it fails. */
 export function writeNew(
   path: string,
@@ -89,7 +92,7 @@ export function writeNew(
   let isWhole = false;
   try {
     work((bytes) => writeAll(handle, bytes), handle);
-    if ((mode & process.umask()) !== 0) fchmodSync(handle, mode);
+    if ((mode & (umask ??= process.umask())) !== 0) fchmodSync(handle, mode);
     isWhole = true;
   } finally {
     closeSync(handle);
