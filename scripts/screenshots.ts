@@ -49,6 +49,8 @@ const shots: readonly Shot[] = [
   { name: 'start-light', path: '/start', height: 860 },
   { name: 'start-new-dark', path: '/start/new', theme: 'dark', height: 1240, prepare: showQuestions },
   { name: 'version-gate', path: `/deploy/models/${model.name}/${refused?.version ?? 1}`, height: 1000 },
+  { name: 'model-history', path: `/deploy/models/${model.name}`, height: 900 },
+  { name: 'endpoint', path: `/deploy/endpoints/${model.name}`, height: 1760, prepare: tryPrediction },
   { name: 'runs-compare', path: '/develop/runs', height: 1000, prepare: compareThree },
   { name: 'lineage', path: '/develop/lineage', height: 620 },
   { name: 'retrainings', path: '/maintain/retrainings', height: 1000 },
@@ -65,6 +67,13 @@ async function compareThree(page: Page): Promise<void> {
     .first()
     .click();
   await page.waitForURL(/compare/);
+}
+
+/** Asks once, as a person does, and waits until the chart has its first seconds. */
+async function tryPrediction(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Ask', exact: true }).click();
+  await page.getByRole('list', { name: 'Probabilities' }).waitFor();
+  await page.locator('.uplot canvas').waitFor();
 }
 
 /** Waits until our template was asked for its questions. */

@@ -95,7 +95,7 @@ const VersionRow = ({ name, version }: { name: string; version: ModelVersion }) 
     <td className="min-w-[120px]">
       <EngineWords version={version} />
       {version.reason === null ? null : (
-        <span className="line-clamp-2 block max-w-[40ch] text-xs text-ink-2" title={version.reason}>
+        <span className="line-clamp-2 max-w-[40ch] text-xs text-ink-2" title={version.reason}>
           {version.reason}
         </span>
       )}
@@ -114,7 +114,7 @@ const VersionRow = ({ name, version }: { name: string; version: ModelVersion }) 
       {version.runId === null ? (
         '–'
       ) : (
-        <Link to={`/develop/runs/${version.runId}`} className="link">
+        <Link to={`/develop/runs/${version.runId}`} className="link whitespace-nowrap">
           {shortId(version.runId)}
         </Link>
       )}

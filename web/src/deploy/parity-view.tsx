@@ -27,7 +27,16 @@ export const ParityView = ({ parity }: { parity: Parity }) => (
           <tr key={part.kind}>
             <td className="!pl-0">{part.kind}</td>
             <td className="num">{count(part.rowCount)}</td>
-            <td className="num">{share(part.labelsEqual, 2)}</td>
+            <td
+              className={`num ${isBelow(part.labelsEqual, parity.criteria?.labelsEqual) ? 'text-bad' : ''}`}
+            >
+              {share(part.labelsEqual, 2)}
+              {part.flippedCount === 0 ? null : (
+                <span className="block text-xs text-ink-2">
+                  {count(part.flippedCount)} a float32 step from a jump
+                </span>
+              )}
+            </td>
             <td className="num !pr-0">{number(part.maxError)}</td>
           </tr>
         ))}
@@ -50,6 +59,14 @@ export const ParityView = ({ parity }: { parity: Parity }) => (
         </dl>
       </details>
     )}
-    <p className="text-xs text-ink-3">{parity.runtime}</p>
+    <p className="text-xs text-ink-3">
+      {parity.runtime}
+      {parity.criteria === undefined
+        ? ''
+        : `; asked for: the same label in ${share(parity.criteria.labelsEqual, 2)} of the rows, probabilities at most ${number(parity.criteria.maxError)} apart`}
+    </p>
   </div>
 );
+
+const isBelow = (value: number | null, asked: number | undefined): boolean =>
+  value !== null && asked !== undefined && value < asked;

@@ -73,7 +73,9 @@ export function Traffic({ endpoint }: { endpoint: Endpoint }) {
         ))}
       </dl>
       <div className="min-h-[182px] border-t border-line pt-2">
-        {samples.length < 3 ? null : (
+        {samples.length < 3 ? (
+          <p className="px-4 py-2 text-xs text-ink-3">Requests per second are drawn from now on.</p>
+        ) : (
           <>
             <LineChart
               label="Requests per second since this page was opened"
