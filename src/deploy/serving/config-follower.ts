@@ -42,11 +42,13 @@ const shortestPauseMs = 100;
 const longestPauseMs = 5_000;
 const longPollMs = 20_000;
 const retryProblemsMs = 5_000;
-/** a model that takes longer to load does not hold up the other endpoints */
+/** models that take longer to load do not hold up the other endpoints */
 const loadPatienceMs = 15_000;
 
 /** What came from the control plane, not yet believed; null when it bore no signature. */
 type Offered = SignedConfig | null;
+
+const keyOf = (served: ServedVersion): string => `${served.digest}:${served.schemaHash}`;
 
 /** Keeps the models in memory as the control plane wants them, and goes on with the last word when it is away. */
 export class ConfigFollower {
@@ -60,6 +62,8 @@ export class ConfigFollower {
   #distrust: string | undefined;
   #endpoints: ReadonlyMap<string, ActiveEndpoint> = new Map();
   #problems: readonly string[] = [];
+  /** how long this configuration's models are waited for */
+  #patientUntil = 0;
   /** what is kept was signed by another key than the one that signs now */
   #isKeyNew = false;
   #isReachable = false;
@@ -223,6 +227,8 @@ export class ConfigFollower {
     const problems: string[] = [];
     const endpoints = new Map<string, ActiveEndpoint>();
     let isWhole = true;
+    this.#patientUntil = performance.now() + loadPatienceMs;
+    await this.#beginSlowLoads(config.versions);
     for (const endpoint of config.endpoints) {
       const active = await this.#activate(endpoint, config.versions, problems);
       isWhole &&= active !== undefined;
@@ -260,22 +266,37 @@ export class ConfigFollower {
     return { ...endpoint, targets };
   }
 
+  /** Python models start beside each other: each waits for its own processes. */
+  async #beginSlowLoads(versions: readonly ServedVersion[]): Promise<void> {
+    const slow = new Map(
+      versions
+        .filter((served) => served.engine === 'python' && !this.#models.has(keyOf(served)))
+        .map((served) => [keyOf(served), served]),
+    );
+    // what is wrong with one is told when it is waited for
+    await Promise.allSettled([...slow.values()].map((served) => loadEngine(served, this.#source(0))));
+  }
+
+  #source(patienceMs: number): EngineSource {
+    return {
+      file: (one) => this.#modelFile(one),
+      folder: this.#options.folder,
+      log: this.#options.log,
+      pythonWorkers: this.#options.pythonWorkers,
+      pythonMemoryBytes: this.#options.pythonMemoryBytes,
+      threads: this.#options.threads,
+      watch: this.#options.watch,
+      patienceMs,
+    };
+  }
+
   async #activateTarget(endpoint: ServedEndpoint, target: RouteTarget, versions: readonly ServedVersion[]): Promise<ActiveTarget> {
     const served = versions.find((one) => one.model === endpoint.model && one.version === target.version);
     if (served === undefined) throw modelUnloadable('the configuration lacks this version');
-    const key = `${served.digest}:${served.schemaHash}`;
+    const key = keyOf(served);
     let inMemory = this.#models.get(key);
     if (inMemory === undefined) {
-      inMemory = await loadEngine(served, {
-        file: (one) => this.#modelFile(one),
-        folder: this.#options.folder,
-        log: this.#options.log,
-        pythonWorkers: this.#options.pythonWorkers,
-        pythonMemoryBytes: this.#options.pythonMemoryBytes,
-        threads: this.#options.threads,
-        watch: this.#options.watch,
-        patienceMs: loadPatienceMs,
-      });
+      inMemory = await loadEngine(served, this.#source(Math.max(1, this.#patientUntil - performance.now())));
       this.#models.set(key, inMemory);
     }
     const check = served.contract === undefined ? undefined : compileRows(served.contract.rules, inMemory.layout.names);

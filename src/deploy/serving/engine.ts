@@ -62,7 +62,7 @@ export interface EngineSource {
   readonly pythonMemoryBytes?: number | undefined;
   /** Python environments are kept below it; default `<folder>/environments` */
   readonly environments?: string | undefined;
-  /** how long a load is waited for; one that takes longer goes on, and is there at a later try */
+  /** how long a load is waited for; one that takes longer goes on, and is there at a later try; 0 only begins it */
   readonly patienceMs?: number | undefined;
 }
 

@@ -48,6 +48,8 @@ export async function loadPythonModel(
     loading = begin(served, bundle, source);
     loadings.set(key, loading);
   }
+  // only begun: who waits for it takes it
+  if (source.patienceMs === 0) throw modelLoading(loading.doing);
   const { engine } = loading;
   const model = await Promise.race([engine, ...patience(source.patienceMs, loading)]);
   loadings.delete(key);

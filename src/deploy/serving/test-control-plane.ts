@@ -192,7 +192,7 @@ export async function startTestPlane(
   const home = options.home ?? temporaryHome(context);
   const plane = await startDataPlane({ port: 0, server: control.address, log: quietLog, ...options, home });
   context.after(() => plane.close());
-  await until(async () => (await fetch(`${plane.address}/ping`)).ok);
+  await until(async () => (await fetch(`${plane.address}/ping`)).ok, 60_000);
   return { address: plane.address, grpcAddress: plane.grpcAddress, close: () => plane.close(), home };
 }
 
