@@ -31,7 +31,7 @@ train, test = slice(0, 900), slice(900, 1200)
 
 def features():
     return ColumnTransformer(
-        [("text", OneHotEncoder(sparse_output=False), ["carrier"]), ("numbers", StandardScaler(), ["hour", "distance"])]
+        [("text", OneHotEncoder(sparse_output=False, handle_unknown="ignore"), ["carrier"]), ("numbers", StandardScaler(), ["hour", "distance"])]
     )
 
 

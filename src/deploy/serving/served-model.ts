@@ -76,12 +76,22 @@ export class OnnxModel implements Engine {
     try {
       const session = await openGraph(path);
       const model = new OnnxModel(path, session, schema, options);
-      // the first run of a graph is no measure of those that follow
-      await model.#run([exampleRows(model.layout)], 1, false);
-      await model.score(exampleRows(model.layout));
+      await model.#warmUp();
       return model;
     } catch (cause) {
       throw modelUnloadable(`The model could not be loaded: ${messageOf(cause)}`, cause);
+    }
+  }
+
+  async #warmUp(): Promise<void> {
+    const rows = exampleRows(this.layout);
+    try {
+      // the first run of a graph is no measure of those that follow
+      await this.#run([rows], 1, false);
+      await this.score(rows);
+    } catch (cause) {
+      // a model that knows its categories refuses an empty one, in Python too
+      if (!this.layout.features.some(({ datatype }) => datatype === 'BYTES')) throw cause;
     }
   }
 
