@@ -15,6 +15,7 @@ import { moveAlias } from '../../src/deploy/registry/aliases.ts';
 import { updateVersionRow } from '../../src/deploy/registry/registry-store.ts';
 import { fileKeyOf } from '../../src/deploy/registry/served-file.ts';
 import { registerVersion } from '../../src/deploy/registry/versions.ts';
+import { skipBucket, startTestBucket } from '../../src/platform/blobs/test-bucket.ts';
 import { expected, late1, late2 } from '../../src/deploy/serving/test-control-plane.ts';
 import { startServer, type RunningServer } from '../../src/server/server.ts';
 import { registerProject } from '../../src/start/project/project-store.ts';
@@ -253,5 +254,34 @@ describe('tilth batch', () => {
     writeFileSync(at('two.csv'), 'dep_delay,distance,carrier\n3,100,AA\n');
     const error = await refused('late', '--input', at('two.csv'), '--output', at('one'), '--no-log');
     assert.equal(error.code, 'BATCH_OUTPUT_TAKEN');
+  });
+
+  it('scores from a bucket into a bucket', { skip: skipBucket }, async () => {
+    const bucket = await startTestBucket();
+    try {
+      const body = 'dep_delay,distance,carrier\n3,100,AA\n,200,UA\n';
+      for (const key of ['in/a.csv', 'in/deep/b.csv', 'in/readme.txt'])
+        await bucket.s3.putObject({ Bucket: bucket.name, Key: key, Body: body });
+      const place = (folder: string): string => {
+        const url = new URL(bucket.url);
+        const root = url.pathname.replace(/\/$/, '');
+        return `s3://${bucket.name}${root}/${folder}${url.search}`;
+      };
+      const keysIn = async (): Promise<string[]> =>
+        ((await bucket.s3.listObjectsV2({ Bucket: bucket.name })).Contents ?? []).map(({ Key }) => Key ?? '');
+      const root = new URL(bucket.url).pathname.replace(/^\//, '').replace(/\/$/, '');
+      if (root !== '')
+        for (const key of ['in/a.csv', 'in/deep/b.csv'])
+          await bucket.s3.putObject({ Bucket: bucket.name, Key: `${root}/${key}`, Body: body });
+      const manifest = await done('late', '--input', place('in'), '--output', place('out'), '--no-log');
+      assert.equal(manifest.rowCount, 4);
+      assert.equal((await keysIn()).filter((key) => /out\/part-.*\.parquet$/.test(key)).length, 2);
+      assert.equal(
+        (await done('late', '--input', place('in'), '--output', place('out'), '--no-log')).id,
+        manifest.id,
+      );
+    } finally {
+      await bucket.stop();
+    }
   });
 });
