@@ -49,7 +49,7 @@ const filesOfPostgres = [
   'src/platform/jobs.test.ts',
   'src/team/*.test.ts',
   'src/develop/{tracking,traces}/*.test.ts',
-  'src/deploy/registry/*.test.ts',
+  'src/deploy/{registry,endpoints}/*.test.ts',
   'src/maintain/{audit,cleanup}/*.test.ts',
   'src/develop/pipelines/{pipeline-routes,recorded-runs}.test.ts',
   'src/server/lineage/*.test.ts',
