@@ -142,7 +142,7 @@ export function EndpointPage() {
             open={asking === 'route'}
             onClose={close}
             title={`Change the route of ${name}`}
-            lead="Only approved versions can answer; shadows see every request and answer nobody."
+            lead="Only approved versions can answer; shadows see every request and answer nobody. A rollout under way ends where its version is routed otherwise."
           >
             <RouteForm endpoint={endpoint} onDone={close} />
           </Dialog>

@@ -52,24 +52,26 @@ export function ModelPage() {
           )}
         </Answer>
       </Panel>
-      <Panel title="Alias history" flush aside="which version held which alias, when">
-        <Answer
-          query={history}
-          empty={
-            <Empty
-              title="No alias was ever set"
-              command={`tilth model alias ${shellWord(name)} champion 1`}
-            />
-          }
-        >
-          {(stays) => (
-            <>
-              <AliasTimeline model={name} stays={stays} />
-              <Stays name={name} stays={stays} />
-            </>
-          )}
-        </Answer>
-      </Panel>
+      {versions.isPending ? null : (
+        <Panel title="Alias history" flush aside="which version held which alias, when">
+          <Answer
+            query={history}
+            empty={
+              <Empty
+                title="No alias was ever set"
+                command={`tilth model alias ${shellWord(name)} champion 1`}
+              />
+            }
+          >
+            {(stays) => (
+              <>
+                <AliasTimeline model={name} stays={stays} />
+                <Stays name={name} stays={stays} />
+              </>
+            )}
+          </Answer>
+        </Panel>
+      )}
     </Page>
   );
 }

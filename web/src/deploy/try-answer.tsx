@@ -74,7 +74,7 @@ export function Said({
         <span>
           answered by <VersionLink model={endpoint.model} version={Number(answered.version)} />
         </span>
-        {answered.ms === null ? null : <span>in {number(answered.ms, 3)} ms</span>}
+        {answered.ms === null ? null : <span>in {number(answered.ms, 3)} ms, seen from the server</span>}
         {answered.requestId === null ? null : (
           <span className="inline-flex items-center gap-1">
             request <code className="break-all">{answered.requestId}</code>
