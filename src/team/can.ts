@@ -89,6 +89,8 @@ export const verbs = {
   // the key that data planes trust
   'endpoint.rotate-key': ['operator', 'admin'],
   'batch.run': ['contributor', 'maintainer', 'operator', 'system'],
+  // a data plane says where it answers: others' questions are sent there
+  'endpoint.report': ['maintainer', 'operator', 'system'],
   'endpoint.call': ['contributor', 'maintainer', 'operator', 'system'],
   'label.add': ['contributor', 'maintainer', 'operator', 'system'],
   'monitor.evaluate': ['contributor', 'maintainer', 'operator', 'system'],

@@ -165,7 +165,7 @@ export function endpointRoutes(world: World): Api {
       responses: answers(z.object({}), 'Heard'),
     }),
     async (context) => {
-      requireRight(context.var.actor, 'endpoint.call');
+      requireRight(context.var.actor, 'endpoint.report');
       await hearReport(world, context.req.valid('json'));
       return context.json({}, 200);
     },
