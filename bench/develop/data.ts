@@ -51,7 +51,7 @@ export async function measureData(effort: Effort): Promise<Practice> {
     notEqual: [
       'Inside of a git repository without a commit; ours looks for a server to tell of new versions, and finds none.',
       'On the disk the system writes back what either program has left while the next one runs; the same on tmpfs stands beside it.',
-      'On the disk nothing is deleted between the rounds, for neither: a file system that looks at each inode just deleted before it gives out another would be most of the time.',
+      'On the disk nothing is deleted between the rounds, for neither: a file system that looks at each inode just deleted before it gives out another may be most of the time.',
       'md5sum and cp are two programs that do less: no names by hash, nothing remembered, nothing that holds after a crash.',
       'Ours is the built program, as a package has it, on the Node that comes with it.',
     ],

@@ -13,7 +13,8 @@ import { headCommit, ignoredByGit, repositoryPath, trackedByGit, type Repository
 import { isInside, readIndex, type Index, type Recorded } from '../dvc-files/stored.ts';
 import { isWithin, outAt } from '../dvc-files/targets.ts';
 import { treeHash, treeText, type TreeEntry } from '../dvc-files/tree.ts';
-import type { Content, Workspace } from '../dvc-files/workspace.ts';
+import type { Content } from '../dvc-files/content.ts';
+import type { Workspace } from '../dvc-files/workspace.ts';
 import { yamlMap } from '../dvc-files/yaml-value.ts';
 import type { NewDatasetVersionBody } from './data-api.ts';
 import {

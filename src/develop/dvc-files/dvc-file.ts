@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileUnreadable } from './dvc-errors.ts';
-import type { Content } from './workspace.ts';
+import type { Content } from './content.ts';
 import { editYaml } from './yaml-edit.ts';
 import { readYamlMap } from './yaml-read.ts';
 import {

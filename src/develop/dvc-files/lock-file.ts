@@ -1,7 +1,7 @@
 import { hashNameOf, replaceFile, type HashName } from './dvc-file.ts';
 import { readTextFromDisk, type ReadText } from './params-file.ts';
 import { compareCodePoints } from './python-text.ts';
-import type { Content } from './workspace.ts';
+import type { Content } from './content.ts';
 import { readYamlMap } from './yaml-read.ts';
 import {
   isList,

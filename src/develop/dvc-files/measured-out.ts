@@ -3,7 +3,8 @@ import { Cache } from './cache.ts';
 import type { HashName } from './dvc-file.ts';
 import { LegacyHashes } from './legacy-hash.ts';
 import { isTreeHash, treeHash, treeText, type TreeEntry } from './tree.ts';
-import type { Content, Workspace } from './workspace.ts';
+import type { Content } from './content.ts';
+import type { Workspace } from './workspace.ts';
 
 interface Out {
   /** absolute */

@@ -11,21 +11,10 @@ import { Links } from './links.ts';
 import { refuseBusyPaths } from './path-locks.ts';
 import { Steps, type OnProgress } from './progress.ts';
 import { encodePath } from './python-text.ts';
+import type { Content } from './content.ts';
 import type { Repository } from './repository.ts';
 import { survey, type SeenFile, type Surveyed, type Visit } from './survey.ts';
 import { isTreeHash, treeHash, type TreeEntry } from './tree.ts';
-
-/** Identity and extent of a file or folder, as `.dvc` files and `dvc.lock` keep it. */
-export interface Content {
-  /** of a folder it ends with `.dir` */
-  readonly md5: string;
-  /** bytes, of a folder the sum */
-  readonly size: number;
-  /** only of a folder */
-  readonly nfiles?: number;
-  /** only of a file that its owner may run; dvc keeps that beside the hash */
-  readonly isExec?: true;
-}
 
 export interface WorkspaceOptions {
   /** instead of the repository's `cache.type`, in order of preference */

@@ -14,7 +14,7 @@ import type { OnProgress } from '../dvc-files/progress.ts';
 import { findUp } from '../../platform/home.ts';
 import { openRepository, repositoryAt } from '../dvc-files/repository.ts';
 import { isTreeHash } from '../dvc-files/tree.ts';
-import type { Content } from '../dvc-files/workspace.ts';
+import type { Content } from '../dvc-files/content.ts';
 import { bringForeign, findForeign } from './foreign-data.ts';
 import { openForeign } from './foreign-repository.ts';
 import { placeOf } from './import-data.ts';

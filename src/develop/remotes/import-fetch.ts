@@ -1,8 +1,8 @@
 import type { Repository } from '../dvc-files/repository.ts';
 import { awaitedMd5 } from '../dvc-files/stored.ts';
-import type { Content } from '../dvc-files/workspace.ts';
+import type { Content } from '../dvc-files/content.ts';
 import { TilthError } from '../../platform/errors.ts';
-import type { FetchOptions, Fetched } from './fetch.ts';
+import type { FetchOptions, Fetched } from './transfer.ts';
 import { bringForeign, findForeign } from './foreign-data.ts';
 import { openForeign } from './foreign-repository.ts';
 import { bringSource, openSource } from './url-source.ts';

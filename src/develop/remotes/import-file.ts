@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { relative, sep } from 'node:path';
 import { contentFields, saveDvcFile } from '../dvc-files/dvc-file.ts';
 import { valueJson } from '../dvc-files/value-json.ts';
-import type { Content } from '../dvc-files/workspace.ts';
+import type { Content } from '../dvc-files/content.ts';
 import { yamlMap, type YamlMap, type YamlScalar, type YamlValue } from '../dvc-files/yaml-value.ts';
 
 export interface ImportRecord {

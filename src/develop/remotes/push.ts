@@ -1,26 +1,11 @@
 import type { Repository } from '../dvc-files/repository.ts';
-import { Steps, type OnProgress } from '../dvc-files/progress.ts';
+import { Steps } from '../dvc-files/progress.ts';
 import { inParallel } from './in-parallel.ts';
 import { lackingIn } from './lacking.ts';
 import { pushRunCache } from './run-cache-transfer.ts';
 import { storesOf } from './stores-of.ts';
-import { Caches, usedOuts, type Scope } from './used.ts';
-
-export interface TransferOptions extends Scope {
-  /** instead of the default remote */
-  readonly remote?: string | undefined;
-  /** how many at once */
-  readonly jobs?: number | undefined;
-  /** also what stages' runs left */
-  readonly runCache?: boolean;
-  readonly onProgress?: OnProgress | undefined;
-}
-
-export interface MissingObject {
-  readonly md5: string;
-  /** of the out, absolute, with the file in it */
-  readonly path: string;
-}
+import type { MissingObject, TransferOptions } from './transfer.ts';
+import { Caches, usedOuts } from './used.ts';
 
 export interface Pushed {
   /** objects that went to a remote, `.dir` objects and entries of the run cache among them */

@@ -4,7 +4,7 @@ import { Cache } from '../dvc-files/cache.ts';
 import type { Repository } from '../dvc-files/repository.ts';
 import { inParallel } from './in-parallel.ts';
 import { openStore, remoteNamed } from './open-store.ts';
-import type { TransferOptions } from './push.ts';
+import type { TransferOptions } from './transfer.ts';
 import type { RemoteStore } from './remote-store.ts';
 
 /** `runs/ab/KEY/VALUE`: the lock entry of a stage that ran once. */

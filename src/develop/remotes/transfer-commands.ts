@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import { note } from '../../platform/terminal.ts';
 import type { DvcFlags } from '../dvc-files/dvc-dialect.ts';
 import type { Dialect } from './dialect.ts';
-import type { FetchOptions } from './fetch.ts';
-import type { MissingObject } from './push.ts';
+import type { FetchOptions, MissingObject } from './transfer.ts';
 
 interface TransferFlags extends DvcFlags {
   readonly remote?: string;

@@ -7,7 +7,7 @@ import type { DvcConfig } from '../dvc-files/config.ts';
 import { Steps, type OnProgress } from '../dvc-files/progress.ts';
 import { compareCodePoints, jsonText } from '../dvc-files/python-text.ts';
 import { treeText, type TreeEntry } from '../dvc-files/tree.ts';
-import type { Content } from '../dvc-files/workspace.ts';
+import type { Content } from '../dvc-files/content.ts';
 import { yamlMap, type YamlMap } from '../dvc-files/yaml-value.ts';
 import { inParallel } from './in-parallel.ts';
 import { openStore, resolveRemote } from './open-store.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { latestByKey, type LoggedDataset } from '../../develop/tracking/tracking.ts';
 import { stored } from '../../develop/tracking/metric-columns.ts';
-import type { MlflowTarget } from './export.ts';
+import type { MlflowTarget } from './mlflow-target.ts';
 import { modelStatusNumbers } from './mlflow-database.ts';
 import { rowsOfTrace, traceSchema, traceSchemaRevision } from './mlflow-trace-rows.ts';
 import type { Left } from './records.ts';

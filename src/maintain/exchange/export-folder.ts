@@ -7,7 +7,7 @@ import {
   type LoggedDataset,
   type Metric,
 } from '../../develop/tracking/tracking.ts';
-import type { MlflowTarget } from './export.ts';
+import type { MlflowTarget } from './mlflow-target.ts';
 import { modelStatusNumbers } from './mlflow-database.ts';
 import { writeFolderTrace } from './mlflow-folder-traces.ts';
 import type { Left } from './records.ts';

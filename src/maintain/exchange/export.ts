@@ -19,30 +19,17 @@ import type { ExchangeKind, ExportReport, ExportRequest } from './exchange-api.t
 import { exchangeKinds } from './exchange-kinds.ts';
 import { targetTaken } from './exchange-errors.ts';
 import { groupedByReason } from './import.ts';
+import type { MlflowTarget } from './mlflow-target.ts';
 import { ownExperiment, ownLoggedModel, ownRegisteredModels, ownRun, ownTrace } from './own-records.ts';
 import {
   importedTagPrefix,
   originalIdTag,
-  type ExperimentRecord,
   type Left,
-  type LoggedModelRecord,
   type RegisteredModelRecord,
-  type RunRecord,
   type VersionRecord,
 } from './records.ts';
-import type { TraceRecord } from './trace-records.ts';
 
 export const exportJobKind = 'tracking.export';
-
-/** A store of MLflow that is being written; each thing comes with the address that its files will have. */
-export interface MlflowTarget {
-  experiment(record: ExperimentRecord, artifactLocation: string): Promise<void>;
-  run(experiment: string, record: RunRecord, artifactUri: string): Promise<void>;
-  loggedModel(experiment: string, record: LoggedModelRecord, artifactUri: string): Promise<void>;
-  trace(experiment: string, record: TraceRecord, artifactUri: string): Promise<void>;
-  registeredModel(record: RegisteredModelRecord): Promise<void>;
-  close(): Promise<void>;
-}
 
 /**
  * Writes everything, or some experiments, as MLflow can read it. The target gets its name when it is whole.
