@@ -75,6 +75,7 @@ export function servedSchemaOf(file: SchemaFile, expected: ExpectedFile): Served
       nullable: input.columns.every((column) => fractions.has(column.type) && answered.has(column.name)),
       // a block of several columns; a single one bears its own name
       ...(input.columns.length > 1 ? { columns: input.columns.map((column) => column.name) } : {}),
+      ...booleansOf(input),
     })),
     outputs: file.outputs.map((output) => ({
       name: output.name,
@@ -84,6 +85,12 @@ export function servedSchemaOf(file: SchemaFile, expected: ExpectedFile): Served
     })),
     classes: (file.classes ?? []).map((label) => (typeof label === 'boolean' ? Number(label) : label)),
   };
+}
+
+/** A graph of floats takes truths as 1 and 0; callers may still say true. */
+function booleansOf({ datatype: own, columns }: SchemaFile['inputs'][number]): { booleans?: string[] } {
+  const booleans = columns.filter((column) => column.type === 'boolean').map((column) => column.name);
+  return own === 'BOOL' || booleans.length === 0 ? {} : { booleans };
 }
 
 /** Columns that lacked a value in a row that was made to lack one. */

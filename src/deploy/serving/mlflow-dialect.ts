@@ -167,12 +167,12 @@ const missing = new Set(['', '#N/A', '#NA', 'N/A', 'NA', 'NULL', 'NaN', 'None', 
 function rowsOfCsv(layout: Layout, text: string): Rows {
   const [header, ...lines] = parseCsv(text);
   if (header === undefined) throw bodyUnreadable('The csv has no header line.');
-  const datatypes = header.map((name) => layout.features[layout.indexes.get(name) ?? -1]?.datatype);
+  const features = header.map((name) => layout.features[layout.indexes.get(name) ?? -1]);
   const rows = lines.map((line) =>
     line.map((cell, index): Cell => {
       if (missing.has(cell)) return null;
-      if (datatypes[index] === 'BYTES') return cell;
-      if (datatypes[index] === 'BOOL') return /^true$/i.test(cell) ? true : /^false$/i.test(cell) ? false : cell;
+      if (features[index]?.datatype === 'BYTES') return cell;
+      if (features[index]?.isBoolean === true && /^(true|false)$/i.test(cell)) return cell.toLowerCase() === 'true';
       const number = Number(cell);
       return Number.isNaN(number) ? cell : number;
     }),

@@ -21,8 +21,10 @@ const exampleOf: Record<Datatype, unknown> = {
   BYTES: 'text',
 };
 
-const valueOf = ({ datatype, isNullable }: Feature): Json =>
-  isNullable ? { anyOf: [typeOf[datatype], { type: 'null' }] } : typeOf[datatype];
+const valueOf = ({ datatype, isNullable, isBoolean }: Feature): Json => {
+  const type = typeOf[isBoolean ? 'BOOL' : datatype];
+  return isNullable ? { anyOf: [type, { type: 'null' }] } : type;
+};
 
 /**
  * OpenAPI 3.1 of what a data plane serves now: per endpoint the columns that its model takes, with an example that can
@@ -61,7 +63,10 @@ function invocations(name: string, served: ServedVersion): Json {
     maxItems: features.length,
   };
   const example = {
-    dataframe_split: { columns: names, data: [features.map(({ datatype }) => exampleOf[datatype])] },
+    dataframe_split: {
+      columns: names,
+      data: [features.map(({ datatype, isBoolean }) => exampleOf[isBoolean ? 'BOOL' : datatype])],
+    },
   };
   const record = {
     type: 'object',

@@ -34,6 +34,8 @@ export interface Feature {
   readonly name: string;
   readonly datatype: Datatype;
   readonly isNullable: boolean;
+  /** true or false by the model's signature, whatever the model takes it as */
+  readonly isBoolean: boolean;
 }
 
 /** One tensor that a model takes, and which features it is made of. */
@@ -62,7 +64,8 @@ export function layoutOf(schema: ServedSchema): Layout {
     inputs.push({ tensor, firstFeature: features.length, featureCount });
     for (let index = 0; index < featureCount; index++) {
       const name = tensor.columns?.[index] ?? (featureCount === 1 ? tensor.name : `${tensor.name}_${index}`);
-      features.push({ name, datatype: tensor.datatype, isNullable: tensor.nullable });
+      const isBoolean = tensor.datatype === 'BOOL' || (tensor.booleans?.includes(name) ?? false);
+      features.push({ name, datatype: tensor.datatype, isNullable: tensor.nullable, isBoolean });
     }
   }
   const names = features.map((feature) => feature.name);
@@ -150,6 +153,10 @@ export function takeBlock(layout: Layout, given: readonly string[], values: Floa
     if (!(features[Math.floor(at / rowCount)] as Feature).isNullable) return undefined;
     isComplete = false;
   }
+  for (let index = 0; index < features.length; index++) {
+    if (!(features[index] as Feature).isBoolean) continue;
+    for (let at = index * rowCount; at < (index + 1) * rowCount; at++) if (!isTruthNumber(block[at] as number)) return undefined;
+  }
   return new BlockRows(rowCount, block, isComplete);
 }
 
@@ -169,25 +176,30 @@ function takeColumn(feature: Feature, given: GivenColumn, rowCount: number): Col
     const { rows, place } = given;
     for (let row = 0; row < rowCount; row++) {
       const value = rows[row]?.[place];
-      numbers[row] = typeof value === 'number' ? value : missingNumber(feature, value, row);
+      numbers[row] = typeof value === 'number' ? value : numberOf(feature, value, row);
     }
   } else {
     const { values, first, step } = given;
     for (let row = 0, at = first; row < rowCount; row++, at += step) {
       const value = values[at];
-      numbers[row] = typeof value === 'number' ? value : missingNumber(feature, value, row);
+      numbers[row] = typeof value === 'number' ? value : numberOf(feature, value, row);
     }
   }
   checkNumbers(feature, numbers);
   return numbers;
 }
 
-function missingNumber(feature: Feature, value: Cell | undefined, row: number): number {
+function numberOf(feature: Feature, value: Cell | undefined, row: number): number {
+  if (feature.isBoolean && typeof value === 'boolean') return Number(value);
   if (value !== null && value !== undefined) throw wrongValue(feature, value, row);
   return Number.NaN;
 }
 
 function checkNumbers(feature: Feature, numbers: Float32Array | Float64Array): void {
+  if (feature.isBoolean) {
+    const odd = numbers.findIndex((value) => !isTruthNumber(value));
+    if (odd !== -1) throw wrongValue(feature, numbers[odd] as number, odd);
+  }
   const isWholeOnly = feature.datatype === 'INT32' || feature.datatype === 'INT64';
   if (feature.isNullable && !isWholeOnly) return;
   const isValid = validators[feature.datatype];
@@ -207,7 +219,8 @@ function takeCells(feature: Feature, given: GivenColumn, rowCount: number): Colu
     if (value === null || value === undefined || Number.isNaN(value)) {
       if (!feature.isNullable) throw missingValue(feature, row);
       cells.push(null);
-    } else if (isValid(value)) cells.push(value);
+    } else if (feature.isBoolean && (value === 0 || value === 1)) cells.push(value === 1);
+    else if (isValid(value)) cells.push(value);
     else throw wrongValue(feature, value, row);
   }
   return cells;
@@ -216,8 +229,11 @@ function takeCells(feature: Feature, given: GivenColumn, rowCount: number): Colu
 const missingValue = (feature: Feature, row: number): Error =>
   columnWrong(feature.name, `lacks a value in row ${row}, and it may not`);
 
+/** As Python counts them; a missing value is another question. */
+const isTruthNumber = (value: number): boolean => value === 0 || value === 1 || value !== value;
+
 const wrongValue = (feature: Feature, value: Cell, row: number): Error =>
-  columnWrong(feature.name, `takes ${words[feature.datatype]}, and row ${row} holds ${shown(value)}`);
+  columnWrong(feature.name, `takes ${words[feature.isBoolean ? 'BOOL' : feature.datatype]}, and row ${row} holds ${shown(value)}`);
 
 const isWhole = (value: Cell, limit: number): boolean =>
   Number.isInteger(value) && (value as number) >= -limit && (value as number) < limit;

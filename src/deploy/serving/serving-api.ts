@@ -14,6 +14,8 @@ export const tensorSchema = z.object({
   nullable: z.boolean().default(false),
   /** names of the columns of a block (shape [F] with F above 1), in its order; by them rows are given and logged */
   columns: z.array(z.string()).optional(),
+  /** columns that are true or false by the model's signature, where the model takes them as numbers */
+  booleans: z.array(z.string()).optional(),
 });
 export type TensorSchema = z.infer<typeof tensorSchema>;
 

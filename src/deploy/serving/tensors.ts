@@ -69,7 +69,9 @@ export function checkWrittenValues({ name, datatype }: TensorFace, values: Colum
     const isFit =
       range !== undefined
         ? Number.isInteger(value) && (value as number) >= range[0] && (value as number) <= range[1]
-        : typeof value === (datatype === 'BYTES' ? 'string' : datatype === 'BOOL' ? 'boolean' : 'number');
+        : datatype === 'BOOL'
+          ? typeof value === 'boolean' || value === 0 || value === 1
+          : typeof value === (datatype === 'BYTES' ? 'string' : 'number');
     if (!isFit)
       throw columnWrong(
         name,
@@ -101,7 +103,13 @@ export function rowsOfTensors(
   for (const input of layout.inputs) {
     const tensor = given.get(input.tensor.name);
     if (tensor === undefined) continue;
-    checkTensor(tensor, input.tensor.datatype, input.tensor.shape);
+    const features = layout.features.slice(input.firstFeature, input.firstFeature + input.featureCount);
+    checkTensor(
+      tensor,
+      input.tensor.datatype,
+      input.tensor.shape,
+      features.every((feature) => feature.isBoolean),
+    );
     for (let feature = 0; feature < input.featureCount; feature++) {
       const name = layout.names[input.firstFeature + feature] ?? '';
       columns.set(name, { values: tensor.values, first: feature, step: input.featureCount });
@@ -112,7 +120,7 @@ export function rowsOfTensors(
   for (const feature of layout.features) {
     const tensor = given.get(feature.name);
     if (tensor === undefined || columns.has(feature.name)) continue;
-    checkTensor(tensor, feature.datatype, [1]);
+    checkTensor(tensor, feature.datatype, [1], feature.isBoolean);
     columns.set(feature.name, wholeColumn(tensor.values));
     given.delete(tensor.name);
   }
@@ -142,8 +150,14 @@ function nameOnlyBlock(layout: Layout, given: Map<string, GivenTensor>): void {
   given.set(block.tensor.name, { ...tensor, name: block.tensor.name });
 }
 
-function checkTensor(tensor: GivenTensor, datatype: string, shape: readonly number[]): void {
-  if (tensor.datatype !== datatype && !isWidening(tensor.datatype, datatype)) {
+function checkTensor(
+  tensor: GivenTensor,
+  datatype: string,
+  shape: readonly number[],
+  isBoolean: boolean,
+): void {
+  const isFit = tensor.datatype === datatype || isWidening(tensor.datatype, datatype);
+  if (!isFit && !(isBoolean && isTruthType(tensor.datatype))) {
     throw columnWrong(tensor.name, `is of ${tensor.datatype}, and the model takes ${datatype}`);
   }
   const isBatch =
@@ -157,6 +171,9 @@ function checkTensor(tensor: GivenTensor, datatype: string, shape: readonly numb
     );
   }
 }
+
+/** A column of truths may come as what it is, or as 1 and 0. */
+const isTruthType = (given: string): boolean => /^(BOOL|FP\d+|U?INT\d+)$/.test(given);
 
 /** Numbers may be given narrower or as the other float; text never as a number. */
 function isWidening(given: string, wanted: string): boolean {
