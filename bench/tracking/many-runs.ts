@@ -1,4 +1,5 @@
-import { openDatabase, type Migrations } from '../../src/platform/database/database.ts';
+import type { Migrations } from '../../src/platform/database/database.ts';
+import { openDatabase } from '../../src/platform/database/open-database.ts';
 import type { Metric } from '../../src/develop/tracking/tracking.ts';
 import { insertExperiment } from '../../src/maintain/exchange/record-writes.ts';
 import { features } from '../../src/server/features.ts';

@@ -67,7 +67,7 @@ export async function startUp(flags: Pick<UpFlags, 'home' | 'port' | 'servePort'
   await requireFree('127.0.0.1', Number(servePort));
   if (flags.grpcPort !== undefined) await requireFree('127.0.0.1', Number(flags.grpcPort));
   const grpc = flags.grpcPort === undefined ? [] : ['--grpc-port', flags.grpcPort];
-  if (isPostgresAddress(home.database)) await (await import('../platform/database/database.ts')).askDatabase(home.database);
+  if (isPostgresAddress(home.database)) await (await import('../platform/database/open-database.ts')).askDatabase(home.database);
   const address = `http://${flags.host}:${flags.port}`;
   const planeAddress = `http://127.0.0.1:${servePort}`;
   const shared = ['--home', home.root];

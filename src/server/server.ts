@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Actor } from '../platform/actor.ts';
 import { systemClock, type Clock } from '../platform/clock.ts';
-import { openDatabase } from '../platform/database/database.ts';
+import { openDatabase } from '../platform/database/open-database.ts';
 import { directRoutes } from '../platform/direct-routes.ts';
 import { TilthError } from '../platform/errors.ts';
 import { EventBus } from '../platform/events.ts';

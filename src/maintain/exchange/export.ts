@@ -18,7 +18,7 @@ import { createMlflowFolder } from './export-folder.ts';
 import type { ExchangeKind, ExportReport, ExportRequest } from './exchange-api.ts';
 import { exchangeKinds } from './exchange-kinds.ts';
 import { targetTaken } from './exchange-errors.ts';
-import { groupedByReason } from './import.ts';
+import { groupedByReason } from './import-tally.ts';
 import type { MlflowTarget } from './mlflow-target.ts';
 import { ownExperiment, ownLoggedModel, ownRegisteredModels, ownRun, ownTrace } from './own-records.ts';
 import {

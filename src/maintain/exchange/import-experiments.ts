@@ -1,7 +1,7 @@
 import type { Reader, Transaction } from '../../platform/database/database.ts';
 import { placeOf } from './artifact-folders.ts';
 import { findMark, putMark, type Mark } from './exchange-store.ts';
-import type { Import } from './import.ts';
+import type { Import } from './import-steps.ts';
 import { ownExperiment } from './own-records.ts';
 import { insertExperiment, putExperimentTags } from './record-writes.ts';
 import { experimentDigest, originalIdTag, type ExperimentRecord } from './records.ts';

@@ -10,7 +10,7 @@ import { claim } from '../../team/ownership.ts';
 import { copyFiles, filesBelow, listingDigest, normalUri, placeOf } from './artifact-folders.ts';
 import { findMark, putMark, type Mark } from './exchange-store.ts';
 import { importClashes } from './exchange-errors.ts';
-import type { Import } from './import.ts';
+import type { Import } from './import-steps.ts';
 import { ownVersion } from './own-records.ts';
 import {
   modelDigest,

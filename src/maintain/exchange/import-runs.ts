@@ -1,7 +1,7 @@
 import { keyFault } from '../../develop/tracking/tracking.ts';
 import { copyFiles, filesBelow, listingDigest, normalUri, placeOf, type Place } from './artifact-folders.ts';
 import { findMark, putMark, type Mark } from './exchange-store.ts';
-import type { Import } from './import.ts';
+import type { Import } from './import-steps.ts';
 import type { PlacedExperiment } from './import-experiments.ts';
 import { ownLoggedModel, ownRun } from './own-records.ts';
 import {

@@ -1,7 +1,7 @@
 import { takeTrace } from '../../develop/traces/traces-store.ts';
 import type { PlacedExperiment } from './import-experiments.ts';
 import { findMark, putMark } from './exchange-store.ts';
-import type { Import } from './import.ts';
+import type { Import } from './import-steps.ts';
 import { checkId, remember, takeArtifacts, uriFor, type Step } from './import-runs.ts';
 import { ownTrace } from './own-records.ts';
 import { traceDigest, type TraceRecord } from './trace-records.ts';

@@ -1,39 +1,22 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { Actor } from '../../platform/actor.ts';
-import { messageOf } from '../../platform/errors.ts';
-import type { JobContext } from '../../platform/jobs.ts';
 import type { World } from '../../platform/world.ts';
 import { requireRight } from '../../team/can.ts';
 import { perform } from '../../team/command.ts';
-import type { ExchangeKind, ImportReport, ImportRequest } from './exchange-api.ts';
-import { exchangeKinds } from './exchange-kinds.ts';
+import type { ImportReport, ImportRequest } from './exchange-api.ts';
 import { importClashes, noPostgres, sourceUnreadable } from './exchange-errors.ts';
 import { importExperiments, type PlacedExperiment } from './import-experiments.ts';
 import { importLoggedModels, importRuns } from './import-runs.ts';
+import type { Import, Progress } from './import-steps.ts';
+import { Tally } from './import-tally.ts';
 import { importTraces } from './import-traces.ts';
 import { importRegistry, registryClashes } from './import-registry.ts';
 import { openMlflowDatabase } from './mlflow-database.ts';
 import { openMlflowFolder } from './mlflow-folder.ts';
-import type { Left, MlflowSource } from './records.ts';
+import type { MlflowSource } from './records.ts';
 
 export const importJobKind = 'tracking.import';
-
-type Progress = Pick<JobContext, 'progress' | 'signal' | 'log'>;
-
-/** What the steps of one import share. */
-export interface Import {
-  readonly world: World;
-  readonly actor: Actor;
-  readonly source: MlflowSource;
-  readonly request: ImportRequest;
-  /** folders whose files may be copied */
-  readonly roots: readonly string[];
-  readonly job: Progress;
-  readonly tally: Tally;
-  /** where the artifacts of a source's run or model are here, by their address there */
-  readonly places: Map<string, string>;
-}
 
 /**
  * Takes over what an MLflow store holds, with its ids. A run or model appears whole, after its files; what is here
@@ -158,75 +141,4 @@ function ownRoots(source: MlflowSource, path: string): string[] {
   return ['mlartifacts', 'mlruns', `${name}-artifacts`]
     .map((folder) => join(source.folder, folder))
     .filter((folder) => existsSync(folder));
-}
-
-/** Counts what happens during an import. */
-export class Tally {
-  readonly clashes: string[] = [];
-  readonly renamed: { kind: ExchangeKind; from: string; to: string }[] = [];
-  readonly files = { count: 0, byteCount: 0 };
-  pointCount = 0;
-  readonly #taken = Object.fromEntries(
-    exchangeKinds.map((kind) => [kind, { new: 0, changed: 0, same: 0 }]),
-  ) as ImportReport['taken'];
-  readonly #left: Left[] = [];
-
-  count(kind: ExchangeKind, outcome: 'new' | 'changed' | 'same'): void {
-    const counts = this.#taken[kind];
-    if (counts !== undefined) counts[outcome] += 1;
-  }
-
-  leave(left: Left): void {
-    this.#left.push(left);
-  }
-
-  /** Of one thing. */
-  leaveOne(kind: string, id: string, reason: unknown): void {
-    this.#left.push({ kind, id, count: 1, reason: messageOf(reason) });
-  }
-
-  get hasTaken(): boolean {
-    return (
-      this.files.count > 0 || Object.values(this.#taken).some((counts) => counts.new + counts.changed > 0)
-    );
-  }
-
-  report(request: ImportRequest, format: MlflowSource['format']): ImportReport {
-    return {
-      source: request.source,
-      format,
-      isDryRun: request.isDryRun,
-      taken: this.#taken,
-      pointCount: this.pointCount,
-      files: { ...this.files },
-      renamed: this.renamed,
-      clashes: this.clashes,
-      left: groupedByReason(this.#left),
-    };
-  }
-}
-
-/** A thousand runs with one reason are one line. */
-const listedAtMost = 5;
-
-export function groupedByReason(all: readonly Left[]): ImportReport['left'] {
-  const byReason = new Map<string, Left[]>();
-  for (const left of all) {
-    const key = `${left.kind}\n${left.reason}`;
-    byReason.set(key, [...(byReason.get(key) ?? []), left]);
-  }
-  return [...byReason.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const plain = group.map(({ kind, id, count, reason }) => ({
-      kind,
-      ...(id === undefined ? {} : { id }),
-      count,
-      reason,
-    }));
-    if (group.length <= listedAtMost) return plain;
-    return [
-      { kind: first.kind, count: group.reduce((sum, each) => sum + each.count, 0), reason: first.reason },
-    ];
-  });
 }

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { sql } from 'kysely';
-import { openDatabase, type Database, type Migrations } from './database.ts';
+import type { Database, Migrations } from './database.ts';
+import { openDatabase } from './open-database.ts';
 import { createTables } from './schema.ts';
 import { temporaryDatabase } from './test-database.ts';
 

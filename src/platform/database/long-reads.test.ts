@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { sql } from 'kysely';
-import { openDatabase } from './database.ts';
+import { openDatabase } from './open-database.ts';
 import { longRead } from './long-reads.ts';
 
 describe('A statement that looks at a whole SQLite file', async () => {

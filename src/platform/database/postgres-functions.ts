@@ -1,4 +1,4 @@
-import type { PostgresConnection } from './postgres-dialect.ts';
+import type { ClientBase } from 'pg';
 
 /**
  * Arithmetic as IEEE 754 and SQLite have it: too large is infinite, too small is 0, and what is no number is NULL.
@@ -7,8 +7,14 @@ import type { PostgresConnection } from './postgres-dialect.ts';
 const operations = {
   tilth_plus: ['+', `sign(a) * float8 'Infinity'`],
   tilth_minus: ['-', `sign(a) * float8 'Infinity'`],
-  tilth_times: ['*', `CASE WHEN log(abs(a)) + log(abs(b)) > 0 THEN sign(a) * sign(b) * float8 'Infinity' ELSE 0 END`],
-  tilth_divided: ['/', `CASE WHEN log(abs(a)) - log(abs(b)) > 0 THEN sign(a) * sign(b) * float8 'Infinity' ELSE 0 END`],
+  tilth_times: [
+    '*',
+    `CASE WHEN log(abs(a)) + log(abs(b)) > 0 THEN sign(a) * sign(b) * float8 'Infinity' ELSE 0 END`,
+  ],
+  tilth_divided: [
+    '/',
+    `CASE WHEN log(abs(a)) - log(abs(b)) > 0 THEN sign(a) * sign(b) * float8 'Infinity' ELSE 0 END`,
+  ],
 } as const;
 
 const makings = Object.entries(operations).map(
@@ -21,8 +27,14 @@ const makings = Object.entries(operations).map(
     END $$`,
 );
 
+/** A connection by which several statements at once can be run. */
+interface Speaking {
+  readonly client: ClientBase;
+  run(statements: string): Promise<unknown>;
+}
+
 /** Makes the functions that statements in PostgreSQL's words call, where they are not there yet. */
-export async function makeFunctions(connection: PostgresConnection): Promise<void> {
+export async function makeFunctions(connection: Speaking): Promise<void> {
   const names = Object.keys(operations).map((name) => `'${name}'`);
   const { rows } = await connection.client.query<{ count: number }>(
     `SELECT count(*) AS count FROM pg_proc WHERE proname IN (${names.join(', ')}) AND pronamespace = current_schema()::regnamespace`,

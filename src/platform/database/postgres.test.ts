@@ -3,7 +3,8 @@ import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { sql } from 'kysely';
-import { openDatabase, type Database, type Migrations } from './database.ts';
+import type { Database, Migrations } from './database.ts';
+import { openDatabase } from './open-database.ts';
 import { createTables } from './schema.ts';
 import { isTestedOnPostgres, temporaryDatabase } from './test-database.ts';
 

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { isPostgresAddress } from './database-address.ts';
-import { openDatabase, type Database, type Migrations } from './database.ts';
+import type { Database, Migrations } from './database.ts';
+import { openDatabase } from './open-database.ts';
 
 /** What the tests run on: SQLite, or the PostgreSQL whose address is in `TILTH_TEST_DATABASE` (scripts/postgresql.js). */
 export const testDatabase = process.env['TILTH_TEST_DATABASE'] ?? 'sqlite';

@@ -162,7 +162,7 @@ async function server(flags: CommonFlags): Promise<MachineFact> {
 function database(flags: CommonFlags): Promise<MachineFact>[] {
   const where = resolveHome(flags.home).database;
   if (!isPostgresAddress(where)) return [];
-  const version = import('../../platform/database/database.ts').then(({ askDatabase }) => askDatabase(where));
+  const version = import('../../platform/database/open-database.ts').then(({ askDatabase }) => askDatabase(where));
   const asked = version.then(
     (number): MachineFact => ({ name: 'database', state: 'good', says: `PostgreSQL ${number}` }),
     (thrown: unknown): MachineFact => ({
