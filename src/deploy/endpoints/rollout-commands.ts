@@ -4,7 +4,7 @@ import { withCommonFlags, type CommonFlags } from '../../platform/command.ts';
 import { print, usage } from '../../platform/terminal.ts';
 import type { Comparison } from './comparison-api.ts';
 import type { ServingKey } from './endpoint-api.ts';
-import { steering, type Rollout } from './rollout-api.ts';
+import type { Rollout, Steering } from './rollout-api.ts';
 
 interface CanaryFlags extends CommonFlags {
   readonly steps?: string;
@@ -102,9 +102,11 @@ export function addRolloutCommands(endpoint: Command): void {
     });
 }
 
+const hands: readonly Steering[] = ['pause', 'resume', 'promote', 'stop'];
+
 async function canary(name: string, what: string | undefined, flags: CanaryFlags): Promise<Rollout> {
   if (what === undefined) return call<Rollout>(flags, 'GET', `${pathOf(name)}/rollout`);
-  const { data: hand } = steering.safeParse(what);
+  const hand = hands.find((each) => each === what);
   if (hand !== undefined)
     return call<Rollout>(flags, 'POST', `${pathOf(name)}/rollout/${hand}`, { reason: flags.reason });
   if (!/^\d+$/.test(what))

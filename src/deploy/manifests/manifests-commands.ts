@@ -4,8 +4,8 @@ import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platf
 import { exitCodes, note, print, usage } from '../../platform/terminal.ts';
 import type { SealedDeployment } from './deployment-api.ts';
 import { kubernetesName, planOf, type DeploymentWishes } from './deployment-plan.ts';
-import { compareFolder, writeFolder, type FolderDifference } from './manifest-folder.ts';
-import { manifestFiles, targets, type Target } from './manifests.ts';
+import type { FolderDifference } from './manifest-folder.ts';
+import { targets, type Target } from './target.ts';
 import { modelFileWrong } from './manifests-errors.ts';
 
 interface ManifestFlags extends CommonFlags {
@@ -58,6 +58,10 @@ export const addDeployCommands: AddCommands = (program) => {
     .option('--force', 'write over files that tilth did not write, or that were changed since')
     .action(async (endpoint: string, flags: ManifestFlags) => {
       const target = targetOf(flags.target);
+      const [{ manifestFiles }, { compareFolder, writeFolder }] = await Promise.all([
+        import('./manifests.ts'),
+        import('./manifest-folder.ts'),
+      ]);
       const wishes = wishesOf(endpoint, flags);
       const deployment = await call<SealedDeployment>(
         flags,

@@ -16,7 +16,8 @@ import { routeEndpoint } from '../endpoints/endpoints.ts';
 import { updateVersionRow } from '../registry/registry-store.ts';
 import { kubernetesName, planOf, type DeploymentWishes } from './deployment-plan.ts';
 import { compareFolder, writeFolder } from './manifest-folder.ts';
-import { manifestFiles, type Target } from './manifests.ts';
+import { manifestFiles } from './manifests.ts';
+import type { Target } from './target.ts';
 import { sealDeployment } from './sealed-deployment.ts';
 import { base, sealedLate, type SealedLate } from './test-deployment.ts';
 

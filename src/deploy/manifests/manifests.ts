@@ -1,11 +1,9 @@
 import { stringify } from 'yaml';
 import type { DeploymentPlan } from './deployment-plan.ts';
+import type { Target } from './target.ts';
 import { dockerfile } from './dockerfile.ts';
 import { inferenceService, servingRuntime } from './kserve.ts';
 import { autoscaler, deployment, disruptionBudget, httpRoute, kustomization, service } from './kubernetes.ts';
-
-export const targets = ['kubernetes', 'kserve'] as const;
-export type Target = (typeof targets)[number];
 
 /** A file of the folder by its path: its text, or the digest of a model whose bytes come from the control plane. */
 export type ManifestFile = { readonly text: string } | { readonly digest: string };

@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import { serverAddress } from '../../platform/client.ts';
 import { resolveHome } from '../../platform/home.ts';
-import { createLogger } from '../../platform/log.ts';
 import { note, print, usage } from '../../platform/terminal.ts';
 import {
   homeOf,
@@ -141,7 +140,10 @@ const untilEnd = (): Promise<void> =>
 
 /** This process only keeps the others, which run the same command. */
 async function answerWithMany(flags: ServeFlags, count: number, host: string, port: number): Promise<void> {
-  const { startPlaneProcesses } = await import('./processes/plane-processes.ts');
+  const [{ startPlaneProcesses }, { createLogger }] = await Promise.all([
+    import('./processes/plane-processes.ts'),
+    import('../../platform/log.ts'),
+  ]);
   const processes = await startPlaneProcesses(count, host, port, createLogger('serve'));
   tellAddress(flags, processes);
   await untilEnd();

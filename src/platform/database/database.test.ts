@@ -81,7 +81,7 @@ describe('a write', () => {
   it('that was acknowledged is there after kill -9', async () => {
     await database.close();
     const script = `
-      import { openDatabase } from ${JSON.stringify(join(import.meta.dirname, 'database.ts'))};
+      import { openDatabase } from ${JSON.stringify(join(import.meta.dirname, 'open-database.ts'))};
       import { sql } from 'kysely';
       const db = await openDatabase(${JSON.stringify(place.where)}, { 'test-001': { up: () => undefined } });
       for (let id = 1; ; id += 1) {
