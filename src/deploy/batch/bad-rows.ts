@@ -20,13 +20,19 @@ export function findBadRows(
     for (const row of block.unread.get(index) ?? []) add(row, feature.name, 'is no number');
     const isWhole = feature.datatype === 'INT32' || feature.datatype === 'INT64';
     const most = feature.datatype === 'FP32' ? largestFloat32 : Infinity;
+    if (!(column instanceof Float64Array)) {
+      if (feature.isNullable) continue;
+      for (let row = 0; row < block.rowCount; row += 1)
+        if ((column[row] ?? null) === null) add(row, feature.name, 'lacks a value');
+      continue;
+    }
     for (let row = 0; row < block.rowCount; row += 1) {
-      const value = column[row];
-      if (value === null || value === undefined || value !== value) {
+      const value = column[row] as number;
+      if (value !== value) {
         if (!feature.isNullable) add(row, feature.name, 'lacks a value');
       } else if (isWhole && !Number.isSafeInteger(value))
-        add(row, feature.name, `is no whole number: ${String(value)}`);
-      else if (typeof value === 'number' && Math.abs(value) > most && Number.isFinite(value))
+        add(row, feature.name, `is no whole number: ${value}`);
+      else if (Math.abs(value) > most && Math.abs(value) !== Infinity)
         add(row, feature.name, `is beyond what the model reads: ${value}`);
     }
   }

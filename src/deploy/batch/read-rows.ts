@@ -3,6 +3,7 @@ import type { Feature } from '../serving/rows.ts';
 import { rowsPerPart } from './batch.ts';
 import { columnMissing, columnWrong } from './batch-errors.ts';
 import type { Format } from './places.ts';
+import { numbersOf } from './vector-numbers.ts';
 
 /** Rows of one file that follow each other; numbers are NaN and texts null where they are missing. */
 export interface Block {
@@ -99,8 +100,10 @@ export async function* readBlocks(
     chunk !== null && chunk.rowCount > 0;
     chunk = await result.fetchChunk()
   ) {
-    for (let at = 0; at < chunk.rowCount;) {
-      const count = Math.min(chunk.rowCount - at, rowsPerPart - block.rowCount);
+    // each look at it asks the library's machine code
+    const { rowCount } = chunk;
+    for (let at = 0; at < rowCount;) {
+      const count = Math.min(rowCount - at, rowsPerPart - block.rowCount);
       if (!isDone(block.index)) put(block, chunk, at, count, file.format, wanted);
       block.rowCount += count;
       at += count;
@@ -153,8 +156,12 @@ function put(
       for (let row = from; row < from + count; row += 1) column.push(vector.getItem(row) as string | null);
       continue;
     }
-    for (let row = 0; row < count; row += 1)
-      column[block.rowCount + row] = vector.getItem(from + row) as number;
+    // none is missing: they were read as NaN
+    const items = numbersOf(vector);
+    if (items === undefined)
+      for (let row = 0; row < count; row += 1)
+        column[block.rowCount + row] = vector.getItem(from + row) as number;
+    else column.set(items.subarray(from, from + count), block.rowCount);
     if (format !== 'csv') continue;
     const flags = chunk.getColumnVector(at++);
     for (let row = 0; row < count; row += 1) {

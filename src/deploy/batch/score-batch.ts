@@ -1,11 +1,9 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock } from '../../platform/clock.ts';
-import { TilthError, messageOf } from '../../platform/errors.ts';
 import { compileRows } from '../../develop/contracts/row-rules.ts';
-import type { Engine, Label, Scores } from '../serving/engine.ts';
+import type { Engine } from '../serving/engine.ts';
 import type { PredictionLog } from '../serving/prediction-log.ts';
-import { featuresOf, type Column, type Rows } from '../serving/rows.ts';
 import type { ServedVersion } from '../serving/serving-api.ts';
 import {
   differenceOf,
@@ -13,17 +11,18 @@ import {
   partName,
   partsAmong,
   planFile,
-  requestIdOf,
-  rowsPerCall,
   type BatchManifest,
   type BatchPlan,
   type DonePart,
 } from './batch.ts';
 import { outputTaken, rowsBad, type BadRow } from './batch-errors.ts';
 import { findBadRows } from './bad-rows.ts';
-import { countRows, planRead, readBlocks, type Block, type Wanted } from './read-rows.ts';
+import type { Part } from './part.ts';
 import type { InputFile, OutputPlace } from './places.ts';
-import { writePart, type PartRows } from './write-part.ts';
+import { readAhead } from './read-ahead.ts';
+import { countRows, planRead, readBlocks, type Wanted } from './read-rows.ts';
+import { scoreBlock } from './score-block.ts';
+import { writePart } from './write-part.ts';
 
 export interface BatchWork {
   readonly plan: BatchPlan;
@@ -98,33 +97,40 @@ async function scoreFiles(
   let done = parts.reduce((sum, part) => sum + part.rowCount, 0);
   const named: BadRow[] = [];
   work.onProgress(done, total);
+  const put = async (part: Part, as: DonePart): Promise<void> => {
+    const temporary = join(output.scratch, as.name);
+    await writePart(writing, part, temporary);
+    await output.move(temporary, as.name);
+    parts.push(as);
+    done += as.rowCount;
+    work.onProgress(done, total);
+  };
+  // a part is written while the next block is scored
+  let written: Promise<void> = Promise.resolve();
   for (const [at, file] of files.entries()) {
     const finished = new Set(parts.filter((part) => part.file === at).map((part) => part.block));
     const local = await file.open();
     try {
       const from = { path: local.path, name: file.name, format: file.format };
-      for await (const block of readBlocks(reading, from, wanted, (index) => finished.has(index))) {
+      const blocks = readBlocks(reading, from, wanted, (index) => finished.has(index));
+      for await (const block of readAhead(blocks)) {
         const bad = new Map(findBadRows(block, features, check));
-        const rows = await scoreBlock(work, at, file.name, block, bad);
+        const part = await scoreBlock(work, at, file.name, block, bad);
+        await written;
         const faults = [...bad]
           .toSorted(([a], [b]) => a - b)
           .map(([row, reason]) => ({ file: file.name, row: block.firstRow + row, reason }));
         if (faults.length > 0 && plan.onBadRow === 'fail') throw rowsBad(faults, true);
         named.push(...faults.slice(0, mostNamed - named.length));
-        const name = partName(at, block.index, block.rowCount, bad.size);
-        const temporary = join(output.scratch, name);
-        await writePart(
-          writing,
-          rows,
-          temporary,
-          served.schema.classes.some((label) => typeof label === 'string'),
-        );
-        await output.move(temporary, name);
-        parts.push({ name, file: at, block: block.index, rowCount: block.rowCount, badCount: bad.size });
-        done += block.rowCount;
-        work.onProgress(done, total);
+        const { index, rowCount } = block;
+        const name = partName(at, index, rowCount, bad.size);
+        written = put(part, { name, file: at, block: index, rowCount, badCount: bad.size });
+        // told of where it is waited for
+        written.catch(() => undefined);
       }
+      await written;
     } finally {
+      await written.catch(() => undefined);
       local.release();
     }
   }
@@ -158,149 +164,4 @@ async function checkAll(
     }
   }
   return total;
-}
-
-/** Scores and logs the good rows of a block; what the model itself refuses joins the bad ones. */
-async function scoreBlock(
-  work: BatchWork,
-  fileIndex: number,
-  source: string,
-  block: Block,
-  bad: Map<number, string>,
-): Promise<PartRows> {
-  const { plan, served } = work;
-  const isReported = plan.onBadRow === 'report';
-  const rows: PartRows & { probabilities: Map<string, (number | null)[]> } = {
-    source,
-    row: [],
-    key: block.keys === null ? null : [],
-    prediction: [],
-    probabilities: new Map(),
-    fault: isReported ? [] : null,
-  };
-  if (bad.size > 0 && plan.onBadRow === 'fail') return rows;
-  for (let from = 0, call = 0; from < block.rowCount; from += rowsPerCall, call += 1) {
-    const to = Math.min(from + rowsPerCall, block.rowCount);
-    const taken = new Int32Array(to - from);
-    let count = 0;
-    for (let row = from; row < to; row += 1) if (!bad.has(row)) taken[count++] = row;
-    const answers = await scoreApart(work, block, taken.subarray(0, count), bad);
-    for (const [part, { places, scores, micros }] of answers.entries()) {
-      const id = requestIdOf(plan.id, fileIndex, block.index, call) + (part === 0 ? '' : `-${part}`);
-      await logScores(work, block, id, places, scores, micros);
-    }
-    const labels = new Map<number, { scores: Scores; at: number }>();
-    for (const { places, scores } of answers)
-      for (const [at, place] of places.entries()) labels.set(place, { scores, at });
-    const classCount = answers[0]?.scores.classCount ?? 0;
-    for (let row = from; row < to; row += 1) {
-      const answer = labels.get(row);
-      if (answer === undefined && !isReported) continue;
-      rows.row.push(block.firstRow + row);
-      rows.key?.push(block.keys?.[row] ?? null);
-      rows.prediction.push(answer === undefined ? null : (answer.scores.labels[answer.at] as Label));
-      rows.fault?.push(answer === undefined ? (bad.get(row) ?? '') : null);
-      for (let index = 0; index < classCount; index += 1) {
-        const name = String(served.schema.classes[index] ?? index);
-        let column = rows.probabilities.get(name);
-        if (column === undefined)
-          rows.probabilities.set(name, (column = Array.from({ length: rows.row.length - 1 }, () => null)));
-        column.push(
-          answer === undefined ? null : (answer.scores.probabilities[answer.at * classCount + index] ?? null),
-        );
-      }
-    }
-    // a call without one good row has no classes to speak of
-    for (const column of rows.probabilities.values())
-      while (column.length < rows.row.length) column.push(null);
-  }
-  return rows;
-}
-
-interface Answered {
-  /** rows of the block */
-  readonly places: Int32Array;
-  readonly scores: Scores;
-  readonly micros: number;
-}
-
-/** Rows that the model refuses are found by halving; where a bad row ends the batch, one is enough. */
-async function scoreApart(
-  work: BatchWork,
-  block: Block,
-  places: Int32Array,
-  bad: Map<number, string>,
-): Promise<Answered[]> {
-  if (places.length === 0) return [];
-  const startedAt = performance.now();
-  try {
-    const scores = await work.engine.score(rowsOf(block, places));
-    return [{ places, scores, micros: Math.round((performance.now() - startedAt) * 1000) }];
-  } catch (thrown) {
-    if (!isRefusal(thrown)) throw thrown;
-    if (places.length === 1) {
-      bad.set(places[0] as number, `the model refuses it: ${messageOf(thrown)}`);
-      return [];
-    }
-    const middle = places.length >> 1;
-    const first = await scoreApart(work, block, places.subarray(0, middle), bad);
-    if (bad.size > 0 && work.plan.onBadRow === 'fail') return first;
-    return [...first, ...(await scoreApart(work, block, places.subarray(middle), bad))];
-  }
-}
-
-/** An engine that is busy, gone or late says nothing about the rows. */
-const isRefusal = (thrown: unknown): boolean =>
-  !(thrown instanceof TilthError) || thrown.code === 'SERVING_ROWS_REFUSED';
-
-function rowsOf(block: Block, places: Int32Array): Rows {
-  const [first = 0] = places;
-  const isWhole = places[places.length - 1] === first + places.length - 1;
-  const columns = block.columns.map((column): Column => {
-    if (isWhole) return column.slice(first, first + places.length);
-    if (column instanceof Float64Array) return Float64Array.from(places, (place) => column[place] as number);
-    return Array.from(places, (place) => column[place] ?? null);
-  });
-  return { rowCount: places.length, columns };
-}
-
-async function logScores(
-  { log, plan, served, engine, caller, clock }: BatchWork,
-  block: Block,
-  requestId: string,
-  places: Int32Array,
-  scores: Scores,
-  latencyUs: number,
-): Promise<void> {
-  if (log === undefined) return;
-  const probabilities: Record<string, Float64Array> = {};
-  for (let index = 0; index < scores.classCount; index += 1) {
-    probabilities[String(served.schema.classes[index] ?? index)] = Float64Array.from(
-      { length: scores.rowCount },
-      (_, row) => scores.probabilities[row * scores.classCount + index] as number,
-    );
-  }
-  const { keys, eventAt } = block;
-  await log.append({
-    requestId,
-    at: clock.now(),
-    eventAt: eventAt === null ? null : Array.from(places, (place) => eventAt[place] ?? null),
-    keys: keys === null ? null : Array.from(places, (place) => keys[place] ?? ''),
-    endpoint: `batch-${plan.id}`,
-    model: served.model,
-    version: served.version,
-    runId: served.runId,
-    // an unapproved version answers nobody
-    variant: plan.isTest ? 'shadow' : 'champion',
-    schemaHash: served.schemaHash,
-    rowCount: scores.rowCount,
-    features: featuresOf(engine.layout, rowsOf(block, places)),
-    prediction: scores.labels,
-    probabilities,
-    latencyUs,
-    status: 'ok',
-    error: null,
-    caller,
-    traceId: null,
-  });
 }

@@ -279,10 +279,15 @@ function exampleRows(layout: Layout): Rows {
 
 function plainLabels(data: Tensor['data']): readonly Label[] {
   if (Array.isArray(data)) return data as string[];
-  if (!(data instanceof BigInt64Array)) return Array.from(data as ArrayLike<number | bigint>, Number);
   // by halves: a BigInt is an object, and there is one per row
-  const halves = new Int32Array(data.buffer, data.byteOffset, data.length * 2);
-  return Array.from({ length: data.length }, (_, row) => (halves[row * 2 + 1] as number) * 2 ** 32 + ((halves[row * 2] as number) >>> 0));
+  const halves = data instanceof BigInt64Array ? new Int32Array(data.buffer, data.byteOffset, data.length * 2) : undefined;
+  const labels: number[] = [];
+  for (let row = 0; row < data.length; row++) {
+    labels.push(
+      halves === undefined ? Number(data[row]) : (halves[row * 2 + 1] as number) * 2 ** 32 + ((halves[row * 2] as number) >>> 0),
+    );
+  }
+  return labels;
 }
 
 /** Joins the requests' columns into one tensor, row-major when it has several features. */
