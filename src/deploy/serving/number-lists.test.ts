@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parsePythonJson } from '../../platform/python-json.ts';
-import { parseRequestJson, type NumberOrder } from './number-lists.ts';
+import { parseRequestJson, readNumbers, type NumberOrder } from './number-lists.ts';
 
 const padding = 'p'.repeat(4000);
 const bodyOf = (data: string): Buffer => Buffer.from(`{"é": "${padding}", "inputs": [{"data" : ${data} }, {"data": [1, 2]}], "x": "\\"data"}`);
@@ -34,11 +34,40 @@ test('numbers read in place are the numbers that JSON.parse reads, to the last b
   );
 });
 
+/** Doubles as they are in data: of any size that numbers of the world have, and neighbours of what lies between two doubles. */
+const longText = fc.oneof(
+  fc.tuple(fc.double({ min: 1, max: 10, noNaN: true }), fc.integer({ min: -7, max: 16 })).map(([digits, exponent]) => String(digits * 10 ** exponent)),
+  fc.double({ min: -1, max: 1, noNaN: true }).map(String),
+  fc.double({ min: 1e-7, max: 1e15, noNaN: true }).map((value) => value.toPrecision(18)),
+  fc.double({ min: 1e-7, max: 1e-3, noNaN: true }).map((value) => value.toExponential()),
+  // as exact as two doubles' middle can be written in so many digits
+  fc.integer({ min: 2 ** 52, max: 2 ** 53 - 1 }).map((whole) => `${whole}.5`),
+  fc.tuple(fc.bigInt({ min: 2n ** 53n, max: 10n ** 18n }), fc.integer({ min: 1, max: 17 })).map(([whole, decimals]) => {
+    const digits = String(whole);
+    return decimals < digits.length ? `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}` : digits;
+  }),
+  fc.tuple(fc.bigInt({ min: 0n, max: 10n ** 17n }), fc.integer({ min: -30, max: 30 })).map(([whole, exponent]) => `${whole}e${exponent}`),
+);
+
+test('numbers of 17 digits, as Python writes them, are read in place, to the last bit', () => {
+  fc.assert(
+    fc.property(fc.array(longText, { minLength: 200, maxLength: 300 }), (texts) => {
+      const found = readNumbers(Buffer.from(`[${texts.join(',')}]`), 0, 'rows')?.values;
+      const wanted = JSON.parse(`[${texts.join(',')}]`) as number[];
+      if (found !== undefined) assert.deepEqual([...found], wanted);
+    }),
+    { numRuns: 300 },
+  );
+  const doubles = Array.from({ length: 20_000 }, () => Math.sqrt(-2 * Math.log(Math.random())) * Math.cos(2 * Math.PI * Math.random()));
+  const found = readNumbers(Buffer.from(JSON.stringify(doubles)), 0, 'rows');
+  assert.deepEqual([...(found?.values ?? [])], doubles);
+});
+
 test('what is no list of numbers is left to JSON.parse', () => {
   for (const data of ['[]', '[[]]', '["a"]', '[1, "a"]', '[[1], [1, 2]]', '[[[1]]]', '[true]', '[Infinity]', '"text"', '[1, [2]]', '{"data": 1}']) {
     assert.equal(dataOf(bodyOf(data)), undefined, data);
   }
-  for (const data of ['[01]', '[1.]', '[.5]', '[1,]', '[1', '[+1]', '[1e]', '[-]', '[1 2]', '[nul]']) assert.throws(() => parseRequestJson(bodyOf(data), 'rows'), SyntaxError, data);
+  for (const data of ['[01]', '[1.]', '[.5]', '[1,]', '[1', '[+1]', '[1e]', '[-]', '[1 2]', '[nul]', '[1234567890123456789.]', '[12345678901234567890e]', '[0.1234567890123456789.5]', '[-01]']) assert.throws(() => parseRequestJson(bodyOf(data), 'rows'), SyntaxError, data);
 });
 
 test('a request that holds the words of the key in a text is read as it is', () => {

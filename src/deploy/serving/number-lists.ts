@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { parsePythonJson } from '../../platform/python-json.ts';
+import { nearestDouble, powers } from './decimals.ts';
 
 /** Numbers of a request, read without a JavaScript value for each; NaN where it has null or NaN. */
 export interface NumberList {
@@ -53,6 +54,7 @@ export function parseRequestJson(body: Buffer, order: NumberOrder): ParsedReques
 
 const quote = 0x22;
 const comma = 0x2c;
+const plus = 0x2b;
 const minus = 0x2d;
 const dot = 0x2e;
 const zero = 0x30;
@@ -77,8 +79,6 @@ function skipSpace(body: Buffer, from: number): number {
   return at;
 }
 
-/** Whole powers of ten that a number holds exactly. */
-const powers = Float64Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 /** As many digits always fit a number exactly, so that one division or multiplication rounds as it should. */
 const exactDigits = 15;
 
@@ -134,15 +134,13 @@ function gatherNumbers(body: Buffer, start: number): { count: number; rowLength:
       at += word.length;
       values[count++] = Number.NaN;
     } else {
-      const first = at;
       const isNegative = byte === minus;
       if (isNegative) byte = body[++at] as number;
-      let digits = 0;
       let whole = 0;
-      const wholeAt = at;
+      const first = at;
       for (; byte >= zero && byte <= nine; byte = body[++at] as number) whole = whole * 10 + (byte - zero);
-      digits = at - wholeAt;
-      if (digits === 0 || (digits > 1 && body[wholeAt] === zero)) return undefined;
+      let digits = at - first;
+      if (digits === 0 || (digits > 1 && body[first] === zero)) return undefined;
       let decimals = 0;
       if (byte === dot) {
         const decimalsAt = at + 1;
@@ -152,12 +150,18 @@ function gatherNumbers(body: Buffer, start: number): { count: number; rowLength:
         digits += decimals;
       }
       let value: number;
-      if (digits <= exactDigits && byte !== 0x65 && byte !== 0x45) value = decimals === 0 ? whole : whole / (powers[decimals] as number);
+      const isPlain = byte !== 0x65 && byte !== 0x45;
+      if (isPlain && digits <= exactDigits) value = decimals === 0 ? whole : whole / (powers[decimals] as number);
       else {
+        const digitsEnd = at;
+        if (!isPlain && (at = endOfExponent(body, at)) === digitsEnd) return undefined;
+        const exponent = isPlain ? 0 : Number(body.toString('latin1', digitsEnd + 1, at));
+        value = nearestDouble(whole, lastDigits(body, digitsEnd, decimals), decimals - exponent);
+      }
+      if (value !== value) {
         // asking for the text of each number costs more than reading the whole list as text
         if (++hardCount > 64 && hardCount * 16 > count) return undefined;
-        while (byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === minus || (byte >= zero && byte <= nine)) byte = body[++at] as number;
-        value = Math.abs(Number(body.toString('latin1', first, at)));
+        value = Number(body.toString('latin1', first, at));
         if (!Number.isFinite(value)) return undefined;
       }
       values[count++] = isNegative ? -value : value;
@@ -180,4 +184,32 @@ function gatherNumbers(body: Buffer, start: number): { count: number; rowLength:
     if (body[at] !== open) return undefined;
     at = skipSpace(body, at + 1);
   }
+}
+
+/** Where the exponent ends that begins here; `start` when it is malformed. */
+function endOfExponent(body: Buffer, start: number): number {
+  let at = start + 1;
+  if (body[at] === plus || body[at] === minus) at++;
+  const digitsAt = at;
+  while (isDigit(body[at])) at++;
+  return at === digitsAt ? start : at;
+}
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= zero && byte <= nine;
+
+/** The last eight digits before `end` as a whole number; fewer where the number is shorter. */
+function lastDigits(body: Buffer, end: number, decimals: number): number {
+  if (decimals >= 8) {
+    const pair = (at: number): number => (body[at] as number) * 10 + (body[at + 1] as number) - 11 * zero;
+    return pair(end - 8) * 1e6 + pair(end - 6) * 1e4 + pair(end - 4) * 100 + pair(end - 2);
+  }
+  let value = 0;
+  let scale = 1;
+  for (let at = end - 1, count = 0; count < 8 && (isDigit(body[at]) || body[at] === dot); at--) {
+    if (body[at] === dot) continue;
+    value += ((body[at] as number) - zero) * scale;
+    scale *= 10;
+    count++;
+  }
+  return value;
 }
