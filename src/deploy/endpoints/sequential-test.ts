@@ -1,4 +1,4 @@
-import { logGamma } from '../../develop/reproduce/student-t.ts';
+import { logGamma } from '../../platform/statistics/special-functions.ts';
 
 /** Bounds that hold at every moment at once, however often somebody looks. */
 export interface Bounds {

@@ -1,3 +1,4 @@
+import { seededRandom } from '../../platform/statistics/seeded-random.ts';
 import { weighted, type HoldoutMetric, type ScoredRows } from './classification-metrics.ts';
 
 /** How two models did on the same rows. */
@@ -35,7 +36,7 @@ export function pairedDifference(
   const counts = new Uint16Array(rowCount).fill(1);
   const [one, other] = [ofCandidate(counts), ofChampion(counts)];
   if (rowCount === 0 || Number.isNaN(one) || Number.isNaN(other)) return null;
-  const next = randomIntegers(seed);
+  const random = seededRandom(seed);
   const differences = new Float64Array(resampleCount);
   for (let round = 0; round < resampleCount; round++) {
     let difference = Number.NaN;
@@ -43,7 +44,7 @@ export function pairedDifference(
     for (let attempt = 0; Number.isNaN(difference) && attempt < 100; attempt++) {
       counts.fill(0);
       for (let row = 0; row < rowCount; row++) {
-        const drawn = next(rowCount);
+        const drawn = Math.floor(random() * rowCount);
         counts[drawn] = (counts[drawn] as number) + 1;
       }
       difference = ofCandidate(counts) - ofChampion(counts);
@@ -70,15 +71,4 @@ export function quantile(sorted: Float64Array, share: number): number {
   const low = sorted[below] ?? Number.NaN;
   const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? low;
   return low + (high - low) * (place - below);
-}
-
-/** Whole numbers below a limit, the same for the same seed: mulberry32, Tommy Ettinger, 2017. */
-function randomIntegers(from: number): (limit: number) => number {
-  let state = from >>> 0;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * limit);
-  };
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { noiseOf, predictionInterval } from './noise.ts';
-import { studentBelow, studentQuantile } from './student-t.ts';
+import { studentBelow, studentQuantile } from '../../platform/statistics/student.ts';
 import { needsPython, python } from './test-project.ts';
 
 test("Student's t is what scipy has", needsPython, () => {

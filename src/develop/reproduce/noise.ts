@@ -1,5 +1,5 @@
 import type { MetricNoise, Noise } from './reproduce-api.ts';
-import { studentQuantile } from './student-t.ts';
+import { studentQuantile } from '../../platform/statistics/student.ts';
 
 /** Fewer values say nothing of how much they scatter. */
 export const fewestSeeds = 3;

@@ -1,7 +1,7 @@
 import { areaUnderCurve } from '../statistics/area-under-curve.ts';
 import { boostTrees, foldsOf, scoreRow, type BinnedRows } from '../statistics/boosted-trees.ts';
 import { reach } from '../statistics/interval.ts';
-import { normalUpper } from '../statistics/special-functions.ts';
+import { normalUpper } from '../../platform/statistics/special-functions.ts';
 import { hashText, learnTexts, scoreText, wordsOf } from '../statistics/text-classifier.ts';
 
 /** How well a classifier that never saw a row tells which side it is from. */

@@ -1,6 +1,6 @@
 import { sum } from '../statistics/interval.ts';
 import { fitIsotonic, followCurve, type IsotonicCurve } from '../statistics/isotonic.ts';
-import { seededRandom } from '../statistics/random.ts';
+import { seededRandom } from '../../platform/statistics/seeded-random.ts';
 
 const splitCount = 10;
 const heldOut = 0.1;

@@ -1,5 +1,5 @@
 import { meanOf, normalInterval, wilsonInterval, type Estimate } from '../statistics/interval.ts';
-import { normalTwoSided } from '../statistics/special-functions.ts';
+import { normalTwoSided } from '../../platform/statistics/special-functions.ts';
 import {
   areaUnderCurve,
   compareAreas,

@@ -1,5 +1,5 @@
 import { normalInterval, type Estimate } from './interval.ts';
-import { normalTwoSided } from './special-functions.ts';
+import { normalTwoSided } from '../../platform/statistics/special-functions.ts';
 
 /** Scores with what turned out to be true; entry i belongs to entry i. */
 export interface ScoredTruth {

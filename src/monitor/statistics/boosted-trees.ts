@@ -1,4 +1,4 @@
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../../platform/statistics/seeded-random.ts';
 
 /** Rows as small whole numbers: `bins[feature][row]`, each below 256. */
 export interface BinnedRows {

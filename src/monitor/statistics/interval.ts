@@ -1,4 +1,4 @@
-import { normalQuantile } from './special-functions.ts';
+import { normalQuantile } from '../../platform/statistics/special-functions.ts';
 
 /** A number with what is known of its error. */
 export interface Estimate {

@@ -1,5 +1,5 @@
-import { binomialDensity } from './binomial.ts';
-import { logGamma } from './special-functions.ts';
+import { binomialDensity } from '../../platform/statistics/binomial.ts';
+import { logGamma } from '../../platform/statistics/special-functions.ts';
 
 /**
  * Chance that the largest gap between an empirical distribution function of n values and the true one reaches `gap`:

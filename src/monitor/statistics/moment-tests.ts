@@ -1,6 +1,6 @@
-import { studentTwoSided } from './beta.ts';
+import { studentTwoSided } from '../../platform/statistics/student.ts';
 import { sum } from './interval.ts';
-import { chiSquareTail } from './special-functions.ts';
+import { chiSquareTail } from '../../platform/statistics/special-functions.ts';
 import { eigenOfSymmetric } from './symmetric.ts';
 import type { TestResult } from './test-result.ts';
 

@@ -1,5 +1,5 @@
 import type { Counts } from './table-tests.ts';
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../../platform/statistics/seeded-random.ts';
 import { sum } from './interval.ts';
 import type { TestResult } from './test-result.ts';
 import { totalVariation } from './shares.ts';

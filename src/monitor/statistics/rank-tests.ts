@@ -1,6 +1,6 @@
 import { besselK } from './bessel.ts';
 import { walkPooled, type Tie } from './pooled.ts';
-import { logGamma, normalUpper } from './special-functions.ts';
+import { logGamma, normalUpper } from '../../platform/statistics/special-functions.ts';
 import type { TestResult } from './test-result.ts';
 
 /** Mean rank of a tie's values in the pooled sample, from 1. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chiSquareTail, normalQuantile, normalTwoSided } from './special-functions.ts';
-import { studentTwoSided } from './beta.ts';
+import { chiSquareTail, normalQuantile, normalTwoSided } from '../../platform/statistics/special-functions.ts';
+import { studentTwoSided } from '../../platform/statistics/student.ts';
 import { sum, wilsonInterval } from './interval.ts';
 import { kolmogorovGapTail } from './kolmogorov.ts';
 import { pythonAnswer, pythonTest } from './python-answer.ts';

@@ -1,6 +1,6 @@
-import { binomialDensity } from './binomial.ts';
+import { binomialDensity } from '../../platform/statistics/binomial.ts';
 import { sum } from './interval.ts';
-import { chiSquareTail, normalTwoSided } from './special-functions.ts';
+import { chiSquareTail, normalTwoSided } from '../../platform/statistics/special-functions.ts';
 import type { TestResult } from './test-result.ts';
 
 /** How often each category occurs in a reference and now, in the same order. */

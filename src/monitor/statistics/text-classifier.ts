@@ -1,4 +1,4 @@
-import { seededRandom } from './random.ts';
+import { seededRandom } from '../../platform/statistics/seeded-random.ts';
 
 /** A text as the places of its words and pairs of words in a table of fixed size; each place once. */
 export type HashedText = Uint32Array;

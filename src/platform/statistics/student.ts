@@ -6,7 +6,7 @@ import { binomialDensity } from './binomial.ts';
  * @param y 1 - x, given apart so that nothing is lost where x is close to 1
  * @see Abramowitz and Stegun, 26.5.8 (continued fraction).
  */
-export function incompleteBeta(a: number, b: number, x: number, y = 1 - x): number {
+function incompleteBeta(a: number, b: number, x: number, y = 1 - x): number {
   if (x <= 0) return 0;
   if (y <= 0) return 1;
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(b, a, y, x);
@@ -41,4 +41,22 @@ function fraction(a: number, b: number, x: number): number {
 export function studentTwoSided(t: number, degrees: number): number {
   const square = t * t;
   return incompleteBeta(degrees / 2, 0.5, degrees / (degrees + square), square / (degrees + square));
+}
+
+/** Share of Student's distribution below `t`. @param degrees of freedom, above 0 */
+export function studentBelow(t: number, degrees: number): number {
+  const tail = studentTwoSided(t, degrees) / 2;
+  return t >= 0 ? 1 - tail : tail;
+}
+
+/** The `t` below which a share of Student's distribution lies. @param share above 0.5 and below 1 */
+export function studentQuantile(share: number, degrees: number): number {
+  let [low, high] = [0, 1];
+  while (studentBelow(high, degrees) < share) high *= 2;
+  for (let step = 0; step < 200 && high - low > 1e-13 * high; step++) {
+    const middle = (low + high) / 2;
+    if (studentBelow(middle, degrees) < share) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
 }
