@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { table } from '../src/platform/terminal.ts';
 import { underCircumstances } from './circumstances.ts';
+import { measureBatch } from './deploy/batch.ts';
 import { measurePythonWorker } from './deploy/python-worker.ts';
 import { measureServing, measureServingForest } from './deploy/serving.ts';
 import { measureContracts } from './develop/contracts.ts';
@@ -19,6 +20,7 @@ const practices: Record<string, (effort: Effort) => Promise<Practice>> = {
   serving: measureServing,
   forest: measureServingForest,
   'python-worker': measurePythonWorker,
+  batch: measureBatch,
   drift: measureDrift,
 };
 

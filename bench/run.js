@@ -13,7 +13,17 @@ import {
   stop,
 } from '../scripts/install.js';
 
-const practices = ['start', 'tracking', 'data', 'contracts', 'serving', 'forest', 'python-worker', 'drift'];
+const practices = [
+  'start',
+  'tracking',
+  'data',
+  'contracts',
+  'serving',
+  'forest',
+  'python-worker',
+  'batch',
+  'drift',
+];
 /** Where it is not of the practice's own name: whose peers are installed. */
 const peersOf = { forest: 'serving', 'python-worker': 'serving' };
 /** Measured by themselves: how tracking and data grow, and the page of runs in a browser. */

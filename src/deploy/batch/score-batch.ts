@@ -72,7 +72,8 @@ const mostNamed = 1000;
  */
 export async function scoreBatch(work: BatchWork): Promise<BatchManifest> {
   const { DuckDBInstance } = await import('@duckdb/node-api');
-  const instance = await DuckDBInstance.create(':memory:', { threads: '2' });
+  // each connection reads or writes in a thread of its own as it is; more only cost processor time
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const [reading, writing] = [await instance.connect(), await instance.connect()];
   try {
     return await scoreFiles(work, reading, writing);
