@@ -46,8 +46,10 @@ export async function writePart(connection: DuckDBConnection, part: Part, path: 
   }
   appender.closeSync();
   const others = columns.slice(1).map(({ name }) => identifier(name));
+  const source = literal(part.source);
   const select = [
-    `${literal(part.source)} AS source`,
+    // text in the file, and one word for all rows on the way to it
+    `${source}::ENUM(${source}) AS source`,
     `"row"::BIGINT + ${part.firstRow} AS "row"`,
     ...others,
   ];
