@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { TilthError } from '../../platform/errors.ts';
 import { moveAlias } from '../registry/aliases.ts';
 import { approve, requestApproval } from '../registry/approvals.ts';
-import { isApproved, voidChanged } from '../registry/approval-state.ts';
+import { standingApproval, voidChanged } from '../registry/approval-state.ts';
 import { findAlias, updateVersionRow } from '../registry/registry-store.ts';
 import { createTestRegistry } from '../../../test/registry-world.ts';
 import { parseCanary, routeOf, targetsOf, withChampion } from './endpoint.ts';
@@ -90,14 +90,17 @@ describe('an endpoint', () => {
             await run[what](version).catch((thrown: unknown) =>
               assert.ok(thrown instanceof TilthError, String(thrown)),
             );
-            const [served] = (await servingConfigOf(read)).endpoints;
+            const { endpoints, versions } = await servingConfigOf(read);
+            const [served] = endpoints;
             for (const target of served?.targets ?? []) {
               if (target.variant === 'shadow') continue;
               assert.ok(
                 granted.has(target.version),
                 `version ${target.version} answers as ${target.variant}`,
               );
-              assert.ok(await isApproved(read, 'late', target.version, ['champion']));
+              const approval = await standingApproval(read, 'late', target.version, ['champion']);
+              assert.ok(approval !== undefined);
+              assert.equal(versions.find((one) => one.version === target.version)?.approval, approval.id);
             }
             const champion = served?.targets.find((target) => target.variant === 'champion')?.version;
             if (champion !== undefined) assert.equal(await findAlias(read, 'late', 'champion'), champion);

@@ -2,6 +2,8 @@ import type { Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { findDatasetVersion } from '../../develop/data/data-store.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
+import { standingApproval } from '../registry/approval-state.ts';
+import { challenger, champion } from '../registry/registry.ts';
 import { getVersionRow, type VersionRow } from '../registry/registry-store.ts';
 import { trainingData } from '../registry/training-data.ts';
 import {
@@ -35,8 +37,13 @@ export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
     ),
   );
   const versions: ServedVersion[] = [];
-  for (const { model, version } of wanted.values())
-    versions.push(await servedVersionOf(read, await getVersionRow(read, model, version)));
+  for (const { model, version } of wanted.values()) {
+    const served = await servedVersionOf(read, await getVersionRow(read, model, version));
+    const approval =
+      (await standingApproval(read, model, version, [champion])) ??
+      (await standingApproval(read, model, version, [challenger]));
+    versions.push({ ...served, ...(approval === undefined ? {} : { approval: approval.id }) });
+  }
   return {
     revision,
     endpoints: endpoints.map(({ name, model, revision: own, targets, sticky }) => ({

@@ -44,6 +44,16 @@ describe('the data plane', () => {
     });
   });
 
+  it('says by which approval the version may answer, where the configuration tells', async (context) => {
+    const control = await startControlPlane();
+    context.after(() => control.stop());
+    control.publish([endpointOf('late', 'late'), endpointOf('weather', 'weather')], [{ ...late1, approval: '01JDAPPROVED' }, weather1]);
+    const { address } = await startTestPlane(context, control);
+    const ask = async (endpoint: string, body: unknown) => (await post(`${address}/endpoints/${endpoint}/invocations`, body)).headers.get('x-tilth-approval');
+    assert.equal(await ask('late', splitOf([rowAt(0)])), '01JDAPPROVED');
+    assert.equal(await ask('weather', { inputs: [[1, 2, 3, 4, 5, 6, 7, 8]] }), null);
+  });
+
   it('batches requests of one turn without mixing their rows', async (context) => {
     const { address } = await startTestPlane(context, control);
     const answers = await Promise.all(all.map((row) => post(`${address}/endpoints/late/invocations`, splitOf([row]))));

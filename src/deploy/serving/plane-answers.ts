@@ -76,6 +76,7 @@ export function lineageOf(
     'x-tilth-version': String(target.version),
     'x-tilth-request-id': headerSafe(requestId),
   };
+  if (target.served.approval !== undefined) headers['x-tilth-approval'] = headerSafe(target.served.approval);
   if (logged === 'repeat') headers['x-tilth-logged'] = 'repeat';
   return headers;
 }

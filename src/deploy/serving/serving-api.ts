@@ -70,6 +70,8 @@ export const servedVersion = z.object({
   python: servedPython.optional(),
   /** processes that its project wants for it; taken when it is loaded */
   workers: z.number().int().optional(),
+  /** id of the approval that lets it answer, as it stood when this was written; absent for shadows that have none */
+  approval: z.string().optional(),
 });
 export type ServedVersion = z.infer<typeof servedVersion>;
 
