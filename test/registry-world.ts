@@ -26,12 +26,12 @@ export interface TestRegistry {
   readonly close: () => Promise<void>;
 }
 
-const declaration = (gate: string, policies: string, audience: string, approval: string, rollout: string): string => `
+const declaration = (gate: string, policies: string, audience: string, approval: string, rollout: string, deadlineMs: number | undefined): string => `
 project: flights
 datasets:
   flights: { path: data/raw, owner: ana }
 models:
-  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, audience: ${audience}, gate: ${gate}, approval: ${approval}${rollout === '' ? '' : `, rollout: ${rollout}`} }
+  late: { dataset: flights, task: binary-classification, target: late, owner: ana, experiment: late, endpoint: late, audience: ${audience}, gate: ${gate}, approval: ${approval}${rollout === '' ? '' : `, rollout: ${rollout}`}${deadlineMs === undefined ? '' : `, deadlineMs: ${deadlineMs}`} }
 policies: ${policies}
 `;
 
@@ -40,6 +40,7 @@ export async function createTestRegistry(
     gate?: string;
     approval?: string;
     rollout?: string;
+    deadlineMs?: number;
     policies?: string;
     audience?: string;
     hasTeam?: boolean;
@@ -56,6 +57,7 @@ export async function createTestRegistry(
       options.audience ?? 'internal',
       options.approval ?? '{}',
       options.rollout ?? '',
+      options.deadlineMs,
     ),
   );
   const ends = [followAliases(followChampion), holdVersions(routedVersions), offerSlowWay(rollOutInstead)];

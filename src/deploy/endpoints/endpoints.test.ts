@@ -113,6 +113,23 @@ describe('an endpoint', () => {
     );
   });
 
+  it('tells data planes the deadline that tilth.yaml declares, for the endpoint that it names', async () => {
+    const { world, ana, ben, addVersion, close } = await createTestRegistry({ deadlineMs: 250 });
+    try {
+      const version = await addVersion();
+      await requestApproval(world, ana, { model: 'late', version });
+      await approve(world, ben, { model: 'late', version });
+      for (const name of ['late', 'other']) await createEndpoint(world, ben, { name, model: 'late' });
+      const { endpoints } = await servingConfigOf(world.database.read);
+      assert.deepEqual(Object.fromEntries(endpoints.map(({ name, deadlineMs }) => [name, deadlineMs])), {
+        late: 250,
+        other: undefined,
+      });
+    } finally {
+      await close();
+    }
+  });
+
   it('takes no version without a graph, not even as a shadow', async () => {
     const { world, ana, ben, addVersion, close } = await createTestRegistry();
     try {

@@ -10,6 +10,7 @@ import {
   servedPython,
   servedSchema,
   type ServedContract,
+  type ServedEndpoint,
   type ServedVersion,
   type ServingConfig,
   type ServingReport,
@@ -46,14 +47,22 @@ export async function servingConfigOf(read: Reader): Promise<ServingConfig> {
   }
   return {
     revision,
-    endpoints: endpoints.map(({ name, model, revision: own, targets, sticky }) => ({
-      name,
-      model,
-      revision: own,
-      targets,
-      ...(sticky === null ? {} : { sticky }),
-    })),
+    endpoints: await Promise.all(endpoints.map((row) => servedEndpointOf(read, row))),
     versions,
+  };
+}
+
+async function servedEndpointOf(read: Reader, row: EndpointRow): Promise<ServedEndpoint> {
+  const { name, model, revision, targets, sticky } = row;
+  const declared = (await declarationOf(read, model))?.model;
+  const deadlineMs = declared?.endpoint === name ? declared.deadlineMs : undefined;
+  return {
+    name,
+    model,
+    revision,
+    targets,
+    ...(sticky === null ? {} : { sticky }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
 }
 

@@ -10,13 +10,18 @@ export interface Deadline {
 /**
  * @param given of the header `x-tilth-deadline-ms`: how many ms the caller waits from when the request came
  * @param arrivedAt `performance.now()`
+ * @param limits `defaultMs` where the caller names none; no caller may name a later one than `latestMs`
  * @throws SERVING_DEADLINE_UNREADABLE
  */
-export function deadlineOf(given: string | undefined, arrivedAt: number, defaultMs: number): Deadline {
-  if (given === undefined) return { at: arrivedAt + defaultMs, isOfCaller: false };
+export function deadlineOf(
+  given: string | undefined,
+  arrivedAt: number,
+  { defaultMs, latestMs }: { readonly defaultMs: number; readonly latestMs: number },
+): Deadline {
+  if (given === undefined) return { at: arrivedAt + Math.min(defaultMs, latestMs), isOfCaller: false };
   const ms = /^\d{1,9}(\.\d{1,6})?$/.test(given) ? Number(given) : 0;
   if (ms <= 0) throw badDeadline(given);
-  return { at: arrivedAt + Math.min(ms, defaultMs), isOfCaller: ms < defaultMs };
+  return { at: arrivedAt + Math.min(ms, latestMs), isOfCaller: ms < latestMs };
 }
 
 /** Share of the time left that may be planned with: a caller's time also passes before a request is read, and after its answer is written. */

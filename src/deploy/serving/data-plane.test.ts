@@ -44,6 +44,16 @@ describe('the data plane', () => {
     });
   });
 
+  it('gives a request the time that its endpoint declares, unless its caller names another', async (context) => {
+    const control = await startControlPlane();
+    context.after(() => control.stop());
+    control.publish([{ ...endpointOf('late', 'late'), deadlineMs: 0.001 }], [late1]);
+    const { address } = await startTestPlane(context, control);
+    const status = async (headers: Record<string, string>) => (await post(`${address}/invocations`, splitOf([rowAt(0)]), headers)).status;
+    assert.equal(await status({}), 504);
+    assert.equal(await status({ 'x-tilth-deadline-ms': '9000' }), 200);
+  });
+
   it('says by which approval the version may answer, where the configuration tells', async (context) => {
     const control = await startControlPlane();
     context.after(() => control.stop());

@@ -78,10 +78,8 @@ export class PlaneRoutes implements Exchanges {
     if (route.kind === 'plain') return;
     if (state.requestCount > maxRequests) throw tooManyRequests(maxRequests);
     const service = this.#configured();
-    service.admit(
-      endpointFor(service, route.endpoint),
-      service.deadline(head.header('x-tilth-deadline-ms'), head.arrivedAt),
-    );
+    const endpoint = endpointFor(service, route.endpoint);
+    service.admit(endpoint, service.deadline(endpoint, head.header('x-tilth-deadline-ms'), head.arrivedAt));
   }
 
   async answer(request: PlaneRequest): Promise<PlaneAnswer> {
@@ -89,7 +87,7 @@ export class PlaneRoutes implements Exchanges {
     if (route.kind === 'plain') return await route.answer(request);
     const service = this.#configured();
     const endpoint = endpointFor(service, route.endpoint);
-    const context = callerContext(request, service);
+    const context = callerContext(request, endpoint, service);
     return route.kind === 'invocations'
       ? invoke(service, endpoint, request, context)
       : infer(service, endpoint, request, context, route.version);
@@ -190,7 +188,11 @@ export class PlaneRoutes implements Exchanges {
 const endpointFor = (service: PredictionService, name: string | undefined): ActiveEndpoint =>
   name === undefined ? service.onlyEndpoint() : service.endpoint(name);
 
-const callerContext = (request: PlaneRequest, service: PredictionService): CallerContext => ({
+const callerContext = (
+  request: PlaneRequest,
+  endpoint: ActiveEndpoint,
+  service: PredictionService,
+): CallerContext => ({
   stickyKey: request.header('x-tilth-key'),
   header: (name) => request.header(name),
   caller: request.header('x-tilth-caller') ?? null,
@@ -198,7 +200,7 @@ const callerContext = (request: PlaneRequest, service: PredictionService): Calle
   traceId: request.header('traceparent')?.split('-')[1] ?? null,
   startedAt: performance.now(),
   arrivedAt: request.arrivedAt,
-  deadline: service.deadline(request.header('x-tilth-deadline-ms'), request.arrivedAt),
+  deadline: service.deadline(endpoint, request.header('x-tilth-deadline-ms'), request.arrivedAt),
 });
 
 async function invoke(

@@ -103,9 +103,10 @@ export class PredictionService {
     return only;
   }
 
-  /** When an answer is too late: as the caller says, and never later than this plane's own limit. */
-  deadline(givenMs: string | undefined, arrivedAt: number): Deadline {
-    return deadlineOf(givenMs, arrivedAt, this.#options.requestTimeoutMs);
+  /** When an answer is too late: as the caller says, else the endpoint, and never later than this plane's own limit. */
+  deadline({ deadlineMs }: ActiveEndpoint, givenMs: string | undefined, arrivedAt: number): Deadline {
+    const latestMs = this.#options.requestTimeoutMs;
+    return deadlineOf(givenMs, arrivedAt, { defaultMs: deadlineMs ?? latestMs, latestMs });
   }
 
   /**

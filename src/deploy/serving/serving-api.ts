@@ -103,6 +103,8 @@ export const servedEndpoint = z.object({
   revision: z.number().int(),
   targets: z.array(routeTarget),
   sticky: sticky.optional(),
+  /** how long a request may take whose caller names no deadline; the data plane's own limit holds too */
+  deadlineMs: z.number().positive().optional(),
 });
 export type ServedEndpoint = z.infer<typeof servedEndpoint>;
 

@@ -66,7 +66,7 @@ async function askBeside(context: TestContext, score: ((good: Engine, rows: Rows
       return service.predict(
         service.endpoint('late'),
         asked,
-        { stickyKey: undefined, caller: null, traceId: null, startedAt: arrivedAt, arrivedAt, deadline: service.deadline(undefined, arrivedAt) },
+        { stickyKey: undefined, caller: null, traceId: null, startedAt: arrivedAt, arrivedAt, deadline: service.deadline(service.endpoint('late'), undefined, arrivedAt) },
       );
     });
     labels.push(...(await Promise.all(answers)).map((answer) => answer.scores.labels[0]));

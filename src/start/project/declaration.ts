@@ -100,7 +100,9 @@ export const datasetDeclaration = z.object({
   /** who looks after it */
   owner: z.string(),
   /** who may see it */
-  classification: z.enum(['public', 'internal', 'confidential', 'pii', 'special-category']).default('internal'),
+  classification: z
+    .enum(['public', 'internal', 'confidential', 'pii', 'special-category'])
+    .default('internal'),
   /** SPDX name, such as CC0-1.0 */
   licence: z.string().optional(),
 });
@@ -248,6 +250,8 @@ export const modelDeclaration = z.object({
   experiment: z.string(),
   /** the endpoint that serves it */
   endpoint: z.string(),
+  /** how long a request to it may take whose caller names no deadline; data planes may be told a shorter limit for all */
+  deadlineMs: z.number().int().min(1).max(86_400_000).optional(),
   /** conditions, all of which must hold before a version may be approved */
   gate: z.array(gateCondition).default([]),
   /** when it is served as a graph; else its own Python serves it */
@@ -308,7 +312,9 @@ export function parseDeclaration(text: string): ProjectDeclaration {
   if (faults.length === 0 && parsed.success) return parsed.data;
   const problems = [
     ...faults,
-    ...(parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
+    ...(parsed.success
+      ? []
+      : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)),
   ];
   throw new TilthError(
     'PROJECT_FILE_INVALID',

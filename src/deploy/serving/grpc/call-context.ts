@@ -1,6 +1,6 @@
 import type { Deadline, Metadata } from '@grpc/grpc-js';
 import { deadlinePassed } from '../serving-errors.ts';
-import type { CallerContext, PredictionService } from '../prediction-service.ts';
+import type { ActiveEndpoint, CallerContext, PredictionService } from '../prediction-service.ts';
 
 /** Of a call, what is said beside its message. */
 export interface CallOf {
@@ -15,13 +15,13 @@ export interface CallOf {
  */
 export function contextOf(
   { metadata, deadline }: CallOf,
-  endpoint: string,
+  endpoint: ActiveEndpoint,
   service: PredictionService,
 ): CallerContext {
   const header = (name: string): string | undefined => metadata.get(name)[0]?.toString();
   const arrivedAt = performance.now();
   const leftMs = Number(deadline) - Date.now();
-  if (leftMs <= 0) throw deadlinePassed(endpoint);
+  if (leftMs <= 0) throw deadlinePassed(endpoint.name);
   return {
     stickyKey: header('x-tilth-key'),
     header,
@@ -31,6 +31,7 @@ export function contextOf(
     startedAt: arrivedAt,
     arrivedAt,
     deadline: service.deadline(
+      endpoint,
       Number.isFinite(leftMs) ? String(Math.min(leftMs, 1e8)) : undefined,
       arrivedAt,
     ),

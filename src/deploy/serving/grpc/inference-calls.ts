@@ -74,7 +74,7 @@ export async function infer(
   call: CallOf,
 ): Promise<InferAnswer> {
   const endpoint = service.endpoint(request.model_name ?? '');
-  const context = contextOf(call, endpoint.name, service);
+  const context = contextOf(call, endpoint, service);
   service.admit(endpoint, context.deadline);
   const asked = readCall(request);
   const prediction = await service.predict(endpoint, asked, context, versionOf(request.model_version));
