@@ -54,7 +54,7 @@ const files = await bundleProgram({
   entry: 'src/cli/main.ts',
   threads: {
     'sqlite-thread-main': 'src/platform/database/sqlite-thread-main.ts',
-    'graph-thread-main': 'src/deploy/serving/threads/graph-thread-main.ts',
+    'graph-thread-main': 'src/deploy/serving/engines/threads/graph-thread-main.ts',
   },
   external,
   plugins: [builtIns],

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { Tensor } from 'onnxruntime-node';
-import { openGraph } from '../../src/deploy/serving/onnx-session.ts';
+import { openGraph } from '../../src/deploy/serving/engines/onnx-session.ts';
 
 /** Runs a graph on the rows of its input again and again: `node runtime-alone.ts FILE COLUMN_COUNT < numbers.json` */
 const [file = '', columnCount = '1'] = process.argv.slice(2);

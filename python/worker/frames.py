@@ -5,7 +5,7 @@
     columns  raw values, little-endian; each begins at a multiple of 8 bytes
 
 A text column is u32 offsets[rows + 1], then UTF-8; a text column that may lack values has one byte per
-row behind that, 0 where the row has none. The other side is src/deploy/serving/python-frames.ts.
+row behind that, 0 where the row has none. The other side is src/deploy/serving/engines/python-frames.ts.
 """
 
 from __future__ import annotations

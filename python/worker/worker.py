@@ -2,7 +2,7 @@
 
     python worker.py MODEL_FOLDER frame|array
 
-Started and watched by the data plane (src/deploy/serving/python-worker.ts). What the model prints goes to
+Started and watched by the data plane (src/deploy/serving/engines/python-worker.ts). What the model prints goes to
 its own output; the socket carries frames only (frames.py).
 """
 

@@ -204,7 +204,7 @@ async function namedShapes(): Promise<Map<string, string>> {
 
 /** Paths that the data plane's code knows and the table above doesn't, and the other way round. */
 export function dataPlaneFaults(): string[] {
-  const files = ['plane-routes.ts', 'inference-routes.ts'].map((name) => `src/deploy/serving/${name}`);
+  const files = ['plane-routes.ts', 'dialects/inference-routes.ts'].map((name) => `src/deploy/serving/${name}`);
   const sources = files.map((file) => readSources(file)[0]);
   const missing = files.filter((_, index) => sources[index] === undefined);
   if (missing.length > 0) return missing.map((file) => `${file} is not there`);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { registryFileCalls } from '../../src/deploy/registry/mlflow-registry-files.ts';
 import { registryCalls } from '../../src/deploy/registry/mlflow-registry-routes.ts';
-import { webhookCalls } from '../../src/deploy/registry/mlflow-webhook-routes.ts';
+import { webhookCalls } from '../../src/deploy/registry/webhooks/mlflow-webhook-routes.ts';
 import { artifactCalls } from '../../src/develop/tracking/mlflow-artifact-routes.ts';
 import { trackingCalls } from '../../src/develop/tracking/mlflow-routes.ts';
 import { startServer, type RunningServer } from '../../src/server/server.ts';

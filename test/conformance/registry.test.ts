@@ -17,8 +17,8 @@ import { localActor } from '../../src/team/can.ts';
 import { actorOfToken, addPerson, issueToken } from '../../src/team/people-store.ts';
 import { createEndpoint, rollbackEndpoint, routeEndpoint } from '../../src/deploy/endpoints/endpoints.ts';
 import { awaitServingConfig, servingConfigOf } from '../../src/deploy/endpoints/serving-state.ts';
-import { approve, requestApproval } from '../../src/deploy/registry/approvals.ts';
-import { evaluateGate, setChampionComparison } from '../../src/deploy/registry/gate-evidence.ts';
+import { approve, requestApproval } from '../../src/deploy/registry/approvals/approvals.ts';
+import { evaluateGate, setChampionComparison } from '../../src/deploy/registry/gate/gate-evidence.ts';
 import { championOf, getVersion } from '../../src/deploy/registry/registry-store.ts';
 
 const python = process.env['TILTH_TEST_PYTHON'];

@@ -18,7 +18,7 @@ import {
   needsTestPython,
   servePythonModel,
   testPython,
-} from '../../src/deploy/serving/test-python-models.ts';
+} from '../../src/deploy/serving/engines/test-python-models.ts';
 
 test(
   'tritonclient and mlflow’s scoring client get the answers of Python from models of their own Python',

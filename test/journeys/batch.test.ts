@@ -10,7 +10,7 @@ import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { createLogger } from '../../src/platform/log.ts';
 import { createHome, resolveHome, type Home } from '../../src/platform/home.ts';
 import type { BatchManifest } from '../../src/deploy/batch/batch.ts';
-import { approve, requestApproval } from '../../src/deploy/registry/approvals.ts';
+import { approve, requestApproval } from '../../src/deploy/registry/approvals/approvals.ts';
 import { moveAlias } from '../../src/deploy/registry/aliases.ts';
 import { updateVersionRow } from '../../src/deploy/registry/registry-store.ts';
 import { fileKeyOf } from '../../src/deploy/registry/served-file.ts';

@@ -14,7 +14,7 @@ import { registerProject } from '../../src/start/project/project-store.ts';
 import { localActor } from '../../src/team/can.ts';
 import { actorOfToken, addPerson, issueToken } from '../../src/team/people-store.ts';
 import { createEndpoint } from '../../src/deploy/endpoints/endpoints.ts';
-import { approve, requestApproval } from '../../src/deploy/registry/approvals.ts';
+import { approve, requestApproval } from '../../src/deploy/registry/approvals/approvals.ts';
 import { updateVersionRow } from '../../src/deploy/registry/registry-store.ts';
 import { fileKeyOf } from '../../src/deploy/registry/served-file.ts';
 import { registerVersion } from '../../src/deploy/registry/versions.ts';

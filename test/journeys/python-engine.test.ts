@@ -9,7 +9,7 @@ import { resolveHome } from '../../src/platform/home.ts';
 import { packagePath } from '../../src/platform/package-root.ts';
 import { startDataPlane } from '../../src/deploy/serving/data-plane.ts';
 import { post, quietLog, until } from '../../src/deploy/serving/test-control-plane.ts';
-import { needsTestPython, saidInPython, testPython } from '../../src/deploy/serving/test-python-models.ts';
+import { needsTestPython, saidInPython, testPython } from '../../src/deploy/serving/engines/test-python-models.ts';
 import { startServer } from '../../src/server/server.ts';
 import { program } from './processes.ts';
 

@@ -10,7 +10,7 @@ import type { World } from '../../src/platform/world.ts';
 import { createLogger } from '../../src/platform/log.ts';
 import { createHome, resolveHome, type Home } from '../../src/platform/home.ts';
 import { createEndpoint, rollbackEndpoint, routeEndpoint } from '../../src/deploy/endpoints/endpoints.ts';
-import { approve, requestApproval } from '../../src/deploy/registry/approvals.ts';
+import { approve, requestApproval } from '../../src/deploy/registry/approvals/approvals.ts';
 import { updateVersionRow } from '../../src/deploy/registry/registry-store.ts';
 import { fileKeyOf } from '../../src/deploy/registry/served-file.ts';
 import { registerVersion } from '../../src/deploy/registry/versions.ts';
@@ -28,7 +28,7 @@ import {
   needsTestPython,
   saidInPython,
   servePythonModel,
-} from '../../src/deploy/serving/test-python-models.ts';
+} from '../../src/deploy/serving/engines/test-python-models.ts';
 import { startServer } from '../../src/server/server.ts';
 import { registerProject } from '../../src/start/project/project-store.ts';
 import { localActor } from '../../src/team/can.ts';

@@ -1,5 +1,5 @@
 import type { RowCheck } from '../../develop/contracts/row-rules.ts';
-import type { Feature } from '../serving/rows.ts';
+import type { Feature } from '../serving/engines/rows.ts';
 import { contractBrokenBy } from '../serving/serving-errors.ts';
 import type { Block } from './read-rows.ts';
 

@@ -91,8 +91,8 @@ async function run(target: string, flags: BatchFlags, onBadRow: OnBadRow): Promi
   if (before !== undefined) note(`Going on with batch ${batch.id}.`);
   const home = resolveHome(flags.home);
   const [{ loadEngine }, { PredictionLog }, { createLogger }] = await Promise.all([
-    import('../serving/engine.ts'),
-    import('../serving/prediction-log.ts'),
+    import('../serving/engines/load-engine.ts'),
+    import('../serving/log/prediction-log.ts'),
     import('../../platform/log.ts'),
   ]);
   const logger = createLogger('batch');

@@ -4,7 +4,7 @@ import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { servedVersionOf } from '../endpoints/serving-state.ts';
 import { requireApproval, resolveAlias } from '../registry/aliases.ts';
-import { standingApproval } from '../registry/approval-state.ts';
+import { standingApproval } from '../registry/approvals/approval-state.ts';
 import { champion } from '../registry/registry.ts';
 import { getVersionRow } from '../registry/registry-store.ts';
 import type { z } from 'zod';

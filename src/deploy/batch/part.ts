@@ -1,4 +1,4 @@
-import type { Label, Scores } from '../serving/engine.ts';
+import type { Label, Scores } from '../serving/engines/scores.ts';
 import { rowsPerPart } from './batch.ts';
 import type { Block } from './read-rows.ts';
 

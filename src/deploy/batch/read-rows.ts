@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Feature } from '../serving/rows.ts';
+import type { Feature } from '../serving/engines/rows.ts';
 import { rowsPerPart } from './batch.ts';
 import { columnMissing, columnWrong } from './batch-errors.ts';
 import type { Format } from './places.ts';

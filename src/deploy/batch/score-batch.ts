@@ -1,10 +1,6 @@
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Clock } from '../../platform/clock.ts';
 import { compileRows } from '../../develop/contracts/row-rules.ts';
-import type { Engine } from '../serving/engine.ts';
-import type { PredictionLog } from '../serving/prediction-log.ts';
-import type { ServedVersion } from '../serving/serving-api.ts';
 import {
   differenceOf,
   manifestFile,
@@ -17,26 +13,13 @@ import {
 } from './batch.ts';
 import { outputTaken, rowsBad, type BadRow } from './batch-errors.ts';
 import { findBadRows } from './bad-rows.ts';
+import type { BatchWork } from './batch-work.ts';
 import type { Part } from './part.ts';
 import type { InputFile, OutputPlace } from './places.ts';
 import { readAhead } from './read-ahead.ts';
 import { countRows, planRead, readBlocks, type Wanted } from './read-rows.ts';
 import { scoreBlock } from './score-block.ts';
 import { writePart } from './write-part.ts';
-
-export interface BatchWork {
-  readonly plan: BatchPlan;
-  readonly files: readonly InputFile[];
-  readonly output: OutputPlace;
-  readonly served: ServedVersion;
-  readonly engine: Engine;
-  /** undefined where nothing is logged */
-  readonly log: PredictionLog | undefined;
-  readonly caller: string | null;
-  readonly clock: Clock;
-  /** rows that are done, and how many there are in all where that is known */
-  readonly onProgress: (done: number, total: number | undefined) => void;
-}
 
 /** The plan that lies in a place; undefined where there is none yet. */
 export async function storedPlan(output: OutputPlace): Promise<BatchPlan | undefined> {

@@ -1,10 +1,10 @@
 import { TilthError, messageOf } from '../../platform/errors.ts';
-import type { Scores } from '../serving/engine.ts';
-import { featuresOf, type Column, type Rows } from '../serving/rows.ts';
+import type { Scores } from '../serving/engines/scores.ts';
+import { featuresOf, type Column, type Rows } from '../serving/engines/rows.ts';
 import { requestIdOf, rowsPerCall } from './batch.ts';
 import { Part } from './part.ts';
 import type { Block } from './read-rows.ts';
-import type { BatchWork } from './score-batch.ts';
+import type { BatchWork } from './batch-work.ts';
 
 /** Scores and logs the good rows of a block; what the model itself refuses joins the bad ones. */
 export async function scoreBlock(

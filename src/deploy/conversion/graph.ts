@@ -1,5 +1,5 @@
-import type { OnnxModel } from '../serving/served-model.ts';
-import type { Cell, Column, Rows } from '../serving/rows.ts';
+import type { OnnxModel } from '../serving/engines/served-model.ts';
+import type { Cell, Column, Rows } from '../serving/engines/rows.ts';
 import type { ServedSchema } from '../serving/serving-api.ts';
 import type { Answers } from './parity.ts';
 import type { ExpectedFile } from './convert-files.ts';
@@ -7,7 +7,7 @@ import type { ExpectedFile } from './convert-files.ts';
 /** A graph as the data plane has it in memory, with the very options that it serves with. */
 export async function loadGraph(file: string, schema: ServedSchema): Promise<OnnxModel> {
   // loaded when the first model is converted: the control plane starts without the runtime
-  const { OnnxModel: Model } = await import('../serving/served-model.ts');
+  const { OnnxModel: Model } = await import('../serving/engines/served-model.ts');
   return Model.load(file, schema);
 }
 

@@ -4,7 +4,7 @@ import type { World } from '../../platform/world.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { linkLineage } from '../../develop/lineage/lineage-store.ts';
 import { moveAliasAndRecord, type AliasMove } from '../registry/aliases.ts';
-import { isApproved } from '../registry/approval-state.ts';
+import { isApproved } from '../registry/approvals/approval-state.ts';
 import { challenger, champion } from '../registry/registry.ts';
 import { approvalMissing } from '../registry/registry-errors.ts';
 import {

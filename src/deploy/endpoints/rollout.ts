@@ -1,5 +1,5 @@
 import { shareBounds } from './sequential-test.ts';
-import { added, lowerEdgeOf, quantileOf } from '../serving/latency-histogram.ts';
+import { added, lowerEdgeOf, quantileOf } from '../serving/counts/latency-histogram.ts';
 import type { Comparison } from './comparison-api.ts';
 import type {
   Check,

@@ -7,7 +7,7 @@ import type { World } from '../../platform/world.ts';
 import { durationMs, rolloutDeclaration, type RolloutDeclaration } from '../../start/project/declaration.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { perform } from '../../team/command.ts';
-import { isApproved } from '../registry/approval-state.ts';
+import { isApproved } from '../registry/approvals/approval-state.ts';
 import { champion } from '../registry/registry.ts';
 import type { Sticky } from '../serving/serving-api.ts';
 import { compare } from './comparison.ts';

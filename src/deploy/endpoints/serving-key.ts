@@ -13,7 +13,7 @@ import {
   succession,
   successionText,
   type Succession,
-} from '../serving/config-signature.ts';
+} from '../serving/config/config-signature.ts';
 import type { ServingKey } from './endpoint-api.ts';
 
 /** Which of this home's keys signs now, and how it came after the others. */

@@ -2,7 +2,7 @@ import type { Reader } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { findDatasetVersion } from '../../develop/data/data-store.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
-import { standingApproval } from '../registry/approval-state.ts';
+import { standingApproval } from '../registry/approvals/approval-state.ts';
 import { challenger, champion } from '../registry/registry.ts';
 import { getVersionRow, type VersionRow } from '../registry/registry-store.ts';
 import { trainingData } from '../registry/training-data.ts';

@@ -1,4 +1,4 @@
-import { added, quantileOf } from '../serving/latency-histogram.ts';
+import { added, quantileOf } from '../serving/counts/latency-histogram.ts';
 import type { ServingReport, VersionCounts } from '../serving/serving-api.ts';
 import type { VersionNumbers } from './endpoint-api.ts';
 

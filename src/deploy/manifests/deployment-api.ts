@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { gateReport } from '../registry/registry-api.ts';
-import { signedConfig } from '../serving/kept-config.ts';
+import { signedConfig } from '../serving/config/kept-config.ts';
 import { variant } from '../serving/serving-api.ts';
 
 /** Why a version may answer: the approval that stands, and the gate report that it was given on. */

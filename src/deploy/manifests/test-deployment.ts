@@ -4,7 +4,7 @@ import type { Actor } from '../../platform/actor.ts';
 import type { World } from '../../platform/world.ts';
 import { createTestRegistry } from '../../../test/registry-world.ts';
 import { createEndpoint } from '../endpoints/endpoints.ts';
-import { approve, requestApproval } from '../registry/approvals.ts';
+import { approve, requestApproval } from '../registry/approvals/approvals.ts';
 import { updateVersionRow } from '../registry/registry-store.ts';
 import { late1, late2, lateSchema } from '../serving/test-control-plane.ts';
 

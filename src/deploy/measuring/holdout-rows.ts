@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import type { Cell } from '../serving/rows.ts';
+import type { Cell } from '../serving/engines/rows.ts';
 
 /** Rows with their truth that a model did not learn from. */
 export interface HoldoutRows {

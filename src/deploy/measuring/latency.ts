@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
-import type { Engine } from '../serving/engine.ts';
-import type { Rows } from '../serving/rows.ts';
+import type { Engine } from '../serving/engines/engine.ts';
+import type { Rows } from '../serving/engines/rows.ts';
 
 /** How long an engine takes, measured on the machine that it says. */
 export interface Latency {

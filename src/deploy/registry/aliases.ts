@@ -4,8 +4,8 @@ import type { Reader, Transaction } from '../../platform/database/database.ts';
 import type { World } from '../../platform/world.ts';
 import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
-import { standingApproval } from './approval-state.ts';
-import { approvalRows } from './approval-store.ts';
+import { standingApproval } from './approvals/approval-state.ts';
+import { approvalRows } from './approvals/approval-store.ts';
 import { champion, checkAlias } from './registry.ts';
 import { aliasNotFound, aliasProtected, approvalMissing } from './registry-errors.ts';
 import { findAlias, getModelRow, getVersionRow, writeAlias } from './registry-store.ts';
@@ -39,7 +39,12 @@ export function followAliases(follower: AliasFollower): () => void {
  *
  * @returns true when the version takes over step by step instead; the alias moves at the end of that
  */
-export type SlowWay = (world: World, tx: Transaction, actor: Actor, move: { model: string; version: number; reason: string }) => Promise<boolean>;
+export type SlowWay = (
+  world: World,
+  tx: Transaction,
+  actor: Actor,
+  move: { model: string; version: number; reason: string },
+) => Promise<boolean>;
 
 let slowWay: SlowWay | undefined;
 

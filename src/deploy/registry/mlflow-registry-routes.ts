@@ -24,7 +24,7 @@ import { fileRoutes } from '../../develop/tracking/mlflow-files.ts';
 import { keyFault } from '../../develop/tracking/tracking.ts';
 import { moveAlias } from './aliases.ts';
 import { registryFileCalls } from './mlflow-registry-files.ts';
-import { webhookCalls } from './mlflow-webhook-routes.ts';
+import { webhookCalls } from './webhooks/mlflow-webhook-routes.ts';
 import { isModelName, longestAlias } from './registry.ts';
 import type { ModelVersion } from './registry-api.ts';
 import {

@@ -3,8 +3,8 @@ import { call } from '../../platform/client.ts';
 import { withCommonFlags, type AddCommands, type CommonFlags } from '../../platform/command.ts';
 import type { JobView } from '../../platform/job-api.ts';
 import { note, print, table, usage } from '../../platform/terminal.ts';
-import { addApprovalCommands, approvalLine } from './approval-commands.ts';
-import { describeGate } from './gate-text.ts';
+import { addApprovalCommands, approvalLine } from './approvals/approval-commands.ts';
+import { describeGate } from './gate/gate-text.ts';
 import type { AliasStay, GateReport, ModelVersion, RegisteredModel } from './registry-api.ts';
 
 interface RegisterFlags extends CommonFlags {
@@ -137,19 +137,12 @@ function addAliases(model: Command): void {
   )
     .option('--remove', 'take it away')
     .option('--reason <text>')
-    .action(
-      async (
-        name: string,
-        alias: string,
-        version: string | undefined,
-        flags: AliasFlags,
-      ) => {
-        if ((version === undefined) !== (flags.remove === true)) throw usage('Give a version, or --remove.');
-        const body = { alias, version: version === undefined ? null : Number(version), reason: flags.reason };
-        const stays = await call<AliasStay[]>(flags, 'PUT', `${pathOf(name)}/alias`, body);
-        print(flags, stays, historyTable);
-      },
-    );
+    .action(async (name: string, alias: string, version: string | undefined, flags: AliasFlags) => {
+      if ((version === undefined) !== (flags.remove === true)) throw usage('Give a version, or --remove.');
+      const body = { alias, version: version === undefined ? null : Number(version), reason: flags.reason };
+      const stays = await call<AliasStay[]>(flags, 'PUT', `${pathOf(name)}/alias`, body);
+      print(flags, stays, historyTable);
+    });
 
   withCommonFlags(model.command('history <model>').description('which version had which alias when'))
     .option('--alias <name>')
@@ -160,7 +153,9 @@ function addAliases(model: Command): void {
       if (flags.at !== undefined) query.set('at', String(timeOf(flags.at)));
       const stays = await call<AliasStay[]>(flags, 'GET', `${pathOf(name)}/history?${query.toString()}`);
       print(flags, stays, (found) =>
-        found.length === 0 && flags.at !== undefined ? `No alias was set at ${flags.at}.` : historyTable(found),
+        found.length === 0 && flags.at !== undefined
+          ? `No alias was set at ${flags.at}.`
+          : historyTable(found),
       );
     });
 }
@@ -241,6 +236,8 @@ function describePython({ reason, python, bundleDigest, bundleByteCount }: Model
   return [
     why,
     `  served by its own Python ${python.version} (${packages.join(', ')}), from ${bundleByteCount} bytes, ${bundleDigest?.slice(0, 12)}`,
-    ...(python.isRowWise ? [] : ['  its answer to a row depends on the rows beside it, so requests never share a call']),
+    ...(python.isRowWise
+      ? []
+      : ['  its answer to a row depends on the rows beside it, so requests never share a call']),
   ];
 }

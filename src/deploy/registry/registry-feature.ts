@@ -1,13 +1,13 @@
 import type { Feature } from '../../platform/feature.ts';
-import { approvalMigrations } from './approval-store.ts';
-import { gateMeasurementMigrations } from './gate-measurement-store.ts';
+import { approvalMigrations } from './approvals/approval-store.ts';
+import { gateMeasurementMigrations } from './gate/gate-measurement-store.ts';
 import { proveAgain, proveJobKind, proveWithNewRuntime } from './proof-again.ts';
 import { registryMigrations } from './registry-store.ts';
 import { mlflowRegistryRoutes } from './mlflow-registry-routes.ts';
 import { registryRoutes } from './registry-routes.ts';
 import { convertVersion } from './version-conversion.ts';
-import { startWebhooks } from './webhook-delivery.ts';
-import { webhookMigrations } from './webhook-store.ts';
+import { startWebhooks } from './webhooks/webhook-delivery.ts';
+import { webhookMigrations } from './webhooks/webhook-store.ts';
 import { convertJobKind, type ConvertJobInput } from './versions.ts';
 
 /** Models and their versions, from registration to approval. */

@@ -12,8 +12,8 @@ import {
   reject,
   requestApproval,
   withdraw,
-} from './approvals.ts';
-import { evaluateGate } from './gate-evidence.ts';
+} from './approvals/approvals.ts';
+import { evaluateGate } from './gate/gate-evidence.ts';
 import {
   aliasChange,
   aliasStay,

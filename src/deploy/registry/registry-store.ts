@@ -4,7 +4,7 @@ import type { Migrations, Reader, Transaction } from '../../platform/database/da
 import { newUlid } from '../../platform/ids.ts';
 import type { AliasStay, GateReport, ModelVersion, Parity, RegisteredModel } from './registry-api.ts';
 import type { ServedPython, ServedSchema } from '../serving/serving-api.ts';
-import { approvalOf } from './approval-store.ts';
+import { approvalOf } from './approvals/approval-store.ts';
 import type { Engine } from './registry.ts';
 import { modelNotFound, versionNotFound } from './registry-errors.ts';
 

@@ -17,7 +17,7 @@ import { convertModel, type Conversion } from '../conversion/conversion.ts';
 import { pythonOfRequirements } from '../python/model-environment.ts';
 import { defaultCriteria } from '../conversion/criteria.ts';
 import { insideOf, writeSampleRows } from '../conversion/sample-rows.ts';
-import { voidChanged } from './approval-state.ts';
+import { voidChanged } from './approvals/approval-state.ts';
 import { blobFolderOf } from './model-source.ts';
 import { hashOf } from './registry.ts';
 import { pythonVersion } from './python-version.ts';
@@ -44,7 +44,12 @@ export async function convertVersion(
     const declared = await declarationOf(world.database.read, row.model);
     const rowsFile = join(folder, 'rows.json');
     const criteria = declared?.model.parity ?? defaultCriteria;
-    const sample = await writeSampleRows(modelFolder, await rowSources(world, row, declared), rowsFile, criteria.rows);
+    const sample = await writeSampleRows(
+      modelFolder,
+      await rowSources(world, row, declared),
+      rowsFile,
+      criteria.rows,
+    );
     await job.progress(
       `${sample.rowCount} rows to compare on, from ${sample.from.join(' and ') || 'nowhere'}`,
     );
@@ -60,11 +65,20 @@ export async function convertVersion(
       job,
     ).catch((cause: unknown): Conversion => {
       if (job.signal.aborted) throw cause;
-      return { engine: 'python', code: 'CONVERTER_FAILED', reason: `The converter failed: ${messageOf(cause)}` };
+      return {
+        engine: 'python',
+        code: 'CONVERTER_FAILED',
+        reason: `The converter failed: ${messageOf(cause)}`,
+      };
     });
     if (conversion.engine === 'onnx') await storeConversion(world, row, artifactDigest, conversion);
     else {
-      const kept = await pythonVersion(world, { modelFolder, rowsFile, python, folder }, conversion.reason, job);
+      const kept = await pythonVersion(
+        world,
+        { modelFolder, rowsFile, python, folder },
+        conversion.reason,
+        job,
+      );
       await store(world, row, { ...nothing, artifact_digest: artifactDigest, ...kept });
     }
     return summaryOf(conversion);
@@ -78,7 +92,12 @@ export async function convertVersion(
 }
 
 /** The Python that can load the model: its project's, the one of `TILTH_PYTHON`, else one made of its requirements. */
-async function pythonOf(world: World, declared: DeclaredModel | undefined, modelFolder: string, job: JobContext): Promise<string> {
+async function pythonOf(
+  world: World,
+  declared: DeclaredModel | undefined,
+  modelFolder: string,
+  job: JobContext,
+): Promise<string> {
   const own = declared === undefined ? undefined : join(declared.project.root, '.venv', 'bin', 'python');
   if (own !== undefined && existsSync(own)) return own;
   const named = process.env['TILTH_PYTHON'];

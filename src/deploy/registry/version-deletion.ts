@@ -4,7 +4,7 @@ import type { World } from '../../platform/world.ts';
 import { perform } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { isProtected } from './aliases.ts';
-import { approvalRows } from './approval-store.ts';
+import { approvalRows } from './approvals/approval-store.ts';
 import { champion } from './registry.ts';
 import { versionHeld, versionInUse } from './registry-errors.ts';
 import { getModelRow, getVersionRow, touchModel, writeAlias } from './registry-store.ts';

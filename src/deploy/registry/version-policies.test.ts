@@ -7,7 +7,7 @@ import { addDatasetVersion } from '../../develop/data/data-store.ts';
 import { createExperiment } from '../../develop/tracking/experiment-store.ts';
 import { createRun } from '../../develop/tracking/run-store.ts';
 import { createTestRegistry, type TestRegistry } from '../../../test/registry-world.ts';
-import { requestApproval } from './approvals.ts';
+import { requestApproval } from './approvals/approvals.ts';
 
 const md5 = 'a'.repeat(32);
 

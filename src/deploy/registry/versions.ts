@@ -6,7 +6,7 @@ import { perform, recordEvent } from '../../team/command.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { linkLineage } from '../../develop/lineage/lineage-store.ts';
 import { requireApproval } from './aliases.ts';
-import { approvalRows } from './approval-store.ts';
+import { approvalRows } from './approvals/approval-store.ts';
 import { blobFolderOf, isPromptSource, resolveSource } from './model-source.ts';
 import { champion, checkModelName } from './registry.ts';
 import { refuseApproved } from './version-deletion.ts';

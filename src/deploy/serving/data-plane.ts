@@ -4,17 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock, type Clock } from '../../platform/clock.ts';
 import { createHome, type Home } from '../../platform/home.ts';
 import { createLogger, type Logger } from '../../platform/log.ts';
-import { ConfigFollower } from './config-follower.ts';
+import { ConfigFollower } from './config/config-follower.ts';
 import type { GrpcListener } from './grpc/grpc-listener.ts';
 import { defaultLimits, type ListenerLimits } from './listener/exchange.ts';
 import { Listener } from './listener/listener.ts';
 import { PlaneRoutes, type PlaneState } from './plane-routes.ts';
-import { PredictionLog } from './prediction-log.ts';
-import { PredictionService } from './prediction-service.ts';
+import { PredictionLog } from './log/prediction-log.ts';
+import { PredictionService } from './answering/prediction-service.ts';
 import { SpanExporter, type SpanExporterOptions } from './telemetry/span-exporter.ts';
 import { TracedExchanges } from './telemetry/traced-exchanges.ts';
-import { GraphThreads } from './threads/graph-threads.ts';
-import { Traffic } from './traffic.ts';
+import { GraphThreads } from './engines/threads/graph-threads.ts';
+import { Traffic } from './counts/traffic.ts';
 
 export interface DataPlaneOptions {
   /** 0 takes a free one */

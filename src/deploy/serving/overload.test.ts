@@ -3,12 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it, type TestContext } from 'node:test';
 import { openLoad } from '../../../bench/deploy/open-load.ts';
 import { systemClock } from '../../platform/clock.ts';
-import type { Engine, Scores } from './engine.ts';
+import type { Engine } from './engines/engine.ts';
+import type { Scores } from './engines/scores.ts';
 import { Listener } from './listener/listener.ts';
 import { PlaneRoutes } from './plane-routes.ts';
-import { PredictionLog } from './prediction-log.ts';
-import { PredictionService, type ActiveEndpoint } from './prediction-service.ts';
-import { layoutOf, type Rows } from './rows.ts';
+import { PredictionLog } from './log/prediction-log.ts';
+import type { ActiveEndpoint } from './answering/active-endpoint.ts';
+import { PredictionService } from './answering/prediction-service.ts';
+import { layoutOf, type Rows } from './engines/rows.ts';
 import {
   late1,
   lateSchema,
@@ -19,7 +21,7 @@ import {
   splitOf,
   temporaryHome,
 } from './test-control-plane.ts';
-import { Traffic } from './traffic.ts';
+import { Traffic } from './counts/traffic.ts';
 
 /** Takes a fixed time for each request, one after the other, without the processor: its capacity is known. */
 class SlowEngine implements Engine {

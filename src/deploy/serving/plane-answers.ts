@@ -1,9 +1,10 @@
 import { TilthError, errorBody, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
-import { writeInferenceError } from './inference-protocol.ts';
+import { writeInferenceError } from './dialects/inference-protocol.ts';
 import type { PlaneAnswer, RequestHead } from './listener/exchange.ts';
-import { writeMlflowError } from './mlflow-dialect.ts';
-import type { ActiveEndpoint, Prediction } from './prediction-service.ts';
+import { writeMlflowError } from './dialects/mlflow-dialect.ts';
+import type { ActiveEndpoint } from './answering/active-endpoint.ts';
+import type { Prediction } from './answering/prediction-service.ts';
 import { retryAfterOf } from './serving-errors.ts';
 
 export const jsonAnswer = (status: number, value: unknown): PlaneAnswer => ({

@@ -1,19 +1,20 @@
 import { TilthError } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
-import type { ConfigFollower } from './config-follower.ts';
-import { readInference, writeInference } from './inference-protocol.ts';
-import { inferenceRoute, type Describes, type InferenceHost } from './inference-routes.ts';
+import type { ConfigFollower } from './config/config-follower.ts';
+import { readInference, writeInference } from './dialects/inference-protocol.ts';
+import { inferenceRoute, type Describes, type InferenceHost } from './dialects/inference-routes.ts';
 import { packAnswer } from './listener/bodies.ts';
 import type { Exchanges, PlaneAnswer, PlaneRequest, RequestHead } from './listener/exchange.ts';
 import { refuseStrangers } from './listener/strangers.ts';
-import { readInvocation, writePredictions } from './mlflow-dialect.ts';
+import { readInvocation, writePredictions } from './dialects/mlflow-dialect.ts';
 import { failedAnswer, jsonAnswer, lineageOf } from './plane-answers.ts';
-import { planeOpenapi } from './openapi.ts';
-import { parquetType, readParquetInvocation } from './parquet-bodies.ts';
-import type { ActiveEndpoint, CallerContext, PredictionService } from './prediction-service.ts';
-import { inferenceIdOf, sagemakerHeaders, targetVersionOf } from './sagemaker.ts';
+import { planeOpenapi } from './dialects/openapi.ts';
+import { parquetType, readParquetInvocation } from './dialects/parquet-bodies.ts';
+import type { ActiveEndpoint, CallerContext } from './answering/active-endpoint.ts';
+import type { PredictionService } from './answering/prediction-service.ts';
+import { inferenceIdOf, sagemakerHeaders, targetVersionOf } from './dialects/sagemaker.ts';
 import { starting, tooManyRequests } from './serving-errors.ts';
-import type { Traffic } from './traffic.ts';
+import type { Traffic } from './counts/traffic.ts';
 
 /** What the routes need to know of the plane that they belong to. */
 export interface PlaneState {
@@ -148,7 +149,11 @@ export class PlaneRoutes implements Exchanges {
     '/metrics': async () => {
       const { traffic, metricsOfAll } = this.#options;
       const { registry } = traffic;
-      return { status: 200, type: registry.contentType, body: await (metricsOfAll?.() ?? registry.metrics()) };
+      return {
+        status: 200,
+        type: registry.contentType,
+        body: await (metricsOfAll?.() ?? registry.metrics()),
+      };
     },
   };
 

@@ -129,7 +129,7 @@ export const versionCounts = z.object({
   failedCount: z.number(),
   /** not answered for what was asked */
   refusedCount: z.number(),
-  /** answered requests by latency: src/deploy/serving/latency-histogram.ts */
+  /** answered requests by latency: src/deploy/serving/counts/latency-histogram.ts */
   latencies: z.array(z.number()),
   /** of a shadow: rows that it scored beside the version that answered */
   comparedCount: z.number(),
@@ -162,7 +162,9 @@ export const servingReport = z.object({
       requestsPerSecond: z.number(),
       versions: z.array(versionCounts).optional(),
       /** what waits for each version's model at this moment */
-      queues: z.array(z.object({ version: z.number().int(), rowCount: z.number(), waitMs: z.number() })).optional(),
+      queues: z
+        .array(z.object({ version: z.number().int(), rowCount: z.number(), waitMs: z.number() }))
+        .optional(),
     }),
   ),
 });

@@ -7,11 +7,17 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
 import { resolveHome, type Home } from '../../platform/home.ts';
-import { signatureHeaders, signingKey, type Succession } from './config-signature.ts';
+import { signatureHeaders, signingKey, type Succession } from './config/config-signature.ts';
 import { startDataPlane, type DataPlaneOptions } from './data-plane.ts';
-import { readSegment } from './prediction-log.ts';
-import type { PredictionRecord } from './prediction-record.ts';
-import type { ServedEndpoint, ServedSchema, ServedVersion, ServingConfig, ServingReport } from './serving-api.ts';
+import { readSegment } from './log/prediction-log.ts';
+import type { PredictionRecord } from './log/prediction-record.ts';
+import type {
+  ServedEndpoint,
+  ServedSchema,
+  ServedVersion,
+  ServingConfig,
+  ServingReport,
+} from './serving-api.ts';
 
 const fixtures = new URL('../../../test/fixtures/serving/', import.meta.url);
 
@@ -24,7 +30,11 @@ interface Said {
 
 /** Rows and what scikit-learn says of them; made by test/fixtures/serving/make.py. */
 export const expected = JSON.parse(fixture('expected.json').toString()) as {
-  readonly rows: { readonly dep_delay: (number | null)[]; readonly distance: number[]; readonly carrier: string[] };
+  readonly rows: {
+    readonly dep_delay: (number | null)[];
+    readonly distance: number[];
+    readonly carrier: string[];
+  };
   readonly 'late-1': Said;
   readonly 'late-2': Said;
   /** of a regression: only `label` */
@@ -41,7 +51,12 @@ export const rowAt = (index: number): [number | null, number, string] => [
   expected.rows.carrier[index] as string,
 ];
 
-const probabilities = (count: number) => ({ name: 'probabilities', datatype: 'FP32' as const, shape: [count], nullable: false });
+const probabilities = (count: number) => ({
+  name: 'probabilities',
+  datatype: 'FP32' as const,
+  shape: [count],
+  nullable: false,
+});
 
 export const lateSchema: ServedSchema = {
   inputs: [
@@ -54,7 +69,15 @@ export const lateSchema: ServedSchema = {
 };
 
 export const weatherSchema: ServedSchema = {
-  inputs: [{ name: 'X', datatype: 'FP32', shape: [8], nullable: false, columns: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] }],
+  inputs: [
+    {
+      name: 'X',
+      datatype: 'FP32',
+      shape: [8],
+      nullable: false,
+      columns: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'],
+    },
+  ],
   outputs: [{ name: 'label', datatype: 'BYTES', shape: [1], nullable: false }, probabilities(3)],
   classes: expected.weather.classes,
 };
@@ -71,7 +94,12 @@ export const minutesSchema: ServedSchema = {
 
 const digestOf = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
-export function servedVersionOf(model: string, version: number, file: string, schema: ServedSchema): ServedVersion {
+export function servedVersionOf(
+  model: string,
+  version: number,
+  file: string,
+  schema: ServedSchema,
+): ServedVersion {
   const bytes = fixture(file);
   return {
     model,
@@ -96,7 +124,12 @@ export const endpointOf = (
   targets: ServedEndpoint['targets'] = [{ version: 1, variant: 'champion', weight: 1 }],
 ): ServedEndpoint => ({ name, model, revision: 1, targets });
 
-const blobs = new Map(['late-1', 'late-2', 'weather', 'minutes'].map((name) => [digestOf(fixture(`${name}.onnx`)), fixture(`${name}.onnx`)]));
+const blobs = new Map(
+  ['late-1', 'late-2', 'weather', 'minutes'].map((name) => [
+    digestOf(fixture(`${name}.onnx`)),
+    fixture(`${name}.onnx`),
+  ]),
+);
 
 /** Makes a file available at the control planes of this process. @returns its digest */
 export function addBlob(bytes: Buffer): string {
@@ -116,7 +149,11 @@ export interface TestControlPlane {
 }
 
 /** @param secret byte that the signing key is made of */
-export async function startControlPlane(port = 0, secret = 1, links: Succession = []): Promise<TestControlPlane> {
+export async function startControlPlane(
+  port = 0,
+  secret = 1,
+  links: Succession = [],
+): Promise<TestControlPlane> {
   const signer = signingKey(Buffer.alloc(32, secret));
   let config: ServingConfig = { revision: 0, endpoints: [], versions: [] };
   let blobCount = 0;
@@ -197,7 +234,7 @@ export async function startTestPlane(
 }
 
 export async function until(isTrue: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
-  for (const end = Date.now() + timeoutMs; !(await isTrue()); ) {
+  for (const end = Date.now() + timeoutMs; !(await isTrue());) {
     if (Date.now() > end) throw new Error(`not true within ${timeoutMs} ms: ${isTrue.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -218,7 +255,11 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-export async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+export async function post(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
@@ -226,7 +267,11 @@ export async function post(url: string, body: unknown, headers: Record<string, s
   });
   const text = await response.text();
   const isJson = response.headers.get('content-type') === 'application/json';
-  return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : { text }) as Record<string, unknown> };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (isJson ? JSON.parse(text) : { text }) as Record<string, unknown>,
+  };
 }
 
 export const splitOf = (rows: readonly unknown[]) => ({ dataframe_split: { columns, data: rows } });

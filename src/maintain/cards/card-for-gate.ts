@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { setCardProvider } from '../../deploy/registry/gate-evidence.ts';
-import type { CardWords } from '../../deploy/registry/gate-facts.ts';
+import { setCardProvider } from '../../deploy/registry/gate/gate-evidence.ts';
+import type { CardWords } from '../../deploy/registry/gate/gate-facts.ts';
 import type { Reader } from '../../platform/database/database.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import { wordsOf } from './card-facts.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { AuditEvent } from '../../platform/events.ts';
-import { PredictionLog } from '../../deploy/serving/prediction-log.ts';
+import { PredictionLog } from '../../deploy/serving/log/prediction-log.ts';
 import { createTestWorld } from '../../server/test-world.ts';
 import { registerProject } from '../../start/project/project-store.ts';
 import { localActor } from '../../team/can.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { PredictionLog } from '../../deploy/serving/prediction-log.ts';
-import type { NewRecord } from '../../deploy/serving/prediction-record.ts';
+import { PredictionLog } from '../../deploy/serving/log/prediction-log.ts';
+import type { NewRecord } from '../../deploy/serving/log/prediction-record.ts';
 import { sequentialTest } from '../../deploy/endpoints/sequential-test.ts';
 import { createTestWorld } from '../../server/test-world.ts';
 import { localActor } from '../../team/can.ts';

@@ -1,5 +1,5 @@
-import type { RecordHead, RecordValue, StoredColumn, StoredRecord } from '../../deploy/serving/prediction-record.ts';
-import { columnOf, dictionaryOf, featurePrefix, isPresent, listOf, numbersOf, probabilityPrefix } from '../../deploy/serving/record-format.ts';
+import type { RecordHead, RecordValue, StoredColumn, StoredRecord } from '../../deploy/serving/log/prediction-record.ts';
+import { columnOf, dictionaryOf, featurePrefix, isPresent, listOf, numbersOf, probabilityPrefix } from '../../deploy/serving/log/record-format.ts';
 import { packBits, type ParquetColumn, type ParquetType } from './parquet.ts';
 import type { ColumnType, Layout } from './prediction-layout.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { ColumnPlace, StoredRecord } from '../../deploy/serving/prediction-record.ts';
-import { featurePrefix, probabilityPrefix } from '../../deploy/serving/record-format.ts';
+import type { ColumnPlace, StoredRecord } from '../../deploy/serving/log/prediction-record.ts';
+import { featurePrefix, probabilityPrefix } from '../../deploy/serving/log/record-format.ts';
 
 export type ColumnType = 'number' | 'text' | 'boolean';
 

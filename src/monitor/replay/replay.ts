@@ -5,7 +5,7 @@ import { call } from '../../platform/client.ts';
 import { TilthError, messageOf } from '../../platform/errors.ts';
 import type { CommonFlags } from '../../platform/terminal.ts';
 import type { Endpoint } from '../../deploy/endpoints/endpoint-api.ts';
-import { layoutOf, type Feature } from '../../deploy/serving/rows.ts';
+import { layoutOf, type Feature } from '../../deploy/serving/engines/rows.ts';
 import type { ServingConfig } from '../../deploy/serving/serving-api.ts';
 import type { Alert } from '../alerts/alert-api.ts';
 import type { WatermarkAnswer } from '../evaluation/evaluation-api.ts';

@@ -6,7 +6,7 @@ import { listEvents } from '../../platform/events.ts';
 import type { World } from '../../platform/world.ts';
 import { listEndpoints } from '../../deploy/endpoints/serving-state.ts';
 import type { Endpoint } from '../../deploy/endpoints/endpoint-api.ts';
-import { isLowerBetter } from '../../deploy/registry/gate-metric.ts';
+import { isLowerBetter } from '../../deploy/registry/gate/gate-metric.ts';
 import type { ModelVersion } from '../../deploy/registry/registry-api.ts';
 import { listVersions } from '../../deploy/registry/registry-store.ts';
 import { champion } from '../../deploy/registry/registry.ts';

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { groups } from '../../cli/groups.ts';
 import { createEndpoint, routeEndpoint } from '../../deploy/endpoints/endpoints.ts';
 import { hearReport } from '../../deploy/endpoints/serving-state.ts';
-import { approve, requestApproval } from '../../deploy/registry/approvals.ts';
+import { approve, requestApproval } from '../../deploy/registry/approvals/approvals.ts';
 import { newDatasetVersion } from '../../develop/data/data-api.ts';
 import { addDatasetVersion } from '../../develop/data/data-store.ts';
 import { createExperiment } from '../../develop/tracking/experiment-store.ts';

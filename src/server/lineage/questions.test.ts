@@ -6,7 +6,7 @@ import { recordExecution } from '../../develop/pipelines/pipeline-store.ts';
 import { createExperiment } from '../../develop/tracking/experiment-store.ts';
 import { createRun } from '../../develop/tracking/run-store.ts';
 import { createEndpoint, routeEndpoint } from '../../deploy/endpoints/endpoints.ts';
-import { approve, requestApproval } from '../../deploy/registry/approvals.ts';
+import { approve, requestApproval } from '../../deploy/registry/approvals/approvals.ts';
 import { createTestRegistry, type TestRegistry } from '../../../test/registry-world.ts';
 import { liveModelsOf } from './live-models.ts';
 import { openLineageEvents } from './openlineage-events.ts';

@@ -7,8 +7,8 @@ import { defaultCriteria, mostError } from '../../../src/deploy/conversion/crite
 import { compareAnswers, type Answers } from '../../../src/deploy/conversion/parity.ts';
 import { proveFirstFaithful } from '../../../src/deploy/conversion/prove-apart.ts';
 import { packagePath } from '../../../src/platform/package-root.ts';
-import { takeRows, wholeColumn, type Cell } from '../../../src/deploy/serving/rows.ts';
-import { OnnxModel } from '../../../src/deploy/serving/served-model.ts';
+import { takeRows, wholeColumn, type Cell } from '../../../src/deploy/serving/engines/rows.ts';
+import { OnnxModel } from '../../../src/deploy/serving/engines/served-model.ts';
 
 const run = promisify(execFile);
 

@@ -1,6 +1,7 @@
 import type { Deadline, Metadata } from '@grpc/grpc-js';
 import { deadlinePassed } from '../serving-errors.ts';
-import type { ActiveEndpoint, CallerContext, PredictionService } from '../prediction-service.ts';
+import type { ActiveEndpoint, CallerContext } from '../answering/active-endpoint.ts';
+import type { PredictionService } from '../answering/prediction-service.ts';
 
 /** Of a call, what is said beside its message. */
 export interface CallOf {

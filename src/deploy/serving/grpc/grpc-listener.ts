@@ -8,8 +8,8 @@ import {
 } from '@grpc/grpc-js';
 import { TilthError, messageOf } from '../../../platform/errors.ts';
 import type { Logger } from '../../../platform/log.ts';
-import type { InferenceHost } from '../inference-routes.ts';
-import { inferenceMessage } from '../inference-protocol.ts';
+import type { InferenceHost } from '../dialects/inference-routes.ts';
+import { inferenceMessage } from '../dialects/inference-protocol.ts';
 import { asKnownError } from '../plane-answers.ts';
 import { tooManyRequests } from '../serving-errors.ts';
 import type { CallOf } from './call-context.ts';

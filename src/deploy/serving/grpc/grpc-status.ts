@@ -1,6 +1,6 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { TilthError } from '../../../platform/errors.ts';
-import { inferenceMessage } from '../inference-protocol.ts';
+import { inferenceMessage } from '../dialects/inference-protocol.ts';
 import { retryAfterOf } from '../serving-errors.ts';
 
 const codesByStatus: Readonly<Record<number, status>> = {

@@ -1,5 +1,5 @@
 import { status, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
-import type { InferenceHost } from '../inference-routes.ts';
+import type { InferenceHost } from '../dialects/inference-routes.ts';
 import { inferenceServiceName } from './definitions.ts';
 
 interface HealthRequest {

@@ -1,11 +1,11 @@
-import { readExtras, type AskedPrediction } from '../asked-prediction.ts';
-import type { Scores } from '../engine.ts';
-import { codecOf, answerCodec, unpacked, type Codec } from '../inference-codecs.ts';
-import { refuseSharedMemory, requestIdOf, timeoutOf } from '../inference-protocol.ts';
-import type { Cell, Column } from '../rows.ts';
+import { readExtras, type AskedPrediction } from '../dialects/asked-prediction.ts';
+import type { Scores } from '../engines/scores.ts';
+import { codecOf, answerCodec, unpacked, type Codec } from '../dialects/inference-codecs.ts';
+import { refuseSharedMemory, requestIdOf, timeoutOf } from '../dialects/inference-protocol.ts';
+import type { Cell, Column } from '../engines/rows.ts';
 import type { ServedVersion } from '../serving-api.ts';
 import { bodyUnreadable, columnWrong } from '../serving-errors.ts';
-import { bytesOfValues, valuesOfBytes } from '../tensor-bytes.ts';
+import { bytesOfValues, valuesOfBytes } from '../dialects/tensor-bytes.ts';
 import {
   checkWrittenValues,
   columnsOf,
@@ -15,7 +15,7 @@ import {
   scoredTensor,
   tensorFace,
   type GivenTensor,
-} from '../tensors.ts';
+} from '../dialects/tensors.ts';
 import type {
   InferParameter,
   InputTensor,

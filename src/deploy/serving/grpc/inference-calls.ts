@@ -1,9 +1,14 @@
 import type { Metadata } from '@grpc/grpc-js';
-import type { InferenceHost } from '../inference-routes.ts';
-import { isEndpointReady, requireNoChange, servedVersionOf, statisticsOf } from '../inference-routes.ts';
-import { modelConfig, modelMetadata, repositoryIndex, serverMetadata } from '../model-documents.ts';
+import type { InferenceHost } from '../dialects/inference-routes.ts';
+import {
+  isEndpointReady,
+  requireNoChange,
+  servedVersionOf,
+  statisticsOf,
+} from '../dialects/inference-routes.ts';
+import { modelConfig, modelMetadata, repositoryIndex, serverMetadata } from '../dialects/model-documents.ts';
 import { lineageOf } from '../plane-answers.ts';
-import type { PredictionService } from '../prediction-service.ts';
+import type { PredictionService } from '../answering/prediction-service.ts';
 import { contextOf, type CallOf } from './call-context.ts';
 import { readCall, writeCall } from './infer-messages.ts';
 import type {
