@@ -19,7 +19,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   try {
     try {
       if (wanted.length > 1) throw new CommanderError(exitCodes.yes, 'all', 'all commands are asked for');
-      await run(new CalledCommand('tilth', new Set(words)), loaded, words, () => undefined);
+      await run(new CalledCommand('tilth', new Set(words)), loaded, words, { isTried: true });
     } catch (thrown) {
       // help, or words that it has no command for: what there is has to be known as a whole
       if (!(thrown instanceof CommanderError)) throw thrown;
@@ -34,14 +34,22 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** @param say where help and complaints about the command line go; the terminal unless given */
+/** @param isTried help and complaints about the command line are kept back until a command was found and runs */
 async function run(
   program: Command,
   groupsOfIt: ReadonlySet<AddCommands>,
   words: readonly string[],
-  say?: (text: string) => void,
+  { isTried }: { isTried: boolean } = { isTried: false },
 ): Promise<void> {
-  if (say !== undefined) program.configureOutput({ writeOut: say, writeErr: say });
+  let isQuiet = isTried;
+  program.configureOutput({
+    writeOut: (text) => void (isQuiet || process.stdout.write(text)),
+    writeErr: (text) => void (isQuiet || process.stderr.write(text)),
+  });
+  // a command may tell its help itself
+  program.hook('preAction', () => {
+    isQuiet = false;
+  });
   program
     .description('MLOps in one program: start, develop, deploy, monitor, maintain')
     .version(version)
