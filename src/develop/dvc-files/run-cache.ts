@@ -1,6 +1,16 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { lockValue, lockedStageOf, type LockedStage } from './lock-file.ts';
 import { compareCodePoints } from './python-text.ts';
 import type { Repository } from './repository.ts';
@@ -24,27 +34,57 @@ export function findRun(repository: Repository, stage: LockedStage): LockedStage
   const [newest] = names(folder)
     .map((name) => ({ name, at: statSync(join(folder, name)).mtimeMs }))
     .sort((one, other) => other.at - one.at);
-  if (newest === undefined) return undefined;
+  if (newest === undefined) {
+    dropEmpty(folder);
+    return undefined;
+  }
   const file = join(folder, newest.name);
   try {
     return lockedStageOf(readYamlMap(readFileSync(file, 'utf8'), newest.name));
   } catch {
     // one that can't be read helps nobody, as dvc sees it too
     rmSync(file, { force: true });
+    dropEmpty(folder);
     return undefined;
   }
 }
 
 /** Keeps a run for later; the same one again is not written again. */
 export function keepRun(repository: Repository, stage: LockedStage): void {
-  const folder = join(runsFolder(repository), folderOf(stage));
-  const file = join(folder, runValue(stage));
-  if (names(folder).includes(runValue(stage))) return;
-  mkdirSync(folder, { recursive: true });
+  const file = join(runsFolder(repository), folderOf(stage), runValue(stage));
+  if (existsSync(file)) return;
+  mkdirSync(runsFolder(repository), { recursive: true });
   // beside the folders and not in them: whoever looks there for runs must not find a half one
   const draft = join(runsFolder(repository), `.${runValue(stage).slice(0, 16)}.${process.pid}.tmp`);
   writeFileSync(draft, writeYaml(lockValue(stage)));
-  renameSync(draft, file);
+  placeRun(draft, file);
+}
+
+/**
+ * Gives a whole run its name. Its folder appears with the run in it: dvc stumbles over one without any, which a killed
+ * command would leave otherwise.
+ */
+export function placeRun(draft: string, file: string): void {
+  const [folder, beside] = [dirname(file), `${draft}.folder`];
+  mkdirSync(beside);
+  renameSync(draft, join(beside, basename(file)));
+  mkdirSync(dirname(folder), { recursive: true });
+  try {
+    renameSync(beside, folder);
+  } catch (thrown) {
+    if (!['ENOTEMPTY', 'EEXIST'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown;
+    renameSync(join(beside, basename(file)), file);
+    rmSync(beside, { recursive: true });
+  }
+}
+
+/** What a killed command left: dvc takes a folder for a promise that there is a run in it. */
+function dropEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // it is not there, or another has put a run into it
+  }
 }
 
 function names(folder: string): string[] {

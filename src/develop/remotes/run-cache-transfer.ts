@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Cache } from '../dvc-files/cache.ts';
 import type { Repository } from '../dvc-files/repository.ts';
+import { placeRun } from '../dvc-files/run-cache.ts';
 import { inParallel } from './in-parallel.ts';
 import { openStore, remoteNamed } from './open-store.ts';
 import type { TransferOptions } from './transfer.ts';
@@ -33,8 +34,7 @@ export async function fetchRunCache(repository: Repository, options: TransferOpt
       await inParallel(lacking, jobs, async (key) => {
         const draft = cache.draft();
         await store.get(key, draft);
-        mkdirSync(dirname(join(cacheFolder, key)), { recursive: true });
-        renameSync(draft, join(cacheFolder, key));
+        placeRun(draft, join(cacheFolder, key));
       });
     } finally {
       cache.close();
