@@ -1,4 +1,4 @@
-import { dataFile, identifier, type Analytics } from '../windows/analytics.ts';
+import { dataFile, identifier, isTextTable, type Analytics } from '../windows/analytics.ts';
 import { sortNumbers } from '../statistics/sort-numbers.ts';
 import type { Column } from './column.ts';
 import { fileUnreadable } from './drift-errors.ts';
@@ -44,7 +44,7 @@ export class FileTable {
    */
   static async open(analytics: Analytics, path: string, table: string): Promise<FileTable> {
     try {
-      const isText = /\.(csv|tsv)(\.gz)?$/i.test(path);
+      const isText = isTextTable(path);
       if (isText)
         await analytics.run(
           `CREATE OR REPLACE TEMP TABLE ${identifier(table)} AS SELECT * FROM ${dataFile(path)}`,
@@ -73,7 +73,7 @@ export class FileTable {
   async read(name: string, kind: 'num' | 'cat'): Promise<Column> {
     const column = identifier(name);
     if (kind === 'num') {
-      const { values, missingCount } = await this.#analytics.numbers(column, this.#from);
+      const { values, missingCount } = await this.#analytics.numbers(column, this.#from, this.rowCount);
       return { kind, sorted: sortNumbers(values), missingCount };
     }
     const rows = await this.#analytics.rows(

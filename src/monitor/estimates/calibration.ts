@@ -1,6 +1,6 @@
 import { sum } from '../statistics/interval.ts';
 import { fitIsotonic, followCurve, type IsotonicCurve } from '../statistics/isotonic.ts';
-import { seededRandom } from '../../platform/statistics/seeded-random.ts';
+import { drawFirst, seededRandom } from '../../platform/statistics/seeded-random.ts';
 
 const splitCount = 10;
 const heldOut = 0.1;
@@ -42,11 +42,8 @@ function holdOut(truth: Uint8Array, random: () => number): Uint8Array {
   for (const label of [0, 1]) {
     const rows = [...truth.keys()].filter((row) => truth[row] === label);
     const count = Math.round(rows.length * heldOut);
-    for (let at = 0; at < count; at++) {
-      const other = at + Math.floor(random() * (rows.length - at));
-      [rows[at], rows[other]] = [rows[other] as number, rows[at] as number];
-      isHeld[rows[at] as number] = 1;
-    }
+    drawFirst(rows, count, random);
+    for (const row of rows.slice(0, count)) isHeld[row] = 1;
   }
   return isHeld;
 }

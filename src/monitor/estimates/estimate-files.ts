@@ -1,5 +1,5 @@
 import { TilthError } from '../../platform/errors.ts';
-import { dataFile, identifier, type Analytics } from '../windows/analytics.ts';
+import { dataFile, identifier, literal, type Analytics } from '../windows/analytics.ts';
 import { areaUnderCurve } from '../statistics/area-under-curve.ts';
 import { sum } from '../statistics/interval.ts';
 import { followCurve } from '../statistics/isotonic.ts';
@@ -122,7 +122,7 @@ async function readRows(
     const names = (await analytics.rows(`DESCRIBE SELECT * FROM ${from}`)).map(([name]) => String(name));
     const hasTruth = needsTruth || names.includes(columns.truth);
     const isPositive = (name: string): string =>
-      `CASE WHEN ${identifier(name)} IS NULL THEN NULL WHEN ${identifier(name)}::VARCHAR = '${columns.positive.replaceAll("'", "''")}' OR TRY_CAST(${identifier(name)}::VARCHAR AS DOUBLE) = TRY_CAST('${columns.positive.replaceAll("'", "''")}' AS DOUBLE) THEN 1 ELSE 0 END`;
+      `CASE WHEN ${identifier(name)} IS NULL THEN NULL WHEN ${identifier(name)}::VARCHAR = ${literal(columns.positive)} OR TRY_CAST(${identifier(name)}::VARCHAR AS DOUBLE) = TRY_CAST(${literal(columns.positive)} AS DOUBLE) THEN 1 ELSE 0 END`;
     const chance = `${identifier(columns.probability)}::DOUBLE`;
     const decided =
       columns.prediction === undefined

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../platform/statistics/seeded-random.ts';
+import { seededRandom, shuffle } from '../../platform/statistics/seeded-random.ts';
 
 /** Rows as small whole numbers: `bins[feature][row]`, each below 256. */
 export interface BinnedRows {
@@ -159,10 +159,7 @@ export function foldsOf(labels: Uint8Array, foldCount: number): Uint8Array {
   const folds = new Uint8Array(labels.length);
   for (const label of [0, 1]) {
     const rows = [...labels.keys()].filter((row) => labels[row] === label);
-    for (let at = rows.length - 1; at > 0; at--) {
-      const other = Math.floor(random() * (at + 1));
-      [rows[at], rows[other]] = [rows[other] as number, rows[at] as number];
-    }
+    shuffle(rows, random);
     for (const [at, row] of rows.entries()) folds[row] = at % foldCount;
   }
   return folds;

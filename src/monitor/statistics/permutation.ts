@@ -1,6 +1,7 @@
 import type { Counts } from './table-tests.ts';
-import { seededRandom } from '../../platform/statistics/seeded-random.ts';
+import { drawFirst, seededRandom, shuffle } from '../../platform/statistics/seeded-random.ts';
 import { sum } from './interval.ts';
+import { roundHalfEven } from './whole-numbers.ts';
 import type { TestResult } from './test-result.ts';
 import { totalVariation } from './shares.ts';
 
@@ -19,21 +20,16 @@ export function totalVariationTest({ reference, current }: Counts): TestResult {
   const statistic = distance(reference, current);
   const pooled = reference.map((count, at) => count + (current[at] as number));
   const rows = new Uint32Array(before + now);
-  for (let at = 0, row = 0; at < pooled.length; at++)
-    row = rows.fill(at, row, row + (pooled[at] as number)) && row + (pooled[at] as number);
+  let filled = 0;
+  for (const [at, count] of pooled.entries()) rows.fill(at, filled, (filled += count));
   const random = seededRandom(0);
   // only the smaller side has to be drawn; the other is what is left
   const drawn = Math.min(before, now);
   let reached = 0;
   for (let round = 0; round < tableRounds; round++) {
     const counts = new Float64Array(pooled.length);
-    for (let row = 0; row < drawn; row++) {
-      const other = row + Math.floor(random() * (rows.length - row));
-      const taken = rows[other] as number;
-      rows[other] = rows[row] as number;
-      rows[row] = taken;
-      counts[taken] = (counts[taken] as number) + 1;
-    }
+    drawFirst(rows, drawn, random);
+    for (const taken of rows.subarray(0, drawn)) counts[taken] = (counts[taken] as number) + 1;
     const rest = pooled.map((count, at) => count - (counts[at] as number));
     if (distance(drawn === before ? counts : rest, drawn === before ? rest : counts) >= statistic - 1e-12)
       reached++;
@@ -85,10 +81,7 @@ export function meanDiscrepancy(reference: Float64Array, current: Float64Array):
   const random = seededRandom(0);
   let reached = 0;
   for (let round = 0; round < discrepancyRounds; round++) {
-    for (let i = size - 1; i > 0; i--) {
-      const j = Math.floor(random() * (i + 1));
-      [order[i], order[j]] = [order[j] as number, order[i] as number];
-    }
+    shuffle(order, random);
     if (statistic <= discrepancy()) reached++;
   }
   return { statistic, pvalue: reached / discrepancyRounds };
@@ -112,5 +105,3 @@ function medianSquare(values: Float64Array): number {
   const median = (squares[roundHalfEven((squares.length - 1) / 2)] as number) / 2;
   return median === 0 ? 0.5 : median;
 }
-
-const roundHalfEven = (value: number): number => (value % 2 === 0.5 ? Math.floor(value) : Math.round(value));

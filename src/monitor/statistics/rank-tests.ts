@@ -2,6 +2,7 @@ import { besselK } from './bessel.ts';
 import { walkPooled, type Tie } from './pooled.ts';
 import { logGamma, normalUpper } from '../../platform/statistics/special-functions.ts';
 import type { TestResult } from './test-result.ts';
+import { divisor } from './whole-numbers.ts';
 
 /** Mean rank of a tie's values in the pooled sample, from 1. */
 const midRank = (tie: Tie): number => tie.firstBelow + tie.secondBelow + (tie.inFirst + tie.inSecond + 1) / 2;
@@ -116,8 +117,6 @@ function countedCramer(ranks: number, m: number, n: number): number {
   }
   return reached / all;
 }
-
-const divisor = (left: number, right: number): number => (right === 0 ? left : divisor(right, left % right));
 
 /** Limit of the distribution (Csörgő, Faraway, The Exact and Asymptotic Distributions of Cramér-von Mises Statistics, 1996, 1.3). */
 function cramerLimit(x: number): number {

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../platform/statistics/seeded-random.ts';
+import { seededRandom, shuffle } from '../../platform/statistics/seeded-random.ts';
 
 /** A text as the places of its words and pairs of words in a table of fixed size; each place once. */
 export type HashedText = Uint32Array;
@@ -59,10 +59,7 @@ export function learnTexts(
   const order = [...rows];
   const random = seededRandom(11);
   for (let epoch = 0; epoch < epochCount; epoch++) {
-    for (let at = order.length - 1; at > 0; at--) {
-      const other = Math.floor(random() * (at + 1));
-      [order[at], order[other]] = [order[other] as number, order[at] as number];
-    }
+    shuffle(order, random);
     for (const row of order) {
       const places = texts[row] as HashedText;
       const scale = 1 / Math.sqrt(places.length || 1);

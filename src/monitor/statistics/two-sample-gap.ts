@@ -1,4 +1,5 @@
 import { kolmogorovGapTail } from './kolmogorov.ts';
+import { divisor, roundHalfEven } from './whole-numbers.ts';
 
 /** Up to this many values on the larger side all orders in which two samples can fall are counted. */
 const mostCounted = 10_000;
@@ -19,13 +20,6 @@ export function twoSampleGapTail(gap: number, size: number, otherSize: number): 
   if (steps === 0) return 1;
   return Math.min(1, large === small ? equalSizes(large, steps) : unequalSizes(large, small, common, steps));
 }
-
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
-}
-
-const divisor = (left: number, right: number): number => (right === 0 ? left : divisor(right, left % right));
 
 /**
  * Paths that leave a band of equal sides, by reflection.

@@ -42,13 +42,15 @@ export class Analytics {
    * The finite numbers of one column and how many rows there are besides, without an object per value.
    *
    * @param expression of a number; NULL, NaN and infinities count as missing
+   * @param rowCount of `from`
    */
-  numbers(expression: string, from: string): Promise<{ values: Float64Array; missingCount: number }> {
+  numbers(
+    expression: string,
+    from: string,
+    rowCount: number,
+  ): Promise<{ values: Float64Array; missingCount: number }> {
     return this.#turn(async (connection) => {
-      const [[rows = 0] = []] = (
-        await connection.runAndReadAll(`SELECT count(*)::DOUBLE FROM ${from}`)
-      ).getRows();
-      const values = new Float64Array(Number(rows));
+      const values = new Float64Array(rowCount);
       let count = 0;
       // a chunk at a time: whole results would wait for the garbage collector, which does not see them
       const result = await connection.stream(
@@ -56,10 +58,10 @@ export class Analytics {
       );
       for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
         // each look at it asks the library's machine code
-        const { rowCount } = chunk;
-        if (rowCount === 0) break;
+        const { rowCount: rowsHere } = chunk;
+        if (rowsHere === 0) break;
         const vector = chunk.getColumnVector(0);
-        for (let row = 0; row < rowCount; row++) {
+        for (let row = 0; row < rowsHere; row++) {
           const value = vector.getItem(row) as number;
           if (Number.isFinite(value)) values[count++] = value;
         }
@@ -133,6 +135,9 @@ export const timestamp = (at: number): string => `make_timestamp(${Math.round(at
 export const parquetFiles = (paths: readonly string[]): string =>
   `read_parquet([${paths.map(literal).join(', ')}], union_by_name = true, hive_partitioning = false)`;
 
+/** Is this a file of text, which is parsed each time that it is read? Told by its name. */
+export const isTextTable = (path: string): boolean => /\.(csv|tsv)(\.gz)?$/i.test(path);
+
 /** A table expression over one Parquet or CSV file, told by its name. */
 export const dataFile = (path: string): string =>
-  /\.(csv|tsv)(\.gz)?$/i.test(path) ? `read_csv(${literal(path)})` : `read_parquet(${literal(path)})`;
+  isTextTable(path) ? `read_csv(${literal(path)})` : `read_parquet(${literal(path)})`;

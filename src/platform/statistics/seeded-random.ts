@@ -12,3 +12,19 @@ export function seededRandom(seed: number): () => number {
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
   };
 }
+
+/** Puts all rows into an order by chance, in place. */
+export function shuffle(rows: number[] | Uint32Array, random: () => number): void {
+  for (let at = rows.length - 1; at > 0; at--) swap(rows, at, Math.floor(random() * (at + 1)));
+}
+
+/** Draws so many of the rows by chance, without putting any back: afterwards they stand first. */
+export function drawFirst(rows: number[] | Uint32Array, count: number, random: () => number): void {
+  for (let at = 0; at < count; at++) swap(rows, at, at + Math.floor(random() * (rows.length - at)));
+}
+
+function swap(rows: number[] | Uint32Array, one: number, other: number): void {
+  const kept = rows[one] as number;
+  rows[one] = rows[other] as number;
+  rows[other] = kept;
+}
