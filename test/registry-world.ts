@@ -26,7 +26,14 @@ export interface TestRegistry {
   readonly close: () => Promise<void>;
 }
 
-const declaration = (gate: string, policies: string, audience: string, approval: string, rollout: string, deadlineMs: number | undefined): string => `
+const declaration = (
+  gate: string,
+  policies: string,
+  audience: string,
+  approval: string,
+  rollout: string,
+  deadlineMs: number | undefined,
+): string => `
 project: flights
 datasets:
   flights: { path: data/raw, owner: ana }
@@ -110,4 +117,17 @@ export async function createTestRegistry(
       rmSync(project, { recursive: true, force: true });
     },
   };
+}
+
+/** A registry for the length of one test. */
+export async function inRegistry(
+  work: (registry: TestRegistry) => Promise<void>,
+  options: Parameters<typeof createTestRegistry>[0] = {},
+): Promise<void> {
+  const registry = await createTestRegistry(options);
+  try {
+    await work(registry);
+  } finally {
+    await registry.close();
+  }
 }

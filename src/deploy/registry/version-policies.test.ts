@@ -6,7 +6,7 @@ import { newDatasetVersion } from '../../develop/data/data-api.ts';
 import { addDatasetVersion } from '../../develop/data/data-store.ts';
 import { createExperiment } from '../../develop/tracking/experiment-store.ts';
 import { createRun } from '../../develop/tracking/run-store.ts';
-import { createTestRegistry, type TestRegistry } from '../../../test/registry-world.ts';
+import { inRegistry, type TestRegistry } from '../../../test/registry-world.ts';
 import { requestApproval } from './approvals/approvals.ts';
 
 const md5 = 'a'.repeat(32);
@@ -52,21 +52,15 @@ const refused =
     return true;
   };
 
-async function inRegistry(
-  options: Parameters<typeof createTestRegistry>[0],
-  work: (registry: TestRegistry) => Promise<void>,
-): Promise<void> {
-  const registry = await createTestRegistry(options);
-  try {
-    await work(registry);
-  } finally {
-    await registry.close();
-  }
-}
+/** What the project declares stands first here. */
+const declared = (
+  options: Parameters<typeof inRegistry>[1],
+  work: Parameters<typeof inRegistry>[0],
+): Promise<void> => inRegistry(work, options);
 
 describe('a policy', () => {
   it('refuses to register what learned from personal data for a public model, and the refusal is on record', () =>
-    inRegistry(
+    declared(
       { audience: 'public', policies: '[{id: no-pii, kind: no-classification-into-public-model}]' },
       async (registry) => {
         const run = await learned(registry, {
@@ -89,18 +83,15 @@ describe('a policy', () => {
     ));
 
   it('holds for an internal model of the same data', () =>
-    inRegistry(
-      { policies: '[{id: no-pii, kind: no-classification-into-public-model}]' },
-      async (registry) => {
-        const run = await learned(registry, {
-          columns: [{ name: 'e-mail', type: 'VARCHAR', classification: 'pii' }],
-        });
-        assert.equal(await registry.addVersion(registry.ana, run), 1);
-      },
-    ));
+    declared({ policies: '[{id: no-pii, kind: no-classification-into-public-model}]' }, async (registry) => {
+      const run = await learned(registry, {
+        columns: [{ name: 'e-mail', type: 'VARCHAR', classification: 'pii' }],
+      });
+      assert.equal(await registry.addVersion(registry.ana, run), 1);
+    }));
 
   it('asks that exactly this version of the data kept its contract', () =>
-    inRegistry({ policies: '[{id: checked, kind: contract-passed-on-exact-hash}]' }, async (registry) => {
+    declared({ policies: '[{id: checked, kind: contract-passed-on-exact-hash}]' }, async (registry) => {
       await assert.rejects(
         registry.addVersion(),
         refused(/checked: it is not known which version of flights was used/),
@@ -114,7 +105,7 @@ describe('a policy', () => {
     }));
 
   it('may come later: what was registered is held to it when its approval is asked for', () =>
-    inRegistry(
+    declared(
       { policies: '[{id: licences, kind: licence-in-list, licences: [MIT], at: [deploy]}]' },
       async (registry) => {
         const version = await registry.addVersion(registry.ana, await learned(registry));
@@ -128,7 +119,7 @@ describe('a policy', () => {
     ));
 
   it('that warns lets pass and stays on record, as does a broken contract where no policy speaks of contracts', () =>
-    inRegistry(
+    declared(
       { policies: '[{id: licences, kind: licence-in-list, licences: [MIT], outcome: warn}]' },
       async (registry) => {
         const run = await learned(registry, { contractState: 'broken' });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { createTestRegistry, type TestRegistry } from '../../../../test/registry-world.ts';
+import { inRegistry } from '../../../../test/registry-world.ts';
 import { TilthError } from '../../../platform/errors.ts';
 import { listProjects, registerProject } from '../../../start/project/project-store.ts';
 import { localActor } from '../../../team/can.ts';
@@ -30,18 +30,6 @@ const code =
     assert.match(`${thrown.message} ${thrown.hint ?? ''}`, says);
     return true;
   };
-
-async function inRegistry(
-  work: (registry: TestRegistry) => Promise<void>,
-  options: Parameters<typeof createTestRegistry>[0] = {},
-): Promise<void> {
-  const registry = await createTestRegistry(options);
-  try {
-    await work(registry);
-  } finally {
-    await registry.close();
-  }
-}
 
 describe('a request for approval', () => {
   it('is a conversation, with the gate as it was and what changed since', () =>

@@ -7,7 +7,7 @@ import { moveAlias } from '../aliases.ts';
 import { approve, reject, requestApproval } from './approvals.ts';
 import { evaluateGate } from '../gate/gate-evidence.ts';
 import { aliasHistory, championOf, getVersion, updateVersionRow } from '../registry-store.ts';
-import { createTestRegistry, type TestRegistry } from '../../../../test/registry-world.ts';
+import { inRegistry } from '../../../../test/registry-world.ts';
 import { deleteVersion } from '../version-deletion.ts';
 import { setStage } from '../versions.ts';
 
@@ -16,18 +16,6 @@ const code = (wanted: string) => (thrown: unknown) => {
   assert.equal(thrown.code, wanted, thrown.message);
   return true;
 };
-
-async function inRegistry(
-  work: (registry: TestRegistry) => Promise<void>,
-  options: Parameters<typeof createTestRegistry>[0] = {},
-): Promise<void> {
-  const registry = await createTestRegistry(options);
-  try {
-    await work(registry);
-  } finally {
-    await registry.close();
-  }
-}
 
 describe('approval', () => {
   it('needs a gate that passes, and names what fails', () =>
