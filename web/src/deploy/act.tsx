@@ -1,7 +1,8 @@
 import { useState } from 'react';
 import { useSend } from '../platform/send.ts';
 import { Dialog } from '../parts/dialog.tsx';
-import { Refused, SentForm } from './refused.tsx';
+import { Refused } from './refused.tsx';
+import { SendLine, SentForm } from './sent-form.tsx';
 
 /** A button that asks the server and shows what it said; nothing changes on the page before the answer. */
 export function Act({
@@ -73,18 +74,13 @@ export function Confirm({
           onChange={(event) => setReason(event.target.value)}
         />
       </label>
-      <div className="flex flex-wrap items-center gap-3">
-        <button
-          type="submit"
-          className={`button ${isDanger ? 'button-danger' : 'button-primary'}`}
-          disabled={isBusy || (!isReasonOptional && said === '')}
-        >
-          {label}
-        </button>
-        <span className="text-sm text-ink-2" role="status">
-          {isBusy ? 'Waiting for the server …' : ''}
-        </span>
-      </div>
+      <SendLine
+        isBusy={isBusy}
+        isDisabled={!isReasonOptional && said === ''}
+        look={isDanger ? 'button-danger' : 'button-primary'}
+      >
+        {label}
+      </SendLine>
     </SentForm>
   );
 }

@@ -9,7 +9,7 @@ import { Badge, Facts, Id, When, type Tone } from '../parts/basics.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { turnsOf, type Turn as TurnShape } from './conversation-turns.ts';
 import { GateTable, outcomeOf } from './gate.tsx';
-import { SentForm } from './refused.tsx';
+import { SentForm } from './sent-form.tsx';
 
 export const approvalTone = {
   waiting: 'warn',

@@ -1,4 +1,3 @@
-import type { ReactNode } from 'react';
 import { ApiError } from '../platform/api.ts';
 import { Failure } from '../parts/answer.tsx';
 import { TokenForm } from '../parts/shell.tsx';
@@ -18,29 +17,3 @@ export const Refused = ({ error }: { error: unknown }) =>
       ) : null}
     </div>
   );
-
-/** A form that is sent; what the server refused stands above it, and what was typed stays. */
-export const SentForm = ({
-  error,
-  onSend,
-  className = 'gap-4',
-  children,
-}: {
-  error: unknown;
-  onSend: () => void;
-  className?: string;
-  children: ReactNode;
-}) => (
-  <div className="flex flex-col gap-4 text-sm">
-    <Refused error={error} />
-    <form
-      className={`flex flex-col ${className}`}
-      onSubmit={(event) => {
-        event.preventDefault();
-        onSend();
-      }}
-    >
-      {children}
-    </form>
-  </div>
-);

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useSend } from '../platform/send.ts';
-import { SentForm } from './refused.tsx';
+import { SendLine, SentForm } from './sent-form.tsx';
 
 /** Asks that a version may become an alias, with a word to who decides. */
 export function RequestForm({ path, onDone }: { path: string; onDone: () => void }) {
@@ -35,14 +35,9 @@ export function RequestForm({ path, onDone }: { path: string; onDone: () => void
           onChange={(event) => setMessage(event.target.value)}
         />
       </label>
-      <div className="flex flex-wrap items-center gap-3">
-        <button type="submit" className="button button-primary" disabled={isBusy}>
-          Ask for approval
-        </button>
-        <span className="text-ink-2" role="status">
-          {isBusy ? 'The gate is evaluated …' : ''}
-        </span>
-      </div>
+      <SendLine isBusy={isBusy} says="The gate is evaluated …">
+        Ask for approval
+      </SendLine>
     </SentForm>
   );
 }

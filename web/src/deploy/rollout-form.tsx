@@ -4,7 +4,7 @@ import type { NewRollout } from '../../../src/deploy/endpoints/rollout-api.ts';
 import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts';
 import { segment, useApi } from '../platform/api.ts';
 import { useSend } from '../platform/send.ts';
-import { SentForm } from './refused.tsx';
+import { ReasonField, SendLine, SentForm } from './sent-form.tsx';
 import { VersionChoices } from './version-choices.tsx';
 
 const fields = {
@@ -72,22 +72,10 @@ export function RolloutForm({ endpoint, onDone }: { endpoint: Endpoint; onDone: 
           </label>
         ))}
       </div>
-      <label className="flex flex-col gap-1 font-medium">
-        Reason
-        <input
-          className="field font-normal"
-          value={reason}
-          onChange={(event) => setReason(event.target.value)}
-        />
-      </label>
-      <div className="flex flex-wrap items-center gap-3">
-        <button type="submit" className="button button-primary" disabled={isBusy || version === ''}>
-          Begin the rollout
-        </button>
-        <span className="text-ink-2" role="status">
-          {isBusy ? 'Waiting for the server …' : ''}
-        </span>
-      </div>
+      <ReasonField value={reason} onChange={setReason} />
+      <SendLine isBusy={isBusy} isDisabled={version === ''}>
+        Begin the rollout
+      </SendLine>
     </SentForm>
   );
 }

@@ -4,7 +4,7 @@ import type { ModelVersion } from '../../../src/deploy/registry/registry-api.ts'
 import { segment, useApi } from '../platform/api.ts';
 import { useSend } from '../platform/send.ts';
 import { RouteBars } from './route-words.tsx';
-import { SentForm } from './refused.tsx';
+import { ReasonField, SendLine, SentForm } from './sent-form.tsx';
 import { VersionChoices } from './version-choices.tsx';
 
 type StickyKind = 'off' | NonNullable<Endpoint['sticky']>['by'];
@@ -133,26 +133,12 @@ export function RouteForm({ endpoint, onDone }: { endpoint: Endpoint; onDone: ()
           </label>
         ) : null}
       </div>
-      <label className="flex flex-col gap-1 font-medium">
-        Reason
-        <input
-          className="field font-normal"
-          value={reason}
-          onChange={(event) => setReason(event.target.value)}
-        />
-      </label>
+      <ReasonField value={reason} onChange={setReason} />
       <div className="rounded-md bg-sunken p-3">
         <p className="mb-2 text-xs text-ink-3">Now, until the server confirms another route</p>
         <RouteBars endpoint={endpoint} />
       </div>
-      <div className="flex flex-wrap items-center gap-3">
-        <button type="submit" className="button button-primary" disabled={isBusy}>
-          Change the route
-        </button>
-        <span className="text-ink-2" role="status">
-          {isBusy ? 'Waiting for the server …' : ''}
-        </span>
-      </div>
+      <SendLine isBusy={isBusy}>Change the route</SendLine>
     </SentForm>
   );
 }
