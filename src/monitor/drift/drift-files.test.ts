@@ -127,6 +127,15 @@ test('columns that no longer go together are drift that no single column shows',
   assert.equal(calm.multivariate?.drifted, false);
 });
 
+test('a column is told alike on both sides, also where one holds fewer values', async () => {
+  const hours = write('hours.csv', 'hour', (row) => String(row % 24));
+  const early = write('early.csv', 'hour', (row) => String(row % 8));
+  const { columns, multivariate } = await compareFiles(analytics, hours, early, { isMultivariate: true });
+  assert.equal(columns['hour']?.type, 'num');
+  // two of three earlier rows lie where no later one does, the rest can't be told apart
+  assert.ok(Math.abs((multivariate?.auc ?? 1) - 5 / 6) < 0.02, String(multivariate?.auc));
+});
+
 test('texts drift by their words, and the words that moved are named', async () => {
   const places = ['the gate', 'a runway', 'our hangar', 'that tower', 'one terminal'];
   const say = (what: string) => (row: number) => `"${places[row % 5]} reported ${what} at ${row} hours"`;

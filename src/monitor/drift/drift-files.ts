@@ -18,7 +18,7 @@ import {
   type DriftRule,
 } from './drift.ts';
 import { nothingShared, unknownColumn } from './drift-errors.ts';
-import { FileTable, sharedKind } from './file-columns.ts';
+import { FileTable, areAlike, type ComparedColumn } from './file-columns.ts';
 import type { DriftMethod } from './methods.ts';
 
 export interface DriftReport {
@@ -71,19 +71,17 @@ export async function compareFiles(
   const columns = new Map<string, ColumnDrift>();
   const texts: Record<string, DomainDrift | null> = {};
   const notCompared: { name: string; reason: string }[] = [];
-  const shared = before.columns.flatMap((column) => {
-    const other = now.find(column.name);
-    if (other === undefined || asked.columns?.includes(column.name) === false) return [];
-    const kind = sharedKind(column, other);
-    if (kind === undefined)
-      notCompared.push({
-        name: column.name,
-        reason:
-          column.type === other.type
-            ? `${column.type} is not compared`
-            : `${column.type} became ${other.type}`,
-      });
-    return kind === undefined ? [] : [{ name: column.name, kind }];
+  const kinds = await before.kinds();
+  const shared = before.columns.flatMap(({ name, type }) => {
+    const other = now.find(name);
+    if (other === undefined || asked.columns?.includes(name) === false) return [];
+    const kind = kinds.get(name);
+    if (kind !== undefined && areAlike(type, other.type)) return [{ name, kind }];
+    notCompared.push({
+      name,
+      reason: type === other.type ? `${type} is not compared` : `${type} became ${other.type}`,
+    });
+    return [];
   });
   const read = async (name: string, kind: 'num' | 'cat'): Promise<[Column, Column]> => [
     await before.read(name, kind),
@@ -147,12 +145,11 @@ const verdicts = (
 async function together(
   before: FileTable,
   now: FileTable,
-  columns: readonly { name: string; kind: 'num' | 'cat' }[],
+  columns: readonly ComparedColumn[],
 ): Promise<DomainDrift | null> {
-  const names = columns.map(({ name }) => name);
   const [old, fresh] = [
-    await before.sample(names, mostRowsClassified),
-    await now.sample(names, mostRowsClassified),
+    await before.sample(columns, mostRowsClassified),
+    await now.sample(columns, mostRowsClassified),
   ];
   const sampled = columns.map(({ name, kind }, at): SampledColumn => ({
     name,

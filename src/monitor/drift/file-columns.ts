@@ -5,12 +5,16 @@ import { fileUnreadable } from './drift-errors.ts';
 
 export type ColumnKind = 'num' | 'cat' | 'text';
 
+/** A column of both sides and how it is told on both: as the reference tells. */
+export interface ComparedColumn {
+  readonly name: string;
+  readonly kind: 'num' | 'cat';
+}
+
 export interface FileColumn {
   readonly name: string;
   /** DuckDB's */
   readonly type: string;
-  /** undefined where a column of this type is not compared: times, lists, bytes */
-  readonly kind: ColumnKind | undefined;
   /** rows that have a value */
   readonly count: number;
 }
@@ -38,7 +42,7 @@ export class FileTable {
   }
 
   /**
-   * Opens a file and looks at each column's type and how many values differ. A CSV file is parsed once.
+   * Opens a file and looks at its columns. A CSV file is parsed once.
    *
    * @throws DRIFT_FILE_UNREADABLE
    */
@@ -54,11 +58,11 @@ export class FileTable {
         name: String(row[0]),
         type: String(row[1]),
       }));
-      const [[rowCount = 0] = []] = await analytics.rows(`SELECT count(*)::DOUBLE FROM ${from}`);
-      const columns: FileColumn[] = [];
-      for (let at = 0; at < described.length; at += columnsPerLook) {
-        columns.push(...(await lookAt(analytics, from, described.slice(at, at + columnsPerLook))));
-      }
+      const counts = described.map(({ name }) => `, count(${identifier(name)})::DOUBLE`);
+      const [[rowCount = 0, ...counted] = []] = await analytics.rows(
+        `SELECT count(*)::DOUBLE${counts.join('')} FROM ${from}`,
+      );
+      const columns = described.map((column, at) => ({ ...column, count: Number(counted[at]) }));
       return new FileTable(analytics, path, from, Number(rowCount), columns);
     } catch (cause) {
       throw fileUnreadable(path, cause);
@@ -67,6 +71,34 @@ export class FileTable {
 
   find(name: string): FileColumn | undefined {
     return this.columns.find((column) => column.name === name);
+  }
+
+  /** How each column is to be told; undefined for types that are not compared: times, lists, bytes. */
+  async kinds(): Promise<ReadonlyMap<string, ColumnKind | undefined>> {
+    const kinds = new Map<string, ColumnKind | undefined>();
+    for (let at = 0; at < this.columns.length; at += columnsPerLook) {
+      const columns = this.columns.slice(at, at + columnsPerLook);
+      const wanted = columns.map(({ name, type }) =>
+        isInteger(type) || type === 'VARCHAR' ? `approx_count_distinct(${identifier(name)})::DOUBLE` : '0',
+      );
+      const [row = []] = await this.#analytics.rows(`SELECT ${wanted.join(', ')} FROM ${this.#from}`);
+      for (const [index, column] of columns.entries()) {
+        kinds.set(column.name, kindOf(column, await this.#distinct(column, Number(row[index]))));
+      }
+    }
+    return kinds;
+  }
+
+  /** Values are counted roughly first, and exactly only where it decides of what kind a column is. */
+  async #distinct({ name, type, count }: FileColumn, roughly: number): Promise<number> {
+    const limit = type === 'VARCHAR' ? count / 2 : mostCategories;
+    // the sketch is off by some per cent
+    const isClose = roughly > 0 && Math.abs(roughly - limit) <= limit * 0.4 + 2;
+    if (!isClose) return roughly;
+    const [[exactly = 0] = []] = await this.#analytics.rows(
+      `SELECT count(DISTINCT ${identifier(name)})::DOUBLE FROM ${this.#from}`,
+    );
+    return Number(exactly);
   }
 
   /** Categories are counted where the data is; numbers come as one array. */
@@ -102,12 +134,11 @@ export class FileTable {
   }
 
   /** Rows of several columns, numbers as they are and the rest as text; evenly taken, at most so many. */
-  async sample(names: readonly string[], most: number): Promise<(string | number | null)[][]> {
+  async sample(columns: readonly ComparedColumn[], most: number): Promise<(string | number | null)[][]> {
     const step = Math.max(1, Math.ceil(this.rowCount / most));
-    const wanted = names.map((name) => {
-      const isNumber = this.find(name)?.kind === 'num';
-      return `${identifier(name)}::${isNumber ? 'DOUBLE' : 'VARCHAR'}`;
-    });
+    const wanted = columns.map(
+      ({ name, kind }) => `${identifier(name)}::${kind === 'num' ? 'DOUBLE' : 'VARCHAR'}`,
+    );
     const rows = await this.#analytics.rows(
       `SELECT ${wanted.map((_, at) => `c${at}`).join(', ')} FROM (SELECT ${wanted.map((each, at) => `${each} AS c${at}`).join(', ')}, row_number() OVER () AS place FROM ${this.#from}) WHERE (place - 1) % ${step} = 0`,
     );
@@ -124,37 +155,6 @@ const asCategory = (column: string, type: string): string =>
 /** So many at once, as the sketches of all of them are in memory together. */
 const columnsPerLook = 64;
 
-/** Values are counted roughly first, and exactly only where it decides of what kind a column is. */
-async function lookAt(
-  analytics: Analytics,
-  from: string,
-  described: readonly { name: string; type: string }[],
-): Promise<FileColumn[]> {
-  const counts = described.map(({ name, type }) => {
-    const column = identifier(name);
-    const isCounted = isInteger(type) || type === 'VARCHAR';
-    return `count(${column})::DOUBLE, ${isCounted ? `approx_count_distinct(${column})::DOUBLE` : '0'}`;
-  });
-  const [row = []] = await analytics.rows(`SELECT ${counts.join(', ')} FROM ${from}`);
-  const columns: FileColumn[] = [];
-  for (const [at, { name, type }] of described.entries()) {
-    const [count, roughly] = [Number(row[2 * at] ?? 0), Number(row[2 * at + 1] ?? 0)];
-    const limit = type === 'VARCHAR' ? count / 2 : mostCategories;
-    // the sketch is off by some per cent
-    const isClose = roughly > 0 && Math.abs(roughly - limit) <= limit * 0.4 + 2;
-    const distinctCount = isClose ? await countDistinct(analytics, from, name) : roughly;
-    columns.push({ name, type, count, kind: kindOf(type, count, distinctCount) });
-  }
-  return columns;
-}
-
-async function countDistinct(analytics: Analytics, from: string, name: string): Promise<number> {
-  const [[count = 0] = []] = await analytics.rows(
-    `SELECT count(DISTINCT ${identifier(name)})::DOUBLE FROM ${from}`,
-  );
-  return Number(count);
-}
-
 export const isInteger = (type: string): boolean => /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/.test(type);
 export const isFraction = (type: string): boolean => /^(FLOAT|DOUBLE|DECIMAL)/.test(type);
 
@@ -162,18 +162,17 @@ export const isFraction = (type: string): boolean => /^(FLOAT|DOUBLE|DECIMAL)/.t
 const mostCategories = 10;
 
 /** Whole numbers with few values are categories; text that hardly repeats is text. */
-function kindOf(type: string, count: number, distinctCount: number): ColumnKind | undefined {
+function kindOf({ type, count }: FileColumn, distinctCount: number): ColumnKind | undefined {
   if (isFraction(type)) return 'num';
   if (isInteger(type)) return distinctCount <= mostCategories ? 'cat' : 'num';
-  if (type === 'BOOLEAN' || type.startsWith('ENUM')) return 'cat';
-  if (type !== 'VARCHAR') return undefined;
-  return distinctCount > count / 2 ? 'text' : 'cat';
+  if (!isCategory(type)) return undefined;
+  return type === 'VARCHAR' && distinctCount > count / 2 ? 'text' : 'cat';
 }
 
-/** How a column of both sides is compared: as the reference tells; undefined where one side holds numbers and the other does not. */
-export function sharedKind(reference: FileColumn, current: FileColumn): ColumnKind | undefined {
-  const isNumber = (type: string): boolean => isInteger(type) || isFraction(type);
-  return isNumber(reference.type) === isNumber(current.type) && current.kind !== undefined
-    ? reference.kind
-    : undefined;
-}
+const isCategory = (type: string): boolean =>
+  type === 'VARCHAR' || type === 'BOOLEAN' || type.startsWith('ENUM');
+const isNumber = (type: string): boolean => isInteger(type) || isFraction(type);
+
+/** Can a column of this type stand beside one of the other? Numbers beside numbers, all else that is compared beside each other. */
+export const areAlike = (type: string, other: string): boolean =>
+  isNumber(type) ? isNumber(other) : isCategory(type) && isCategory(other);
