@@ -3,15 +3,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { inTurns, type Effort, type Figure, type Practice, type Round } from '../measure.ts';
-import {
-  pythonOf,
-  runToEnd,
-  startServer,
-  temporaryFolder,
-  tilth,
-  versionsIn,
-  type Ended,
-} from '../processes.ts';
+import { pythonOf, runToEnd, temporaryFolder, tilth, versionsIn, type Ended } from '../processes.ts';
+import { approveFirst, startControl } from './production.ts';
 
 const model = 'linear';
 
@@ -20,16 +13,12 @@ export async function measureBatch(effort: Effort): Promise<Practice> {
   const rowCount = effort.isQuick ? 100_000 : 1_000_000;
   const home = temporaryFolder('batch');
   const python = pythonOf('batch');
-  const control = await startServer(
-    (port) => tilth('server', '--home', home, '--port', String(port)),
-    '/health',
-    { env: { TILTH_PYTHON: python } },
-  );
+  const control = await startControl(home, python);
   try {
     await runToEnd([python, script('make_batch.py'), home, model, String(rowCount)], {
       env: { MLFLOW_TRACKING_URI: control.address },
     });
-    await approve(control.address);
+    await approveFirst(control.address, model, 'onnx');
     const output = join(home, 'scores');
     const peerOutput = join(home, 'peer.parquet');
     const ours = async (rows: string): Promise<Ended> => {
@@ -84,16 +73,6 @@ export async function measureBatch(effort: Effort): Promise<Practice> {
 const script = (name: string): string => join(import.meta.dirname, name);
 
 const roundOf = ({ seconds, cpuMs }: Ended): Round => ({ value: seconds, cpuMs });
-
-async function approve(server: string): Promise<void> {
-  const say = async (...args: string[]): Promise<string> =>
-    (await runToEnd(tilth(...args, '--server', server, '--json'))).stdout;
-  const version = JSON.parse(await say('model', 'show', model, '1', '--wait')) as { engine: string };
-  assert.equal(version.engine, 'onnx');
-  await say('model', 'gate', model, '1');
-  await say('model', 'request', model, '1');
-  await say('model', 'approve', model, '1', '--reason', 'a bench has one person');
-}
 
 /** Makes a file of few rows too. @returns the largest difference of probabilities */
 async function compare(

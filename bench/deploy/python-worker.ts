@@ -12,6 +12,7 @@ import {
   versionsIn,
   type RunningServer,
 } from '../processes.ts';
+import { peerCommand, putInProduction, startControl } from './production.ts';
 import { untilQuiet } from './serving.ts';
 
 const models = ['spline', 'forest'] as const;
@@ -22,19 +23,13 @@ const roundSeconds = 2;
 export async function measurePythonWorker(effort: Effort): Promise<Practice> {
   const home = temporaryFolder('python-worker');
   const python = pythonOf('serving');
-  const control = await startServer(
-    (port) => tilth('server', '--home', home, '--port', String(port)),
-    '/health',
-    {
-      env: { TILTH_PYTHON: python },
-    },
-  );
+  const control = await startControl(home, python);
   const servers: RunningServer[] = [control];
   try {
     await runToEnd([python, join(import.meta.dirname, 'make_python_models.py'), home, ...models], {
       env: { MLFLOW_TRACKING_URI: control.address },
     });
-    for (const model of models) await putInProduction(control.address, model);
+    for (const model of models) await putInProduction(control.address, model, 'python');
     const ours = await startServer(
       (port) => tilth('serve', '--home', home, '--port', String(port), '--server', control.address),
       '/ping',
@@ -65,32 +60,6 @@ export async function measurePythonWorker(effort: Effort): Promise<Practice> {
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-}
-
-const peerCommand = (python: string, port: number): string[] => {
-  const quiet = ['--no-access-log', '--log-level', 'warning'];
-  return [
-    python,
-    '-m',
-    'uvicorn',
-    'peer_app:app',
-    '--app-dir',
-    import.meta.dirname,
-    '--port',
-    String(port),
-    ...quiet,
-  ];
-};
-
-async function putInProduction(server: string, model: string): Promise<void> {
-  const say = async (...args: string[]): Promise<string> =>
-    (await runToEnd(tilth(...args, '--server', server, '--json'))).stdout;
-  const version = JSON.parse(await say('model', 'show', model, '1', '--wait')) as { engine: string };
-  assert.equal(version.engine, 'python');
-  await say('model', 'gate', model, '1');
-  await say('model', 'request', model, '1');
-  await say('model', 'approve', model, '1', '--reason', 'a bench has one person');
-  await say('endpoint', 'create', model, '--model', model);
 }
 
 async function measureBeside(

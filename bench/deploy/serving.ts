@@ -14,6 +14,7 @@ import {
   versionsIn,
   type RunningServer,
 } from '../processes.ts';
+import { peerCommand, putInProduction, startControl, type ShownVersion } from './production.ts';
 
 const model = 'bench';
 const connectionCount = 16;
@@ -31,50 +32,25 @@ export const measureServingForest = (effort: Effort): Promise<Practice> => measu
 async function measureModel(kind: Kind, effort: Effort): Promise<Practice> {
   const home = temporaryFolder('serving');
   const python = pythonOf('serving');
-  const control = await startServer(
-    (port) => tilth('server', '--home', home, '--port', String(port)),
-    '/health',
-    {
-      env: { TILTH_PYTHON: python },
-    },
-  );
-  let parity: { rowCount: number; labelsEqual: number; maxError: number } | undefined;
+  const control = await startControl(home, python);
+  let parity: ShownVersion['parity'];
   try {
     await runToEnd([python, join(import.meta.dirname, 'make_model.py'), home, model, kind], {
       env: { MLFLOW_TRACKING_URI: control.address },
     });
-    parity = await putInProduction(control.address);
+    ({ parity } = await putInProduction(control.address, model, 'onnx'));
+    if (parity === null) throw new Error('the model was not converted');
     return await measureBeside(kind, home, control, parity, effort);
   } finally {
     await control.stop();
   }
 }
 
-/** The commands of a person: wait for the conversion, gate, ask, approve, give it an address. */
-async function putInProduction(
-  server: string,
-): Promise<{ rowCount: number; labelsEqual: number; maxError: number }> {
-  const say = async (...args: string[]): Promise<string> =>
-    (await runToEnd(tilth(...args, '--server', server, '--json'))).stdout;
-  const version = JSON.parse(await say('model', 'show', model, '1', '--wait')) as {
-    engine: string;
-    reason: string | null;
-    parity: { rowCount: number; labelsEqual: number; maxError: number } | null;
-  };
-  if (version.parity === null)
-    throw new Error(`the model was not converted: ${version.reason ?? version.engine}`);
-  await say('model', 'gate', model, '1');
-  await say('model', 'request', model, '1');
-  await say('model', 'approve', model, '1', '--reason', 'a bench has one person');
-  await say('endpoint', 'create', model, '--model', model);
-  return version.parity;
-}
-
 async function measureBeside(
   kind: Kind,
   home: string,
   control: RunningServer,
-  parity: { rowCount: number; labelsEqual: number; maxError: number },
+  parity: NonNullable<ShownVersion['parity']>,
   { rounds, slowRounds }: Effort,
 ): Promise<Practice> {
   const startOurs = (): Promise<RunningServer> =>
@@ -94,23 +70,7 @@ async function measureBeside(
       '/ping',
     );
   const startPeer = (): Promise<RunningServer> =>
-    startServer(
-      (port) => [
-        pythonOf('serving'),
-        '-m',
-        'uvicorn',
-        'peer_app:app',
-        '--app-dir',
-        import.meta.dirname,
-        '--port',
-        String(port),
-        '--no-access-log',
-        '--log-level',
-        'warning',
-      ],
-      '/ping',
-      { env: { MODEL_FOLDER: home } },
-    );
+    startServer((port) => peerCommand(pythonOf('serving'), port), '/ping', { env: { MODEL_FOLDER: home } });
   const figures: Figure[] = [];
   const add = (
     what: string,
