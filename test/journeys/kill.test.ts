@@ -15,14 +15,24 @@ import type { VerdictView } from '../../src/maintain/audit/audit-api.ts';
 import type { WindowPerformance } from '../../src/monitor/performance/performance-api.ts';
 import type { PredictionSummary } from '../../src/monitor/predictions/prediction-api.ts';
 import type { ReplaySummary } from '../../src/monitor/replay/replay.ts';
-import { Analytics, dataFile, literal, parquetFiles, timestamp } from '../../src/monitor/windows/analytics.ts';
+import { Analytics, dataFile, parquetFiles, timestamp } from '../../src/monitor/windows/analytics.ts';
 import { dayMs } from '../../src/monitor/windows/window.ts';
 import { call } from '../../src/platform/client.ts';
 import { createLogger } from '../../src/platform/log.ts';
+import { literal } from '../../src/platform/sql-text.ts';
 import { startServer } from '../../src/server/server.ts';
 import { temporaryHome } from '../../src/server/test-world.ts';
 import { localActor } from '../../src/team/can.ts';
-import { freePorts, isTaken, processesNaming, program, seededRandom, start, until, type Started } from './processes.ts';
+import {
+  freePorts,
+  isTaken,
+  processesNaming,
+  program,
+  seededRandom,
+  start,
+  until,
+  type Started,
+} from './processes.ts';
 
 const model = 'late';
 const weekCount = 8;
@@ -32,7 +42,14 @@ const batchRows = 20;
 /** Kills end after this; what is left of the traffic passes in peace. */
 const killForMs = 16_000;
 /** Who falls in which round; later rounds are drawn. */
-const firstRounds: readonly (readonly Victim[])[] = [['serve'], ['server'], ['replay'], ['serve', 'server'], ['replay', 'serve'], ['server', 'replay']];
+const firstRounds: readonly (readonly Victim[])[] = [
+  ['serve'],
+  ['server'],
+  ['replay'],
+  ['serve', 'server'],
+  ['replay', 'serve'],
+  ['server', 'replay'],
+];
 type Victim = 'serve' | 'server' | 'replay';
 
 /** A failing run says its seed: the same one kills in the same order after the same pauses. */
@@ -63,9 +80,22 @@ describe(`processes that are killed while traffic passes (TILTH_TEST_SEED=${seed
 
   /** In a process group of its own, as a terminal gives it: Ctrl-C reaches all of it. */
   const startUp = (): Started =>
-    start([program, 'up', '--home', home.root, '--port', String(ports.port), '--serve-port', String(ports.servePort)], { detached: true });
+    start(
+      [
+        program,
+        'up',
+        '--home',
+        home.root,
+        '--port',
+        String(ports.port),
+        '--serve-port',
+        String(ports.servePort),
+      ],
+      { detached: true },
+    );
 
-  const isUp = async (): Promise<boolean> => (await isHealthy(address)) && (await isHealthy(`http://127.0.0.1:${ports.servePort}`));
+  const isUp = async (): Promise<boolean> =>
+    (await isHealthy(address)) && (await isHealthy(`http://127.0.0.1:${ports.servePort}`));
 
   after(async () => {
     replaying?.child.kill('SIGKILL');
@@ -80,15 +110,31 @@ describe(`processes that are killed while traffic passes (TILTH_TEST_SEED=${seed
     const random = seededRandom(seed);
     const kills: Record<Victim, number> = { serve: 0, server: 0, replay: 0 };
     const startReplay = (): Started =>
-      start([program, 'monitor', 'replay', traffic, '--endpoint', model, '--batch', String(batchRows), '--name', 'kill', '--json'], {
-        env: { ...process.env, TILTH_HOME: home.root, TILTH_URL: address },
-      });
+      start(
+        [
+          program,
+          'monitor',
+          'replay',
+          traffic,
+          '--endpoint',
+          model,
+          '--batch',
+          String(batchRows),
+          '--name',
+          'kill',
+          '--json',
+        ],
+        {
+          env: { ...process.env, TILTH_HOME: home.root, TILTH_URL: address },
+        },
+      );
     replaying = startReplay();
     const startedAt = Date.now();
     for (let round = 0; Date.now() - startedAt < killForMs && replaying.child.exitCode === null; round += 1) {
       await untilSent(replaying);
       await sleep(random() * 300);
-      const victims = firstRounds[round] ?? (['serve', 'server', 'replay'] as const).filter(() => random() < 0.5);
+      const victims =
+        firstRounds[round] ?? (['serve', 'server', 'replay'] as const).filter(() => random() < 0.5);
       for (const victim of victims) {
         if (victim !== 'replay') {
           if (killSupervised(victim)) kills[victim] += 1;
@@ -103,21 +149,47 @@ describe(`processes that are killed while traffic passes (TILTH_TEST_SEED=${seed
     const { code, stdout, stderr } = await replaying.ended;
     context.diagnostic(`killed: ${JSON.stringify(kills)}, ${Math.round((Date.now() - startedAt) / 1000)} s`);
     assert.equal(code, 0, stderr);
-    assert.ok(Math.min(...Object.values(kills)) >= 2, `the traffic was over too soon: ${JSON.stringify(kills)}`);
+    assert.ok(
+      Math.min(...Object.values(kills)) >= 2,
+      `the traffic was over too soon: ${JSON.stringify(kills)}`,
+    );
     const summary = JSON.parse(stdout) as ReplaySummary;
     const { rows, failed, firstFailure, labels, isDone } = summary;
     const arrivals = rowCount - rowCount / 20;
-    assert.deepEqual({ rows, failed, firstFailure, labels, isDone }, { rows: rowCount, failed: 0, firstFailure: null, labels: arrivals, isDone: true });
-    const { labelCount, repeatedCount } = await call<PredictionSummary>({ server: address }, 'GET', `/api/v1/models/${model}/predictions/summary`);
+    assert.deepEqual(
+      { rows, failed, firstFailure, labels, isDone },
+      { rows: rowCount, failed: 0, firstFailure: null, labels: arrivals, isDone: true },
+    );
+    const { labelCount, repeatedCount } = await call<PredictionSummary>(
+      { server: address },
+      'GET',
+      `/api/v1/models/${model}/predictions/summary`,
+    );
     assert.equal(labelCount, arrivals);
-    context.diagnostic(`${summary.retried} attempts were made again, ${repeatedCount} repeated records were dropped`);
+    context.diagnostic(
+      `${summary.retried} attempts were made again, ${repeatedCount} repeated records were dropped`,
+    );
 
-    const windows = await call<WindowPerformance[]>({ server: address }, 'GET', `/api/v1/models/${model}/performance/windows`);
-    const weeks = Map.groupBy(windows.filter((window) => window.variant !== 'shadow'), (window) => window.windowStart);
+    const windows = await call<WindowPerformance[]>(
+      { server: address },
+      'GET',
+      `/api/v1/models/${model}/performance/windows`,
+    );
+    const weeks = Map.groupBy(
+      windows.filter((window) => window.variant !== 'shadow'),
+      (window) => window.windowStart,
+    );
     assert.ok(weeks.size >= weekCount - 1, `${weeks.size} weeks are evaluated`);
     for (const [week, series] of weeks) {
-      const counted = [sum(series, (window) => window.rowCount), sum(series, (window) => window.labelledCount)];
-      assert.deepEqual(counted, await countWeek(traffic, week), `rows and labels in the week of ${new Date(week).toISOString()}`);
+      const counted = [
+        sum(series, (window) => window.rowCount),
+        sum(series, (window) => window.labelledCount),
+      ];
+      assert.deepEqual(
+        counted,
+        await countWeek(traffic, week),
+        `rows and labels in the week of ${new Date(week).toISOString()}`,
+      );
     }
     const verdict = await call<VerdictView>({ server: address }, 'GET', '/api/v1/audit/verify');
     assert.equal(verdict.isSound, true, verdict.fault?.reason);
@@ -147,23 +219,49 @@ describe(`processes that are killed while traffic passes (TILTH_TEST_SEED=${seed
   it('the Parquet that is left says the same, answer by answer', async (context) => {
     const analytics = new Analytics();
     try {
-      await analytics.run(`CREATE TEMP TABLE log AS SELECT * FROM ${parquetFiles(partsOf(home.database, home.predictions))}`);
-      const twice = await analytics.rows('SELECT version, variant, key, count(*)::INT FROM log GROUP BY ALL HAVING count(*) > 1 LIMIT 5');
+      await analytics.run(
+        `CREATE TEMP TABLE log AS SELECT * FROM ${parquetFiles(partsOf(home.database, home.predictions))}`,
+      );
+      const twice = await analytics.rows(
+        'SELECT version, variant, key, count(*)::INT FROM log GROUP BY ALL HAVING count(*) > 1 LIMIT 5',
+      );
       assert.deepEqual(twice, [], 'a prediction is in the log twice');
-      const strangers = await analytics.rows(`SELECT key FROM log ANTI JOIN (SELECT id FROM ${dataFile(traffic)}) ON key = id LIMIT 5`);
+      const strangers = await analytics.rows(
+        `SELECT key FROM log ANTI JOIN (SELECT id FROM ${dataFile(traffic)}) ON key = id LIMIT 5`,
+      );
       assert.deepEqual(strangers, []);
-      const [answered = []] = await analytics.rows("SELECT count(*)::INT, count(DISTINCT key)::INT FROM log WHERE variant <> 'shadow'");
+      const [answered = []] = await analytics.rows(
+        "SELECT count(*)::INT, count(DISTINCT key)::INT FROM log WHERE variant <> 'shadow'",
+      );
       assert.deepEqual(answered, [rowCount, rowCount], 'each row has one answer, whichever version gave it');
-      const shares = await analytics.rows("SELECT version, variant, count(*)::INT FROM log GROUP BY ALL ORDER BY version");
-      assert.deepEqual(shares.map(([version, variant]) => [Number(version), variant]), [[1, 'champion'], [2, 'canary'], [3, 'shadow']]);
+      const shares = await analytics.rows(
+        'SELECT version, variant, count(*)::INT FROM log GROUP BY ALL ORDER BY version',
+      );
+      assert.deepEqual(
+        shares.map(([version, variant]) => [Number(version), variant]),
+        [
+          [1, 'champion'],
+          [2, 'canary'],
+          [3, 'shadow'],
+        ],
+      );
       // a shadow is scored after its answer was given: what was answered at the moment of a kill may lack it
       const shadowed = Number(shares[2]?.[2]);
       context.diagnostic(`${rowCount - shadowed} rows lack their shadow`);
-      assert.ok(shadowed > rowCount * 0.98 && shadowed <= rowCount, `${shadowed} of ${rowCount} rows have a shadow`);
+      assert.ok(
+        shadowed > rowCount * 0.98 && shadowed <= rowCount,
+        `${shadowed} of ${rowCount} rows have a shadow`,
+      );
       // scikit-learn's own answers to these rows
-      for (const [version, file] of [[1, 'late-1'], [2, 'late-2'], [3, 'late-1']] as const) {
+      for (const [version, file] of [
+        [1, 'late-1'],
+        [2, 'late-2'],
+        [3, 'late-1'],
+      ] as const) {
         const said = `list_extract([${expected[file].label.join(', ')}], (key[3:]::INT % 200) + 1)`;
-        const wrong = await analytics.rows(`SELECT key, prediction, ${said} FROM log WHERE version = ${version} AND prediction <> ${said} LIMIT 5`);
+        const wrong = await analytics.rows(
+          `SELECT key, prediction, ${said} FROM log WHERE version = ${version} AND prediction <> ${said} LIMIT 5`,
+        );
         assert.deepEqual(wrong, []);
       }
     } finally {
@@ -174,7 +272,11 @@ describe(`processes that are killed while traffic passes (TILTH_TEST_SEED=${seed
   /** A kill while everyone waits for somebody who is away shows nothing: requests must be under way again. */
   async function untilSent(sender: Started): Promise<void> {
     const before = placeOf(cursorFile);
-    await until(() => placeOf(cursorFile) > before || sender.child.exitCode !== null, 30_000, 'the replay goes on');
+    await until(
+      () => placeOf(cursorFile) > before || sender.child.exitCode !== null,
+      30_000,
+      'the replay goes on',
+    );
   }
 
   /** @returns false when it is down already */
@@ -199,12 +301,18 @@ describe(`processes that are killed while traffic passes (TILTH_TEST_SEED=${seed
   }
 });
 
-const isHealthy = (address: string): Promise<boolean> => fetch(`${address}/health`).then((response) => response.ok, () => false);
+const isHealthy = (address: string): Promise<boolean> =>
+  fetch(`${address}/health`).then(
+    (response) => response.ok,
+    () => false,
+  );
 
 /** How far the replay noted that it got. */
-const placeOf = (cursorFile: string): number => (existsSync(cursorFile) ? (JSON.parse(readFileSync(cursorFile, 'utf8')) as { place: number }).place : 0);
+const placeOf = (cursorFile: string): number =>
+  existsSync(cursorFile) ? (JSON.parse(readFileSync(cursorFile, 'utf8')) as { place: number }).place : 0;
 
-const sum = <T>(items: readonly T[], of: (item: T) => number): number => items.reduce((total, item) => total + of(item), 0);
+const sum = <T>(items: readonly T[], of: (item: T) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);
 
 /** Files that the manifest names: one that was merged into another stays for a moment. */
 function partsOf(database: string, predictions: string): string[] {
@@ -218,7 +326,8 @@ function partsOf(database: string, predictions: string): string[] {
 async function writeTraffic(path: string): Promise<void> {
   const { dep_delay, distance, carrier } = expected.rows;
   const texts = carrier.map(literal).join(', ');
-  const numbers = (values: readonly (number | null)[]): string => values.map((value) => (value === null ? 'NULL' : String(value))).join(', ');
+  const numbers = (values: readonly (number | null)[]): string =>
+    values.map((value) => (value === null ? 'NULL' : String(value))).join(', ');
   const cell = (list: string): string => `list_extract([${list}], (i % 200) + 1)`;
   const at = `(TIMESTAMP '2013-03-04' + to_milliseconds((i * ${weekCount * 7 * dayMs} // ${rowCount})::BIGINT))`;
   const analytics = new Analytics();
@@ -235,7 +344,9 @@ async function writeTraffic(path: string): Promise<void> {
 async function countWeek(path: string, start: number): Promise<number[]> {
   const analytics = new Analytics();
   const within = `event_at >= ${timestamp(start)} AND event_at < ${timestamp(start + 7 * dayMs)}`;
-  const [counts = []] = await analytics.rows(`SELECT count(*)::INT, count(label)::INT FROM ${dataFile(path)} WHERE ${within}`);
+  const [counts = []] = await analytics.rows(
+    `SELECT count(*)::INT, count(label)::INT FROM ${dataFile(path)} WHERE ${within}`,
+  );
   await analytics.close();
   return counts.map(Number);
 }
@@ -244,12 +355,22 @@ async function countWeek(path: string, start: number): Promise<number[]> {
 async function routeThreeVersions(home: ReturnType<typeof temporaryHome>): Promise<void> {
   const server = await startServer({ home, port: 0, log: createLogger('test', 'silent') });
   const { world } = server;
-  for (const [version, file] of [[1, 'late-1.onnx'], [2, 'late-2.onnx'], [3, 'late-1.onnx']] as const) {
+  for (const [version, file] of [
+    [1, 'late-1.onnx'],
+    [2, 'late-2.onnx'],
+    [3, 'late-1.onnx'],
+  ] as const) {
     const graph = readFileSync(new URL(`../fixtures/serving/${file}`, import.meta.url));
     const digest = createHash('sha256').update(graph).digest('hex');
     await world.blobs.put(fileKeyOf('onnx', digest), graph);
     await registerVersion(world, localActor, { model, source: `s3://bucket/${version}`, createsModel: true });
-    const converted = { engine: 'onnx', onnx_digest: digest, onnx_byte_count: graph.length, schema: JSON.stringify(lateSchema), schema_hash: hashOf(lateSchema) } as const;
+    const converted = {
+      engine: 'onnx',
+      onnx_digest: digest,
+      onnx_byte_count: graph.length,
+      schema: JSON.stringify(lateSchema),
+      schema_hash: hashOf(lateSchema),
+    } as const;
     await world.database.write((tx) => updateVersionRow(tx, model, version, converted));
   }
   const targets = [
@@ -257,6 +378,8 @@ async function routeThreeVersions(home: ReturnType<typeof temporaryHome>): Promi
     { version: 2, variant: 'canary' as const, weight: 0.33 },
     { version: 3, variant: 'shadow' as const, weight: 0 },
   ];
-  await world.database.write((tx) => writeRoute(tx, { name: model, model, targets, isStopped: false, at: 1, by: 'local', reason: 'test' }));
+  await world.database.write((tx) =>
+    writeRoute(tx, { name: model, model, targets, isStopped: false, at: 1, by: 'local', reason: 'test' }),
+  );
   await server.close();
 }

@@ -4,6 +4,7 @@ import { rowsPerPart } from './batch.ts';
 import { columnMissing, columnWrong } from './batch-errors.ts';
 import type { Format } from './places.ts';
 import { numbersOf } from './vector-numbers.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 /** Rows of one file that follow each other; numbers are NaN and texts null where they are missing. */
 export interface Block {
@@ -194,6 +195,3 @@ export async function countRows(
   );
   return Number(read.getRows()[0]?.[0] ?? 0);
 }
-
-export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;

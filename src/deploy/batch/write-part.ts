@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBType, DuckDBVector } from '@duckdb/node-api';
 import { everyRow, type Part } from './part.ts';
-import { identifier, literal } from './read-rows.ts';
 import { numbersOf } from './vector-numbers.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 const chunkRows = 2048;
 

@@ -4,6 +4,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parsePythonJson } from '../../platform/python-json.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 type Cell = number | string | boolean | null;
 
@@ -94,11 +95,11 @@ async function sampleOf(
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const connection = await instance.connect();
   try {
-    const table = `read_parquet(${quoted(files, "'")}, union_by_name = true)`;
+    const table = `read_parquet(${literal(files)}, union_by_name = true)`;
     const described = await connection.runAndReadAll(`SELECT * FROM ${table} LIMIT 0`).catch(() => undefined);
     const has = new Set(described?.columnNames() ?? []);
     if (!columns.every((column) => has.has(column))) return undefined;
-    const list = columns.map((column) => quoted(column, '"')).join(', ');
+    const list = columns.map((column) => identifier(column)).join(', ');
     const read = await connection.runAndReadAll(
       `SELECT ${list} FROM (SELECT ${list}, row_number() OVER () - 1 AS "#row", count(*) OVER () AS "#count" FROM ${table})
        WHERE "#row" % greatest(1, ceil("#count" / ${limit}.0)::BIGINT) = 0 LIMIT ${limit}`,
@@ -109,8 +110,6 @@ async function sampleOf(
     instance.closeSync();
   }
 }
-
-const quoted = (text: string, mark: string): string => mark + text.replaceAll(mark, mark + mark) + mark;
 
 function cellOf(value: unknown): Cell {
   if (typeof value === 'bigint') return Number(value);

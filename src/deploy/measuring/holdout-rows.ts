@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { Cell } from '../serving/engines/rows.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 /** Rows with their truth that a model did not learn from. */
 export interface HoldoutRows {
@@ -29,14 +30,14 @@ export async function readHoldout(
   const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
   const connection = await instance.connect();
   try {
-    const table = `read_parquet(${quoted(file, "'")})`;
+    const table = `read_parquet(${literal(file)})`;
     const has = new Set((await connection.runAndReadAll(`SELECT * FROM ${table} LIMIT 0`)).columnNames());
     const missing = wanted.filter((column) => !has.has(column));
     if (missing.length > 0) return { missing };
-    const list = wanted.map((column) => quoted(column, '"')).join(', ');
+    const list = wanted.map((column) => identifier(column)).join(', ');
     const read = await connection.runAndReadAll(
       `SELECT ${list} FROM (SELECT ${list}, file_row_number AS "#row", count(*) OVER () AS "#count"
-         FROM read_parquet(${quoted(file, "'")}, file_row_number = true))
+         FROM read_parquet(${literal(file)}, file_row_number = true))
        WHERE "#row" % greatest(1, ceil("#count" / ${maxHoldoutRows}.0)::BIGINT) = 0 ORDER BY "#row"`,
     );
     const rows = read.getRowsJS();
@@ -54,8 +55,6 @@ async function md5Of(file: string): Promise<string> {
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
 }
-
-const quoted = (text: string, mark: string): string => mark + text.replaceAll(mark, mark + mark) + mark;
 
 function cellOf(value: unknown): Cell {
   if (typeof value === 'bigint') return Number(value);

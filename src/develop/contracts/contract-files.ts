@@ -9,8 +9,8 @@ import type { Example, Violation } from './contract-api.ts';
 import type { ContractTable } from './contract.ts';
 import { exampleLimit } from './contract-sql.ts';
 import type { FileGroup } from './file-group.ts';
-import { text } from './sql-text.ts';
 import type { LogicalType } from './rule.ts';
+import { literal } from '../../platform/sql-text.ts';
 
 const isTableFile = (path: string): boolean => /\.(parquet|csv|tsv|jsonl|ndjson)$/i.test(path);
 
@@ -72,8 +72,8 @@ async function describedShape(
 ): Promise<Shape> {
   const source =
     format === 'parquet'
-      ? `read_parquet(${text(file)}, hive_partitioning = false)`
-      : `read_json(${text(file)}, format = 'newline_delimited', maximum_depth = 1, hive_partitioning = false)`;
+      ? `read_parquet(${literal(file)}, hive_partitioning = false)`
+      : `read_json(${literal(file)}, format = 'newline_delimited', maximum_depth = 1, hive_partitioning = false)`;
   const reader = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${source}`);
   const described = reader.getRowObjectsJson() as { column_name: string; column_type: string }[];
   const columns = described.map((row): [string, string] => [

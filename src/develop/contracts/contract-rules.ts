@@ -2,6 +2,7 @@ import type { PropertyText, QualityText, TableText } from './contract-text.ts';
 import { patternOfFormat, rangeOfFormat, strptimeFormat } from './formats.ts';
 import { limitOf, limitWords, none } from './limit.ts';
 import type { LogicalType, Rule, RuleTest } from './rule.ts';
+import { identifier } from '../../platform/sql-text.ts';
 
 /** What comes up while a contract is read: rules that we don't evaluate, and what is wrong with it. */
 export interface Gathered {
@@ -143,7 +144,7 @@ export function relationshipRules(
       gathered.notChecked.push(`${one.name}: relationship to ${JSON.stringify(to)}`);
       return [];
     }
-    const query = `SELECT count(*) FROM {object} WHERE {property} NOT IN (SELECT ${quoted(column)} FROM ${quoted(table)} WHERE ${quoted(column)} IS NOT NULL)`;
+    const query = `SELECT count(*) FROM {object} WHERE {property} NOT IN (SELECT ${identifier(column)} FROM ${identifier(table)} WHERE ${identifier(column)} IS NOT NULL)`;
     const description = `${one.name} must be one of ${table}.${column}`;
     return [
       {
@@ -157,8 +158,6 @@ export function relationshipRules(
     ];
   });
 }
-
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** One `quality` entry; those of type text and custom are listed as not checked. */
 export function qualityRule(one: QualityText, column: string | null, gathered: Gathered): Rule[] {

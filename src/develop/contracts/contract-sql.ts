@@ -13,7 +13,7 @@ import {
   repeatsAmong,
   wholeRepeats,
 } from './scans.ts';
-import { quotedName, text } from './sql-text.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 /** Examples kept of one broken rule. */
 export const exampleLimit = 20;
@@ -86,9 +86,9 @@ export const hasRows = (test: RuleTest): boolean => test.kind !== 'row-count' &&
 /** A view of the table by the names and types of its contract, for the queries of `sql` rules. */
 export function tableView(table: ContractTable, groups: readonly FileGroup[]): string {
   const columns =
-    table.properties.map((one, at) => `v${at} AS ${quotedName(one.name)}`).join(', ') || '1 AS nothing';
+    table.properties.map((one, at) => `v${at} AS ${identifier(one.name)}`).join(', ') || '1 AS nothing';
   const source = groups.length === 0 ? emptyRows(table) : rows(table, groups, false);
-  return `CREATE VIEW ${quotedName(table.name)} AS SELECT ${columns} FROM (${source})`;
+  return `CREATE VIEW ${identifier(table.name)} AS SELECT ${columns} FROM (${source})`;
 }
 
 const emptyRows = (table: ContractTable): string =>
@@ -97,8 +97,8 @@ const emptyRows = (table: ContractTable): string =>
 /** The query of a `sql` rule with its table and column in the places that the standard gives them. */
 export const filledQuery = (query: string, table: string, column: string | null): string =>
   query
-    .replace(/\$?\{(object|table|model|schema)\}/g, () => quotedName(table))
-    .replace(/\$?\{(property|column|field)\}/g, () => quotedName(column ?? ''));
+    .replace(/\$?\{(object|table|model|schema)\}/g, () => identifier(table))
+    .replace(/\$?\{(property|column|field)\}/g, () => identifier(column ?? ''));
 
 const indexOf = (table: ContractTable, column: string): number =>
   table.properties.findIndex((one) => one.name === column);
@@ -124,7 +124,7 @@ function rows(table: ContractTable, groups: readonly FileGroup[], isLocated: boo
 }
 
 function sources(group: FileGroup, isLocated: boolean): string[] {
-  const list = (files: readonly string[]): string => `[${files.map(text).join(', ')}]`;
+  const list = (files: readonly string[]): string => `[${files.map(literal).join(', ')}]`;
   if (group.format === 'parquet') {
     const options = `hive_partitioning = false${isLocated ? ', filename = true, file_row_number = true' : ''}`;
     const source = `read_parquet(${list(group.files)}, ${options})`;
@@ -136,15 +136,15 @@ function sources(group: FileGroup, isLocated: boolean): string[] {
   const serial = group.format === 'csv' ? ', parallel = false' : '';
   return group.files.map(
     (file) =>
-      `(SELECT *, ${text(file)} AS filename, row_number() OVER () AS __row FROM ${read(text(file), serial)})`,
+      `(SELECT *, ${literal(file)} AS filename, row_number() OVER () AS __row FROM ${read(literal(file), serial)})`,
   );
 }
 
 function readerOf(group: FileGroup): (files: string, more: string) => string {
-  const columns = [...group.columns.keys()].map((name) => `${text(name)}: 'VARCHAR'`).join(', ');
+  const columns = [...group.columns.keys()].map((name) => `${literal(name)}: 'VARCHAR'`).join(', ');
   const options =
     group.format === 'csv'
-      ? `auto_detect = false, header = true, delim = ${text(group.delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}, hive_partitioning = false`
+      ? `auto_detect = false, header = true, delim = ${literal(group.delimiter)}, quote = '"', escape = '"', nullstr = '', columns = {${columns}}, hive_partitioning = false`
       : `format = 'newline_delimited', columns = {${columns}}, hive_partitioning = false`;
   return (files, more) => `${group.format === 'csv' ? 'read_csv' : 'read_json'}(${files}, ${options}${more})`;
 }
@@ -158,7 +158,7 @@ export const unionOf = (groups: readonly FileGroup[]): string =>
 function typedValue(one: Property, group: FileGroup): string {
   const stored = group.columns.get(one.column);
   if (stored === undefined) return `CAST(NULL AS ${sqlTypes[one.type]})`;
-  const column = quotedName(one.column);
+  const column = identifier(one.column);
   switch (one.type) {
     case 'string':
     case 'other':
@@ -173,11 +173,11 @@ function typedValue(one: Property, group: FileGroup): string {
     case 'date':
     case 'timestamp':
       return one.format !== undefined && stored === 'VARCHAR'
-        ? `try_strptime(${column}, ${text(one.format)})`
+        ? `try_strptime(${column}, ${literal(one.format)})`
         : `TRY_CAST(${column} AS TIMESTAMP)`;
     case 'time':
       return one.format !== undefined && stored === 'VARCHAR'
-        ? `CAST(try_strptime(${column}, ${text(one.format)}) AS TIME)`
+        ? `CAST(try_strptime(${column}, ${literal(one.format)}) AS TIME)`
         : `TRY_CAST(${column} AS TIME)`;
     case 'boolean':
       return `TRY_CAST(${column} AS BOOLEAN)`;
@@ -188,7 +188,7 @@ function typedValue(one: Property, group: FileGroup): string {
 function comparable(one: Property, group: FileGroup): string {
   const stored = group.columns.get(one.column);
   return one.type === 'number' && stored !== undefined && isFloat(stored)
-    ? quotedName(one.column)
+    ? identifier(one.column)
     : typedValue(one, group);
 }
 
@@ -204,14 +204,14 @@ function integerValue(column: string, stored: string): string {
 function presence(one: Property, group: FileGroup): string {
   const stored = group.columns.get(one.column);
   if (stored === undefined) return 'false';
-  const column = quotedName(one.column);
+  const column = identifier(one.column);
   return isFloat(stored) ? `(${column} IS NOT NULL AND NOT isnan(${column}))` : `(${column} IS NOT NULL)`;
 }
 
 function rawText(one: Property, group: FileGroup): string {
   const stored = group.columns.get(one.column);
   if (stored === undefined) return 'CAST(NULL AS VARCHAR)';
-  const column = quotedName(one.column);
+  const column = identifier(one.column);
   if (stored === 'VARCHAR') return column;
   const value = `CAST(${column} AS VARCHAR)`;
   return isFloat(stored) ? `nullif(${value}, 'nan')` : value;
@@ -269,13 +269,13 @@ function violates(test: RuleTest, table: ContractTable, column: string | null): 
     case 'null':
       return `NOT has${at}`;
     case 'below':
-      return `${plain} < ${literal(test.bound, type)}`;
+      return `${plain} < ${boundSql(test.bound, type)}`;
     case 'above':
-      return `${plain} > ${literal(test.bound, type)} AND has${at}`;
+      return `${plain} > ${boundSql(test.bound, type)} AND has${at}`;
     case 'not-above':
-      return `${plain} <= ${literal(test.bound, type)}`;
+      return `${plain} <= ${boundSql(test.bound, type)}`;
     case 'not-below':
-      return `${plain} >= ${literal(test.bound, type)} AND has${at}`;
+      return `${plain} >= ${boundSql(test.bound, type)} AND has${at}`;
     case 'length-below':
       return `length(${raw}) < ${test.bound}`;
     case 'length-above':
@@ -312,16 +312,16 @@ function oneOf(values: readonly Scalar[], at: number, type: LogicalType): string
 
 function comparison(values: readonly Scalar[], at: number, type: LogicalType): string {
   if (type === 'string' || type === 'other') return isOneOfTexts(`raw${at}`, values);
-  return `v${at} IN (${values.map((one) => literal(one as number | boolean, type)).join(', ')})`;
+  return `v${at} IN (${values.map((one) => boundSql(one as number | boolean, type)).join(', ')})`;
 }
 
 /** Unlike IN it looks at each value of a Parquet dictionary only once. */
 const isOneOfTexts = (value: string, texts: readonly Scalar[]): string =>
-  `list_contains([${texts.map((one) => text(String(one))).join(', ')}], ${value})`;
+  `list_contains([${texts.map((one) => literal(String(one))).join(', ')}], ${value})`;
 
-const literal = (bound: number | string | boolean, type: LogicalType): string => {
-  if (type === 'date' || type === 'timestamp') return `TRY_CAST(${text(String(bound))} AS TIMESTAMP)`;
-  if (type === 'time') return `TRY_CAST(${text(String(bound))} AS TIME)`;
-  if (type === 'integer' && typeof bound === 'string') return `TRY_CAST(${text(bound)} AS HUGEINT)`;
-  return typeof bound === 'string' ? text(bound) : String(bound);
+const boundSql = (bound: number | string | boolean, type: LogicalType): string => {
+  if (type === 'date' || type === 'timestamp') return `TRY_CAST(${literal(String(bound))} AS TIMESTAMP)`;
+  if (type === 'time') return `TRY_CAST(${literal(String(bound))} AS TIME)`;
+  if (type === 'integer' && typeof bound === 'string') return `TRY_CAST(${literal(bound)} AS HUGEINT)`;
+  return typeof bound === 'string' ? literal(bound) : String(bound);
 };

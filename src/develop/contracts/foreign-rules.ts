@@ -15,9 +15,6 @@ export const foreignRule = (engine: string, name: string, implementation: unknow
   implementation: JSON.stringify(implementation),
 });
 
-/** Text as SQL text. */
-export const sqlText = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-
 /**
  * At least a share of the values that are there must hold; values that are missing are not counted, as in Great
  * Expectations' `mostly`.

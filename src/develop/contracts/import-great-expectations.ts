@@ -1,5 +1,6 @@
 import type { DraftProperty, DraftTable } from './contract-draft.ts';
-import { foreignRule, mostly, sqlText, typeOfDtype, type DraftRule, type Foreign } from './foreign-rules.ts';
+import { foreignRule, mostly, typeOfDtype, type DraftRule, type Foreign } from './foreign-rules.ts';
+import { literal } from '../../platform/sql-text.ts';
 
 interface Column {
   type: string | undefined;
@@ -114,14 +115,14 @@ function columnRules(
     case 'expect_column_values_to_be_in_set': {
       const values = given['value_set'] as (string | number)[];
       if (share === 1) return [{ metric: 'invalidValues', arguments: { validValues: values }, mustBe: 0 }];
-      return [mostly(name, share, `{property} IN (${values.map(literal).join(', ')})`)];
+      return [mostly(name, share, `{property} IN (${values.map(valueSql).join(', ')})`)];
     }
     case 'expect_column_values_to_match_regex': {
       const pattern = String(given['regex']);
       // Python's match begins at the start of the text
       const anchored = pattern.startsWith('^') ? pattern : `^(?:${pattern})`;
       if (share === 1) return [{ metric: 'invalidValues', arguments: { pattern: anchored }, mustBe: 0 }];
-      return [mostly(name, share, `regexp_matches({property}, ${sqlText(anchored)})`)];
+      return [mostly(name, share, `regexp_matches({property}, ${literal(anchored)})`)];
     }
     case 'expect_column_value_lengths_to_be_between':
       if (!isPlain) return undefined;
@@ -161,11 +162,11 @@ function rangeRules(
     return [];
   }
   const test = bounds.map(
-    ({ value, isStrict, operator }) => `{property} ${operator}${isStrict ? '' : '='} ${literal(value)}`,
+    ({ value, isStrict, operator }) => `{property} ${operator}${isStrict ? '' : '='} ${valueSql(value)}`,
   );
   column.type ??= bounds.every(({ value }) => typeof value === 'number') ? 'number' : undefined;
   return [mostly(name, share, test.join(' AND ') || 'true')];
 }
 
-const literal = (value: unknown): string =>
-  typeof value === 'number' ? String(value) : sqlText(String(value));
+const valueSql = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : literal(String(value));

@@ -8,10 +8,10 @@ import { contractExists, nothingToInfer } from './contract-errors.ts';
 import { dataFiles, folderOf, groupFiles } from './contract-files.ts';
 import { unionOf } from './contract-sql.ts';
 import type { FileGroup } from './file-group.ts';
-import { quotedName, text } from './sql-text.ts';
 import { draftText, type ContractDraft, type DraftProperty } from './contract-draft.ts';
 import { declaredDatasets, type DeclaredDataset } from './declared-datasets.ts';
 import { personalPatterns, suspect } from './personal-data.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 export interface Inferred {
   /** absolute */
@@ -104,7 +104,7 @@ async function measureColumns(
   const stored = new Map(groups.flatMap((group) => [...group.columns]));
   const names = [...stored.keys()];
   const numbers = names.flatMap((name, at) => {
-    const column = quotedName(name);
+    const column = identifier(name);
     const words = `CAST(${column} AS VARCHAR)`;
     const isFloat = /^(DOUBLE|FLOAT)$/.test(stored.get(name) ?? '');
     const has = isFloat ? `${column} IS NOT NULL AND NOT isnan(${column})` : `${column} IS NOT NULL`;
@@ -124,7 +124,7 @@ async function measureColumns(
       `max(${number}) FILTER (WHERE ${has} AND isfinite(${number})) AS greatest${at}`,
       ...personalPatterns.map(
         ({ pattern }, index) =>
-          `${isText ? count(`regexp_matches(${words}, ${text(pattern)})`) : '0'} AS p${at}_${index}`,
+          `${isText ? count(`regexp_matches(${words}, ${literal(pattern)})`) : '0'} AS p${at}_${index}`,
       ),
     ];
   });
@@ -275,7 +275,7 @@ async function valuesOf(
   groups: readonly FileGroup[],
   name: string,
 ): Promise<string[]> {
-  const column = quotedName(name);
+  const column = identifier(name);
   const reader = await connection.runAndReadAll(
     `SELECT DISTINCT CAST(${column} AS VARCHAR) AS value FROM (${unionOf(groups)}) WHERE ${column} IS NOT NULL ORDER BY value LIMIT ${longestList}`,
   );

@@ -1,4 +1,4 @@
-import { text } from './sql-text.ts';
+import { literal } from '../../platform/sql-text.ts';
 
 /**
  * SQL that is true for a text that a regular expression finds something in.
@@ -8,7 +8,9 @@ import { text } from './sql-text.ts';
  */
 export function matching(value: string, pattern: string): string {
   const glob = globOf(pattern);
-  return glob === undefined ? `regexp_matches(${value}, ${text(pattern)})` : `${value} GLOB ${text(glob)}`;
+  return glob === undefined
+    ? `regexp_matches(${value}, ${literal(pattern)})`
+    : `${value} GLOB ${literal(glob)}`;
 }
 
 const longestGlob = 200;

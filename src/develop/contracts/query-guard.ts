@@ -1,12 +1,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { messageOf } from '../../platform/errors.ts';
 import { filledQuery } from './contract-sql.ts';
-import { text } from './sql-text.ts';
 import type { Rule } from './rule.ts';
+import { literal } from '../../platform/sql-text.ts';
 
 /** From here on the connection reads these files and nothing else, and writes nothing. */
 export async function closeOff(connection: DuckDBConnection, files: readonly string[]): Promise<void> {
-  await connection.run(`SET allowed_paths = [${files.map(text).join(', ')}]`);
+  await connection.run(`SET allowed_paths = [${files.map(literal).join(', ')}]`);
   await connection.run('SET enable_external_access = false');
   await connection.run('SET lock_configuration = true');
 }

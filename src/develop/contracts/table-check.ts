@@ -19,7 +19,7 @@ import { meets } from './limit.ts';
 import type { Rule } from './rule.ts';
 import { closeOff, queryFault } from './query-guard.ts';
 import { isDense, placeLimit } from './scans.ts';
-import { text } from './sql-text.ts';
+import { literal } from '../../platform/sql-text.ts';
 
 export type Findings = Omit<
   ContractReport,
@@ -97,7 +97,7 @@ async function refuseUnknownPatterns(
   for (const { id, test } of contract.tables.flatMap(({ rules }) => rules)) {
     if (test.kind !== 'pattern') continue;
     try {
-      await connection.run(`SELECT regexp_matches('', ${text(test.pattern)})`);
+      await connection.run(`SELECT regexp_matches('', ${literal(test.pattern)})`);
     } catch (cause) {
       faults.push(
         `${id}: the pattern ${test.pattern} can't be used (${messageOf(cause).replace(/^.*?Error: /, '')})`,

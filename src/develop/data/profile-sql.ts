@@ -1,6 +1,6 @@
-import { text } from '../contracts/sql-text.ts';
 import type { ColumnProfile, TableProfile } from './profile-api.ts';
 import type { Grid } from './profile.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 export type ColumnKind = ColumnProfile['kind'];
 
@@ -18,17 +18,15 @@ export const guesses = ['sample_size = 20480', 'sample_size = -1', 'all_varchar 
 
 /** @param guess number of the guess about the types of a text file */
 export function tableSource({ format, paths, delimiter, isZipped }: TableFiles, guess: number): string {
-  const list = `[${paths.map(text).join(', ')}]`;
+  const list = `[${paths.map(literal).join(', ')}]`;
   if (format === 'parquet') return `read_parquet(${list}, union_by_name = true, hive_partitioning = false)`;
   const zip = isZipped ? `, compression = 'gzip'` : '';
   if (format === 'json') {
     const wide = guess === 0 ? '' : ', sample_size = -1';
     return `read_json(${list}, format = 'newline_delimited', union_by_name = true, hive_partitioning = false${wide}${zip})`;
   }
-  return `read_csv(${list}, header = true, delim = ${text(delimiter)}, union_by_name = true, hive_partitioning = false, ${guesses[guess] ?? guesses[0]}${zip})`;
+  return `read_csv(${list}, header = true, delim = ${literal(delimiter)}, union_by_name = true, hive_partitioning = false, ${guesses[guess] ?? guesses[0]}${zip})`;
 }
-
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const numbers = /^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)$/;
 
@@ -103,7 +101,7 @@ export function countsOf(
   }
   if (frequent.length > 0) {
     found.push(
-      `histogram(${value}) FILTER (WHERE ${value} IN (${frequent.map(text).join(', ')})) AS c${at}_top`,
+      `histogram(${value}) FILTER (WHERE ${value} IN (${frequent.map(literal).join(', ')})) AS c${at}_top`,
     );
   }
   return found;

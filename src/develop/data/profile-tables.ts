@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { gunzipSync, constants } from 'node:zlib';
-import { text } from '../contracts/sql-text.ts';
 import type { TableFiles } from './profile-sql.ts';
+import { literal } from '../../platform/sql-text.ts';
 
 /** A file of a version, wherever its bytes lie. */
 export interface ProfiledFile {
@@ -135,4 +135,4 @@ function firstLine(path: string, isZipped: boolean): string | undefined {
 
 /** One reading of all footers. */
 export const parquetSchemaQuery = (paths: readonly string[]): string =>
-  `SELECT file_name, list(name ORDER BY name) AS names FROM parquet_schema([${paths.map(text).join(', ')}]) WHERE num_children IS NULL OR num_children = 0 GROUP BY 1`;
+  `SELECT file_name, list(name ORDER BY name) AS names FROM parquet_schema([${paths.map(literal).join(', ')}]) WHERE num_children IS NULL OR num_children = 0 GROUP BY 1`;

@@ -11,7 +11,6 @@ import {
   countsOf,
   frequentCount,
   guesses,
-  identifier,
   isWhole,
   kindOf,
   summaryOf,
@@ -25,6 +24,7 @@ import {
   type FoundTable,
   type ProfiledFile,
 } from './profile-tables.ts';
+import { identifier } from '../../platform/sql-text.ts';
 
 /** part of the memory's key: another way of counting must count again */
 const engineVersion = 1;

@@ -1,6 +1,7 @@
 import { badRequest, messageOf } from '../../platform/errors.ts';
 import type { World } from '../../platform/world.ts';
 import type { ArtifactTable } from './tracking-api.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 const rowLimit = 200;
 const columnLimit = 60;
@@ -24,21 +25,32 @@ async function readTable(file: string): Promise<ArtifactTable> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '1', memory_limit: '256MB' });
   const connection = await instance.connect();
   try {
-    const source = `read_parquet(${text(file)})`;
-    await connection.run(`SET allowed_paths = [${text(file)}]; SET enable_external_access = false; SET lock_configuration = true`);
+    const source = `read_parquet(${literal(file)})`;
+    await connection.run(
+      `SET allowed_paths = [${literal(file)}]; SET enable_external_access = false; SET lock_configuration = true`,
+    );
     const shape = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${source}`);
-    const columns = shape.getRowObjects().map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) }));
+    const columns = shape
+      .getRowObjects()
+      .map((row) => ({ name: String(row['column_name']), type: String(row['column_type']) }));
     const count = await connection.runAndReadAll(`SELECT count(*) FROM ${source}`);
-    const shown = columns.slice(0, columnLimit).map(({ name }) => `left(CAST(${identifier(name)} AS VARCHAR), ${cellLimit})`);
-    const rows = await connection.runAndReadAll(`SELECT ${shown.join(', ')} FROM ${source} LIMIT ${rowLimit}`);
-    return { columns, rowCount: Number(count.getRows()[0]?.[0] ?? 0), rows: rows.getRows() as (string | null)[][] };
+    const shown = columns
+      .slice(0, columnLimit)
+      .map(({ name }) => `left(CAST(${identifier(name)} AS VARCHAR), ${cellLimit})`);
+    const rows = await connection.runAndReadAll(
+      `SELECT ${shown.join(', ')} FROM ${source} LIMIT ${rowLimit}`,
+    );
+    return {
+      columns,
+      rowCount: Number(count.getRows()[0]?.[0] ?? 0),
+      rows: rows.getRows() as (string | null)[][],
+    };
   } catch (thrown) {
-    throw badRequest(`This file can't be read as Parquet: ${messageOf(thrown).split('\n')[0]?.replaceAll(file, 'the file') ?? ''}`);
+    throw badRequest(
+      `This file can't be read as Parquet: ${messageOf(thrown).split('\n')[0]?.replaceAll(file, 'the file') ?? ''}`,
+    );
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
 }
-
-const text = (value: string): string => `'${value.replaceAll("'", "''")}'`;
-const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { translated } from '../../platform/database/postgres-errors.ts';
+import { identifier } from '../../platform/sql-text.ts';
 
 /** A PostgreSQL database of MLflow as a SQLite file that can be imported. */
 export interface CopiedDatabase {
@@ -21,7 +22,15 @@ type Column = readonly [name: string, type: string];
 const rowsAtOnce = 5_000;
 
 /** Columns by which an import asks for rows, a run or a trace at a time. */
-const askedBy = ['run_uuid', 'run_id', 'request_id', 'trace_id', 'experiment_id', 'model_id', 'destination_id'];
+const askedBy = [
+  'run_uuid',
+  'run_id',
+  'request_id',
+  'trace_id',
+  'experiment_id',
+  'model_id',
+  'destination_id',
+];
 
 /**
  * Copies all tables as they were at one moment. Whoever has the password copies; the server that imports the file
@@ -31,7 +40,11 @@ const askedBy = ['run_uuid', 'run_id', 'request_id', 'trace_id', 'experiment_id'
  */
 export async function copyMlflowDatabase(source: string): Promise<CopiedDatabase> {
   const address = source.replace(/^postgres(?:ql)?(?:\+\w+)?:/i, 'postgres:');
-  const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 10_000, types: { getTypeParser: parserOf as typeof pg.types.getTypeParser } });
+  const client = new pg.Client({
+    connectionString: address,
+    connectionTimeoutMillis: 10_000,
+    types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
+  });
   client.on('error', () => undefined);
   const folder = await mkdtemp(join(tmpdir(), 'tilth-import-'));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
@@ -57,7 +70,8 @@ async function copyTables(client: pg.Client, file: string): Promise<number> {
   try {
     copy.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN');
     let rowCount = 0;
-    for (const { table, columns } of rows) rowCount += await copyTable(client, copy, table, JSON.parse(columns) as Column[]);
+    for (const { table, columns } of rows)
+      rowCount += await copyTable(client, copy, table, JSON.parse(columns) as Column[]);
     copy.exec('COMMIT');
     return rowCount;
   } finally {
@@ -65,29 +79,49 @@ async function copyTables(client: pg.Client, file: string): Promise<number> {
   }
 }
 
-async function copyTable(client: pg.Client, copy: DatabaseSync, table: string, columns: readonly Column[]): Promise<number> {
-  const names = columns.map(([name]) => quoted(name)).join(', ');
-  copy.exec(`CREATE TABLE ${quoted(table)} (${columns.map(([name, type]) => `${quoted(name)} ${kindOf(type)}`).join(', ')})`);
-  const insert = copy.prepare(`INSERT INTO ${quoted(table)} VALUES (${columns.map(() => '?').join(', ')})`);
-  await client.query(`DECLARE copying NO SCROLL CURSOR FOR SELECT ${names} FROM ${quoted(table)}`);
+async function copyTable(
+  client: pg.Client,
+  copy: DatabaseSync,
+  table: string,
+  columns: readonly Column[],
+): Promise<number> {
+  const names = columns.map(([name]) => identifier(name)).join(', ');
+  copy.exec(
+    `CREATE TABLE ${identifier(table)} (${columns.map(([name, type]) => `${identifier(name)} ${kindOf(type)}`).join(', ')})`,
+  );
+  const insert = copy.prepare(
+    `INSERT INTO ${identifier(table)} VALUES (${columns.map(() => '?').join(', ')})`,
+  );
+  await client.query(`DECLARE copying NO SCROLL CURSOR FOR SELECT ${names} FROM ${identifier(table)}`);
   let rowCount = 0;
   for (;;) {
-    const { rows } = await client.query<(string | number | null)[]>({ text: `FETCH ${rowsAtOnce} FROM copying`, rowMode: 'array' });
+    const { rows } = await client.query<(string | number | null)[]>({
+      text: `FETCH ${rowsAtOnce} FROM copying`,
+      rowMode: 'array',
+    });
     for (const row of rows) insert.run(...row);
     rowCount += rows.length;
     if (rows.length < rowsAtOnce) break;
   }
   await client.query('CLOSE copying');
   for (const column of askedBy) {
-    if (columns.some(([name]) => name === column)) copy.exec(`CREATE INDEX ${quoted(`${table}_by_${column}`)} ON ${quoted(table)} (${quoted(column)})`);
+    if (columns.some(([name]) => name === column))
+      copy.exec(
+        `CREATE INDEX ${identifier(`${table}_by_${column}`)} ON ${identifier(table)} (${identifier(column)})`,
+      );
   }
   return rowCount;
 }
 
 /** So that a whole number stays one. */
-const kindOf = (type: string): string => (/int|bool/.test(type) ? 'integer' : /double|real|numeric/.test(type) ? 'real' : /bytea/.test(type) ? 'blob' : 'text');
-
-const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+const kindOf = (type: string): string =>
+  /int|bool/.test(type)
+    ? 'integer'
+    : /double|real|numeric/.test(type)
+      ? 'real'
+      : /bytea/.test(type)
+        ? 'blob'
+        : 'text';
 
 /** As MLflow's SQLite database has the values: numbers, a truth as 1 or 0, all else as text. Types are those of `pg_type`. */
 function parserOf(type: number): (text: string) => unknown {

@@ -1,7 +1,8 @@
-import { dataFile, identifier, isTextTable, type Analytics } from '../windows/analytics.ts';
+import { dataFile, isTextTable, type Analytics } from '../windows/analytics.ts';
 import { sortNumbers } from '../statistics/sort-numbers.ts';
 import type { Column } from './column.ts';
 import { fileUnreadable } from './drift-errors.ts';
+import { identifier } from '../../platform/sql-text.ts';
 
 export type ColumnKind = 'num' | 'cat' | 'text';
 

@@ -11,8 +11,9 @@ import { findVersionRow } from '../../deploy/registry/registry-store.ts';
 import { declarationOf } from '../../start/project/project-store.ts';
 import type { FeatureValues, LogReader } from '../predictions/prediction-log-reader.ts';
 import { folderName } from '../predictions/prediction-layout.ts';
-import { identifier, literal, parquetFiles, type Analytics } from '../windows/analytics.ts';
+import { parquetFiles, type Analytics } from '../windows/analytics.ts';
 import { categoricalColumn, numericColumn, type Column } from './column.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 /** What a version's inputs are compared with, kept for ever, ready sorted. */
 export interface ReferenceProfile {

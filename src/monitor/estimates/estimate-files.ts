@@ -1,5 +1,5 @@
 import { TilthError } from '../../platform/errors.ts';
-import { dataFile, identifier, literal, type Analytics } from '../windows/analytics.ts';
+import { dataFile, type Analytics } from '../windows/analytics.ts';
 import { areaUnderCurve } from '../statistics/area-under-curve.ts';
 import { sum } from '../statistics/interval.ts';
 import { followCurve } from '../statistics/isotonic.ts';
@@ -11,6 +11,7 @@ import {
   type EstimatedMetric,
   type MetricValues,
 } from './estimate.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 export interface Columns {
   /** chance of the positive class, 0..1 */

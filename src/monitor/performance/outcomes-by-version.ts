@@ -5,8 +5,9 @@ import { labelsFor } from '../predictions/label-store.ts';
 import { probabilityColumn } from '../predictions/prediction-layout.ts';
 import { layoutsOf, listParts } from '../predictions/prediction-store.ts';
 import { predictionLog } from '../predictions/predictions.ts';
-import { identifier, parquetFiles, timestamp } from '../windows/analytics.ts';
+import { parquetFiles, timestamp } from '../windows/analytics.ts';
 import { isPositive } from './performance.ts';
+import { identifier } from '../../platform/sql-text.ts';
 
 type Asked = Parameters<TruthSource>[1];
 
@@ -18,7 +19,10 @@ const nothing: Outcomes = { count: 0, sum: 0, sumSquares: 0 };
  *
  * @returns one stratum per span; rows whose truth is not known yet are left out
  */
-export async function outcomesByVersion(world: World, { model, metric, candidate, champion, spans }: Asked): Promise<Stratum[]> {
+export async function outcomesByVersion(
+  world: World,
+  { model, metric, candidate, champion, spans }: Asked,
+): Promise<Stratum[]> {
   const log = await predictionLog(world);
   await log.compaction.run();
   const parts = await listParts(log.read, { model });
@@ -29,16 +33,24 @@ export async function outcomesByVersion(world: World, { model, metric, candidate
     const score = metric === 'accuracy' ? 'NULL' : identifier(probabilityColumn(positive));
     const files = parquetFiles(group.map((part) => log.compaction.pathOf(part)));
     for (const [index, { from, to }] of spans.entries()) {
-      const [versions = [], keys = [], requests = [], rows = [], predictions = [], scores = []] = await log.analytics.columns(`
+      const [versions = [], keys = [], requests = [], rows = [], predictions = [], scores = []] = await log
+        .analytics.columns(`
         SELECT version, key, request_id, row, prediction::VARCHAR, ${score}::DOUBLE
         FROM ${files}
         WHERE status = 'ok' AND variant IN ('champion', 'canary') AND version IN (${candidate}, ${champion})
           AND ts >= ${timestamp(from)} AND ts < ${timestamp(to)}`);
-      const subjects = versions.map((_, at) => ({ key: keys[at] as string | null, requestId: String(requests[at]), row: Number(rows[at]) }));
+      const subjects = versions.map((_, at) => ({
+        key: keys[at] as string | null,
+        requestId: String(requests[at]),
+        row: Number(rows[at]),
+      }));
       for (const [at, label] of (await labelsFor(log.read, model, subjects)).entries()) {
         const stratum = strata[index];
         if (label === null || stratum === undefined) continue;
-        const value = metric === 'accuracy' ? hit(label, String(predictions[at]), positive) : squaredError(label, scores[at], positive);
+        const value =
+          metric === 'accuracy'
+            ? hit(label, String(predictions[at]), positive)
+            : squaredError(label, scores[at], positive);
         const side = Number(versions[at]) === candidate ? 'candidate' : 'champion';
         if (Number.isFinite(value)) stratum[side] = plus(stratum[side], value);
       }
@@ -53,7 +65,8 @@ const plus = ({ count, sum, sumSquares }: Outcomes, value: number): Outcomes => 
   sumSquares: sumSquares + value ** 2,
 });
 
-const hit = (label: string, predicted: string, positive: string): number => Number(isPositive(label, positive) === isPositive(predicted, positive));
+const hit = (label: string, predicted: string, positive: string): number =>
+  Number(isPositive(label, positive) === isPositive(predicted, positive));
 
 const squaredError = (label: string, score: unknown, positive: string): number =>
   typeof score === 'number' ? (score - Number(isPositive(label, positive))) ** 2 : Number.NaN;

@@ -8,7 +8,7 @@ import type { Logger } from '../../platform/log.ts';
 import { readColumns } from '../../deploy/serving/log/prediction-log.ts';
 import type { RecordHead, StoredRecord } from '../../deploy/serving/log/prediction-record.ts';
 import { columnOf, isPresent, numbersOf } from '../../deploy/serving/log/record-format.ts';
-import { literal, parquetFiles, type Analytics } from '../windows/analytics.ts';
+import { parquetFiles, type Analytics } from '../windows/analytics.ts';
 import { parquetFile } from './parquet.ts';
 import { partColumns, rowsIn, type Slice } from './part-columns.ts';
 import { emptyLayout, extendLayout, folderName, type Layout } from './prediction-layout.ts';
@@ -26,6 +26,7 @@ import {
   type SegmentState,
   type SeriesCount,
 } from './prediction-store.ts';
+import { literal } from '../../platform/sql-text.ts';
 
 export interface CompactionOptions {
   readonly database: Database;
@@ -113,7 +114,12 @@ export class Compaction {
     let heldRows = 0;
     let isMore = false;
     for (const file of await this.#listSegments()) {
-      const before = states.get(file.segment) ?? { segment: file.segment, readTo: 0, isDone: false, repeatedCount: 0 };
+      const before = states.get(file.segment) ?? {
+        segment: file.segment,
+        readTo: 0,
+        isDone: false,
+        repeatedCount: 0,
+      };
       if (before.isDone || (!file.isClosed && file.byteCount <= before.readTo)) continue;
       if (heldRows >= rowsAtOnce) {
         isMore = true;
@@ -140,7 +146,12 @@ export class Compaction {
         // it may be renamed from .open to .seg at this moment; the next run finds it
         const found = await stat(path).catch(() => undefined);
         if (found === undefined) continue;
-        files.push({ segment: `${plane.name}/${match[1]}`, path, isClosed: match[2] === 'seg', byteCount: found.size });
+        files.push({
+          segment: `${plane.name}/${match[1]}`,
+          path,
+          isClosed: match[2] === 'seg',
+          byteCount: found.size,
+        });
       }
     }
     return files;
@@ -162,7 +173,10 @@ export class Compaction {
     } catch (cause) {
       const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT';
       if (isGone) return { records: [], rowCount: 0, readTo, isDone: false, isMore: false };
-      this.#options.log.error({ segment: file.path, cause: messageOf(cause) }, 'a prediction segment is damaged behind its last whole record');
+      this.#options.log.error(
+        { segment: file.path, cause: messageOf(cause) },
+        'a prediction segment is damaged behind its last whole record',
+      );
     }
     return { records, rowCount, readTo: end, isDone: file.isClosed && !isMore, isMore };
   }
@@ -193,22 +207,43 @@ export class Compaction {
     const parts: Part[] = [];
     const layouts: { model: string; schemaHash: string; layout: Layout }[] = [];
     for (const records of Map.groupBy(fresh, ({ head }) => `${head.model}\n${head.schemaHash}`).values()) {
-      const [{ head: { model, schemaHash } }] = records as [StoredRecord];
+      const [
+        {
+          head: { model, schemaHash },
+        },
+      ] = records as [StoredRecord];
       const before = (await layoutsOf(database.read, model)).get(schemaHash) ?? emptyLayout;
       const layout = extendLayout(before, records);
       if (JSON.stringify(layout) !== JSON.stringify(before)) layouts.push({ model, schemaHash, layout });
       parts.push(...(await this.#writeParts(model, schemaHash, records, layout)));
     }
-    await database.write((tx) => recordCompacted(tx, { parts, segments, requests, series: countSeries(fresh.map(({ head }) => head)), layouts }));
+    await database.write((tx) =>
+      recordCompacted(tx, {
+        parts,
+        segments,
+        requests,
+        series: countSeries(fresh.map(({ head }) => head)),
+        layouts,
+      }),
+    );
     return parts.reduce((sum, part) => sum + part.rowCount, 0);
   }
 
-  async #writeParts(model: string, schemaHash: string, records: readonly StoredRecord[], layout: Layout): Promise<Part[]> {
+  async #writeParts(
+    model: string,
+    schemaHash: string,
+    records: readonly StoredRecord[],
+    layout: Layout,
+  ): Promise<Part[]> {
     const parts: Part[] = [];
-    for (const [day, slices] of [...slicesByDay(records)].sort(([left], [right]) => (left < right ? -1 : 1))) {
+    for (const [day, slices] of [...slicesByDay(records)].sort(([left], [right]) =>
+      left < right ? -1 : 1,
+    )) {
       const rowCount = rowsIn(slices);
       const columns = partColumns(slices, layout);
-      const file = await this.#writePart(model, schemaHash, day, async (path) => writeFile(path, await parquetFile(columns, rowCount)));
+      const file = await this.#writePart(model, schemaHash, day, async (path) =>
+        writeFile(path, await parquetFile(columns, rowCount)),
+      );
       parts.push({ ...file, model, schemaHash, day, rowCount, ...rangeOf(slices) });
     }
     return parts;
@@ -221,7 +256,12 @@ export class Compaction {
     day: string,
     write: (path: string) => Promise<void>,
   ): Promise<{ path: string; byteCount: number }> {
-    const folder = join(this.#parquet, `model=${folderName(model)}`, `schema=${folderName(schemaHash)}`, `date=${day}`);
+    const folder = join(
+      this.#parquet,
+      `model=${folderName(model)}`,
+      `schema=${folderName(schemaHash)}`,
+      `date=${day}`,
+    );
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, `part-${newUlid()}.parquet`);
     const temporary = `${path}.writing`;
@@ -243,8 +283,12 @@ export class Compaction {
       const [first] = parts;
       if (first === undefined) continue;
       const source = `SELECT * FROM ${parquetFiles(parts.map((part) => this.pathOf(part)))} ORDER BY coalesce(event_ts, ts)`;
-      const { path, byteCount } = await this.#writePart(first.model, first.schemaHash, first.day, (temporary) =>
-        analytics.run(`COPY (${source}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION zstd)`),
+      const { path, byteCount } = await this.#writePart(
+        first.model,
+        first.schemaHash,
+        first.day,
+        (temporary) =>
+          analytics.run(`COPY (${source}) TO ${literal(temporary)} (FORMAT parquet, COMPRESSION zstd)`),
       );
       const merged: Part = {
         ...first,
@@ -293,7 +337,9 @@ function slicesByDay(records: readonly StoredRecord[]): Map<string, Slice[]> {
     }
     if (record.head.rowCount > 0) add(day, { record, times, from, to: record.head.rowCount });
   }
-  return new Map([...days].map(([day, slices]) => [new Date(day * dayMs).toISOString().replace(/T.*/, ''), slices]));
+  return new Map(
+    [...days].map(([day, slices]) => [new Date(day * dayMs).toISOString().replace(/T.*/, ''), slices]),
+  );
 }
 
 /** When each row happened, or was answered where the caller did not say; empty when he said it of none. */
@@ -301,14 +347,19 @@ function timesOf(record: StoredRecord): Float64Array {
   const column = columnOf(record, 'event_at');
   const given = column === undefined ? undefined : numbersOf(column);
   if (column === undefined || given === undefined) return new Float64Array(0);
-  if (column.present === null) return given instanceof Float64Array ? given : Float64Array.from(given as ArrayLike<number>);
+  if (column.present === null)
+    return given instanceof Float64Array ? given : Float64Array.from(given as ArrayLike<number>);
   const { present } = column;
   const { rowCount, at } = record.head;
   let next = 0;
-  return Float64Array.from({ length: rowCount }, (_, row) => (isPresent(present, row) ? Number(given[next++]) : at));
+  return Float64Array.from({ length: rowCount }, (_, row) =>
+    isPresent(present, row) ? Number(given[next++]) : at,
+  );
 }
 
-function rangeOf(slices: readonly Slice[]): Pick<Part, 'firstEventAt' | 'lastEventAt' | 'firstAt' | 'lastAt'> {
+function rangeOf(
+  slices: readonly Slice[],
+): Pick<Part, 'firstEventAt' | 'lastEventAt' | 'firstAt' | 'lastAt'> {
   let [firstEventAt, lastEventAt] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let [firstAt, lastAt] = [firstEventAt, lastEventAt];
   for (const { record, times, from, to } of slices) {
@@ -337,12 +388,14 @@ const keyOf = ({ requestId, model, version, variant, status }: RecordHead): Requ
 });
 
 function countSeries(records: readonly RecordHead[]): SeriesCount[] {
-  return [...Map.groupBy(records, (each) => `${each.model}\n${each.version}\n${each.variant}`).values()].map((group) => {
-    const [{ model, version, variant, runId }] = group as [RecordHead];
-    const rowCount = group.reduce((sum, each) => sum + each.rowCount, 0);
-    const errorCount = group.reduce((sum, each) => sum + (each.status === 'ok' ? 0 : each.rowCount), 0);
-    return { model, version, variant, runId, rowCount, errorCount };
-  });
+  return [...Map.groupBy(records, (each) => `${each.model}\n${each.version}\n${each.variant}`).values()].map(
+    (group) => {
+      const [{ model, version, variant, runId }] = group as [RecordHead];
+      const rowCount = group.reduce((sum, each) => sum + each.rowCount, 0);
+      const errorCount = group.reduce((sum, each) => sum + (each.status === 'ok' ? 0 : each.rowCount), 0);
+      return { model, version, variant, runId, rowCount, errorCount };
+    },
+  );
 }
 
 const partPath = (root: string, path: string): string => relative(root, path).split(sep).join('/');

@@ -1,10 +1,11 @@
 import type { Reader } from '../../platform/database/database.ts';
-import { identifier, literal, parquetFiles, timestamp, type Analytics, type Cell } from '../windows/analytics.ts';
+import { parquetFiles, timestamp, type Analytics, type Cell } from '../windows/analytics.ts';
 import { labelsFor } from './label-store.ts';
 import type { PredictionPage, PredictionView } from './prediction-api.ts';
 import { featureColumn, probabilityColumn, type Layout } from './prediction-layout.ts';
 import { layoutsOf, listParts, newestParts, type Part } from './prediction-store.ts';
 import type { Compaction } from './compaction.ts';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 /** What the log is read with. */
 export interface LogReader {
@@ -31,10 +32,16 @@ export interface AnsweredRows {
 }
 
 const happened = 'coalesce(event_ts, ts)';
-const within = (from: number, to: number): string => `${happened} >= ${timestamp(from)} AND ${happened} < ${timestamp(to)}`;
+const within = (from: number, to: number): string =>
+  `${happened} >= ${timestamp(from)} AND ${happened} < ${timestamp(to)}`;
 
 /** Successful answers of a model whose event lies in [from, to), one entry per version and variant. */
-export async function readAnswers(log: LogReader, model: string, from: number, to: number): Promise<AnsweredRows[]> {
+export async function readAnswers(
+  log: LogReader,
+  model: string,
+  from: number,
+  to: number,
+): Promise<AnsweredRows[]> {
   const parts = await listParts(log.read, { model, from, to });
   const layouts = await layoutsOf(log.read, model);
   const answers: AnsweredRows[] = [];
@@ -49,11 +56,23 @@ export async function readAnswers(log: LogReader, model: string, from: number, t
       ORDER BY ${happened}, request_id, row`);
     answers.push(...splitAnswers(columns, classes));
   }
-  return answers.sort((left, right) => left.version - right.version || (left.variant < right.variant ? -1 : 1));
+  return answers.sort(
+    (left, right) => left.version - right.version || (left.variant < right.variant ? -1 : 1),
+  );
 }
 
 function splitAnswers(columns: readonly Cell[][], classes: readonly string[]): AnsweredRows[] {
-  const [versions = [], variants = [], runs = [], keys = [], requests = [], rows = [], predictions = [], scores = [], times = []] = columns;
+  const [
+    versions = [],
+    variants = [],
+    runs = [],
+    keys = [],
+    requests = [],
+    rows = [],
+    predictions = [],
+    scores = [],
+    times = [],
+  ] = columns;
   const groups = new Map<string, number[]>();
   for (let index = 0; index < versions.length; index++) {
     const name = `${String(versions[index])} ${String(variants[index])}`;
@@ -85,7 +104,11 @@ export const readTruth = (log: LogReader, model: string, answers: AnsweredRows):
   labelsFor(
     log.read,
     model,
-    answers.keys.map((key, index) => ({ key, requestId: answers.requestIds[index] ?? '', row: answers.rows[index] ?? 0 })),
+    answers.keys.map((key, index) => ({
+      key,
+      requestId: answers.requestIds[index] ?? '',
+      row: answers.rows[index] ?? 0,
+    })),
   );
 
 /** One column of inputs of one version, in no particular order. */
@@ -95,7 +118,12 @@ export interface FeatureValues {
 }
 
 /** Inputs that each version answered in [from, to), column by column: one scan for all versions. */
-export async function readFeatures(log: LogReader, model: string, from: number, to: number): Promise<Map<number, FeatureValues[]>> {
+export async function readFeatures(
+  log: LogReader,
+  model: string,
+  from: number,
+  to: number,
+): Promise<Map<number, FeatureValues[]>> {
   const parts = await listParts(log.read, { model, from, to });
   const layouts = await layoutsOf(log.read, model);
   const gathered = new Map<number, Map<string, Cell[]>>();
@@ -117,24 +145,39 @@ export async function readFeatures(log: LogReader, model: string, from: number, 
       }
     }
   }
-  return new Map([...gathered].map(([version, known]) => [version, [...known].map(([name, values]) => ({ name, values: values as FeatureValues['values'] }))]));
+  return new Map(
+    [...gathered].map(([version, known]) => [
+      version,
+      [...known].map(([name, values]) => ({ name, values: values as FeatureValues['values'] })),
+    ]),
+  );
 }
 
 /** How many days of parts are looked through at once; labels are mostly of the newest. */
 const daysAtOnce = 14;
 
 /** Days whose predictions these labels belong to, and how many of the labels belong to none yet. */
-export async function daysOfLabels(log: LogReader, model: string, subjects: readonly string[]): Promise<{ days: string[]; unmatchedCount: number }> {
+export async function daysOfLabels(
+  log: LogReader,
+  model: string,
+  subjects: readonly string[],
+): Promise<{ days: string[]; unmatchedCount: number }> {
   if (subjects.length === 0) return { days: [], unmatchedCount: 0 };
   const parts = await listParts(log.read, { model });
-  const byDay = [...Map.groupBy(parts, (part) => part.day)].sort(([left], [right]) => (left < right ? 1 : -1));
+  const byDay = [...Map.groupBy(parts, (part) => part.day)].sort(([left], [right]) =>
+    left < right ? 1 : -1,
+  );
   const days = new Set<string>();
   let missing = subjects;
   for (let from = 0; from < byDay.length && missing.length > 0; from += daysAtOnce) {
-    const files = byDay.slice(from, from + daysAtOnce).flatMap(([, group]) => group.map((part) => log.compaction.pathOf(part)));
+    const files = byDay
+      .slice(from, from + daysAtOnce)
+      .flatMap(([, group]) => group.map((part) => log.compaction.pathOf(part)));
     await log.analytics.load('label_subject', [{ name: 'subject', type: 'VARCHAR', values: missing }]);
     const isByRow = missing.some((subject) => subject.startsWith('r:'));
-    const rowMatch = isByRow ? ` UNION ALL SELECT 'r:' || row || ':' || request_id AS subject, ${happened} AS happened_at FROM answers` : '';
+    const rowMatch = isByRow
+      ? ` UNION ALL SELECT 'r:' || row || ':' || request_id AS subject, ${happened} AS happened_at FROM answers`
+      : '';
     const found = await log.analytics.rows(`
       WITH answers AS (SELECT key, row, request_id, event_ts, ts FROM ${parquetFiles(files)}),
         named AS (SELECT 'k:' || key AS subject, ${happened} AS happened_at FROM answers WHERE key IS NOT NULL${rowMatch})
@@ -169,7 +212,11 @@ export async function readPage(
   for (const [schemaHash, group] of Map.groupBy(shown, (part) => part.schemaHash)) {
     views.push(...(await readViews(log, group, layouts.get(schemaHash), before, oldest, options)));
   }
-  views.sort((left, right) => right.at - left.at || (left.requestId < right.requestId ? 1 : left.requestId > right.requestId ? -1 : right.row - left.row));
+  views.sort(
+    (left, right) =>
+      right.at - left.at ||
+      (left.requestId < right.requestId ? 1 : left.requestId > right.requestId ? -1 : right.row - left.row),
+  );
   const page = views.slice(0, options.limit);
   const labels = await labelsFor(log.read, model, page);
   const last = page.at(-1);
@@ -201,7 +248,9 @@ async function readViews(
 ): Promise<PredictionView[]> {
   const features = options.showsFeatures ? Object.keys(layout?.features ?? {}) : [];
   const classes = layout?.classes ?? [];
-  const extra = [...features.map(featureColumn), ...classes.map(probabilityColumn)].map((name) => `, ${identifier(name)}`).join('');
+  const extra = [...features.map(featureColumn), ...classes.map(probabilityColumn)]
+    .map((name) => `, ${identifier(name)}`)
+    .join('');
   const prediction = layout?.prediction === null || layout === undefined ? 'NULL' : 'prediction';
   const atMs = 'epoch_ms(ts)';
   const rows = await log.analytics.rows(`
@@ -211,7 +260,23 @@ async function readViews(
     WHERE ${atMs} >= ${oldest} AND (${atMs}, request_id, row) < (${before.at}, ${literal(before.requestId)}, ${before.row})
     ORDER BY ts DESC, request_id DESC, row DESC LIMIT ${options.limit + 1}`);
   return rows.map((line) => {
-    const [requestId, row, at, eventAt, key, endpoint, version, variant, answer, latencyUs, status, error, caller, traceId, ...rest] = line;
+    const [
+      requestId,
+      row,
+      at,
+      eventAt,
+      key,
+      endpoint,
+      version,
+      variant,
+      answer,
+      latencyUs,
+      status,
+      error,
+      caller,
+      traceId,
+      ...rest
+    ] = line;
     return {
       requestId: String(requestId),
       row: Number(row),
@@ -222,9 +287,13 @@ async function readViews(
       version: Number(version),
       variant: String(variant),
       prediction: answer as PredictionView['prediction'],
-      probabilities: Object.fromEntries(classes.map((label, index) => [label, rest[features.length + index] as number | null])),
+      probabilities: Object.fromEntries(
+        classes.map((label, index) => [label, rest[features.length + index] as number | null]),
+      ),
       features: options.showsFeatures
-        ? Object.fromEntries(features.map((name, index) => [name, rest[index] as string | number | boolean | null]))
+        ? Object.fromEntries(
+            features.map((name, index) => [name, rest[index] as string | number | boolean | null]),
+          )
         : null,
       label: null,
       latencyUs: Number(latencyUs),
@@ -235,4 +304,3 @@ async function readViews(
     };
   });
 }
-

@@ -1,5 +1,6 @@
 import { TilthError, messageOf } from '../../platform/errors.ts';
-import { Analytics, dataFile, identifier, type Cell } from '../windows/analytics.ts';
+import { Analytics, dataFile, type Cell } from '../windows/analytics.ts';
+import { identifier } from '../../platform/sql-text.ts';
 
 /** Names of the columns that are not inputs of the model. */
 export interface ReplayColumns {
@@ -37,16 +38,26 @@ export class ReplaySource {
   static async open(path: string, columns: ReplayColumns): Promise<ReplaySource> {
     const analytics = new Analytics();
     try {
-      const described = await analytics.rows(`DESCRIBE SELECT * FROM ${dataFile(path)}`).catch((cause: unknown) => {
-        throw new TilthError('REPLAY_FILE_UNREADABLE', 400, `${path} can't be read as Parquet or CSV: ${messageOf(cause)}`, undefined, { cause });
-      });
+      const described = await analytics
+        .rows(`DESCRIBE SELECT * FROM ${dataFile(path)}`)
+        .catch((cause: unknown) => {
+          throw new TilthError(
+            'REPLAY_FILE_UNREADABLE',
+            400,
+            `${path} can't be read as Parquet or CSV: ${messageOf(cause)}`,
+            undefined,
+            { cause },
+          );
+        });
       const names = described.map((row) => String(row[0]));
       for (const flag of ['id', 'time', 'label', 'labelTime'] as const) {
         if (!names.includes(columns[flag])) throw columnMissing(path, flag, columns[flag], names);
       }
       const own = new Set<string>(Object.values(columns));
       const features = names.filter((name) => !own.has(name));
-      const [id, time, label, labelTime] = [columns.id, columns.time, columns.label, columns.labelTime].map(identifier);
+      const [id, time, label, labelTime] = [columns.id, columns.time, columns.label, columns.labelTime].map(
+        identifier,
+      );
       await analytics.run(`CREATE TEMP TABLE traffic AS
         SELECT row_number() OVER (ORDER BY ${time}, ${id}) - 1 AS place, ${id}::VARCHAR AS key,
           epoch_ms(${time})::DOUBLE AS event_ms, ${label} AS label, epoch_ms(${labelTime})::DOUBLE AS label_ms,
@@ -65,7 +76,9 @@ export class ReplaySource {
 
   /** First and last time in the file, and how many rows it has. */
   async range(): Promise<{ first: number; last: number; rowCount: number }> {
-    const [row = []] = await this.#analytics.rows('SELECT min(event_ms), max(event_ms), count(*)::DOUBLE FROM traffic');
+    const [row = []] = await this.#analytics.rows(
+      'SELECT min(event_ms), max(event_ms), count(*)::DOUBLE FROM traffic',
+    );
     return { first: Number(row[0]), last: Number(row[1]), rowCount: Number(row[2]) };
   }
 
@@ -99,11 +112,25 @@ export class ReplaySource {
       SELECT key, CASE WHEN typeof(label) = 'VARCHAR' THEN NULL ELSE try_cast(label AS DOUBLE) END, label::VARCHAR, label_ms FROM traffic
       WHERE label IS NOT NULL AND label_ms > ${after} AND label_ms <= ${until} AND event_ms >= ${from} AND event_ms < ${to}
       ORDER BY label_ms, place`);
-    return rows.map(([key, number, text, at]) => ({ key: String(key), label: (number as number | null) ?? String(text), observedAt: Number(at) }));
+    return rows.map(([key, number, text, at]) => ({
+      key: String(key),
+      label: (number as number | null) ?? String(text),
+      observedAt: Number(at),
+    }));
   }
 }
 
 const flagNames = { id: '--id', time: '--time', label: '--label', labelTime: '--label-time' } as const;
 
-const columnMissing = (path: string, flag: keyof typeof flagNames, name: string, names: readonly string[]): TilthError =>
-  new TilthError('REPLAY_COLUMN_MISSING', 400, `${path} has no column ${JSON.stringify(name)}; it has ${names.join(', ')}.`, `Name the column with ${flagNames[flag]} NAME`);
+const columnMissing = (
+  path: string,
+  flag: keyof typeof flagNames,
+  name: string,
+  names: readonly string[],
+): TilthError =>
+  new TilthError(
+    'REPLAY_COLUMN_MISSING',
+    400,
+    `${path} has no column ${JSON.stringify(name)}; it has ${names.join(', ')}.`,
+    `Name the column with ${flagNames[flag]} NAME`,
+  );

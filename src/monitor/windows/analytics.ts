@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { identifier, literal } from '../../platform/sql-text.ts';
 
 export type Cell = string | number | bigint | boolean | null;
 
@@ -121,12 +122,6 @@ export class Analytics {
     return { instance, connection };
   }
 }
-
-/** A text as SQL literal. */
-export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-
-/** A name as SQL identifier. */
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /** Milliseconds since the epoch as SQL timestamp in UTC. */
 export const timestamp = (at: number): string => `make_timestamp(${Math.round(at * 1000)}::BIGINT)`;

@@ -6,6 +6,7 @@ import type { DuckDBInstance } from '@duckdb/node-api';
 import { readExtras, type AskedPrediction } from './asked-prediction.ts';
 import { takeRows, wholeColumn, type Cell } from '../engines/rows.ts';
 import { bodyUnreadable } from '../serving-errors.ts';
+import { literal } from '../../../platform/sql-text.ts';
 
 export const parquetType = 'application/vnd.apache.parquet';
 
@@ -45,9 +46,7 @@ async function columnsOf(body: Buffer): Promise<Map<string, Cell[]>> {
       await (instance ??= Instance.create(':memory:', { threads: '1', memory_limit: '512MB' }))
     ).connect();
     try {
-      const read = await connection.runAndReadAll(
-        `SELECT * FROM read_parquet('${path.replaceAll("'", "''")}')`,
-      );
+      const read = await connection.runAndReadAll(`SELECT * FROM read_parquet(${literal(path)})`);
       const lists = read.getColumnsJS();
       return new Map(read.columnNames().map((name, index) => [name, (lists[index] ?? []).map(cellOf)]));
     } finally {
