@@ -5,8 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { parsePythonJson } from '../../platform/python-json.ts';
 import { identifier, literal } from '../../platform/sql-text.ts';
-
-type Cell = number | string | boolean | null;
+import { cellOf, type Cell } from '../serving/engines/rows.ts';
 
 const mlmodelFile = z.object({
   signature: z.object({ inputs: z.string() }).nullish(),
@@ -109,13 +108,6 @@ async function sampleOf(
     connection.closeSync();
     instance.closeSync();
   }
-}
-
-function cellOf(value: unknown): Cell {
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (typeof value === 'string' || typeof value === 'boolean') return value;
-  return value === null || value === undefined ? null : String(value as string);
 }
 
 /** A path that someone logged, inside of the project; undefined when it leads out of it. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import type { Cell } from '../serving/engines/rows.ts';
+import { cellOf, type Cell } from '../serving/engines/rows.ts';
 import { identifier, literal } from '../../platform/sql-text.ts';
 
 /** Rows with their truth that a model did not learn from. */
@@ -54,11 +54,4 @@ async function md5Of(file: string): Promise<string> {
   const hash = createHash('md5');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');
-}
-
-function cellOf(value: unknown): Cell {
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (typeof value === 'string' || typeof value === 'boolean') return value;
-  return value === null || value === undefined ? null : String(value as string);
 }

@@ -1,3 +1,4 @@
+import { quantile } from '../../platform/statistics/quantile.ts';
 import { seededRandom } from '../../platform/statistics/seeded-random.ts';
 import { weighted, type HoldoutMetric, type ScoredRows } from './classification-metrics.ts';
 
@@ -62,13 +63,4 @@ export function pairedDifference(
     high: quantile(differences, 1 - tail),
     resampleCount,
   };
-}
-
-/** Linear between neighbours, as numpy's `percentile`. */
-export function quantile(sorted: Float64Array, share: number): number {
-  const place = share * (sorted.length - 1);
-  const below = Math.floor(place);
-  const low = sorted[below] ?? Number.NaN;
-  const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? low;
-  return low + (high - low) * (place - below);
 }

@@ -1,4 +1,5 @@
 import { studentTwoSided } from '../../platform/statistics/student.ts';
+import { quantile } from '../../platform/statistics/quantile.ts';
 import { sum } from './interval.ts';
 import { chiSquareTail } from '../../platform/statistics/special-functions.ts';
 import { eigenOfSymmetric } from './symmetric.ts';
@@ -72,14 +73,6 @@ export function eppsSingleton(first: Float64Array, second: Float64Array): TestRe
   const correction = Math.max(m, n) < 25 ? 1 / (1 + all ** -0.45 + 10.1 * (m ** -1.7 + n ** -1.7)) : 1;
   const rank = kept.filter(Boolean).length;
   return { statistic: correction * statistic, pvalue: chiSquareTail(correction * statistic, rank) };
-}
-
-/** Between two values on a straight line. */
-function quantile(sorted: Float64Array, share: number): number {
-  const at = (sorted.length - 1) * share;
-  const below = Math.floor(at);
-  const [low = 0, high = low] = [sorted[below], sorted[below + 1]];
-  return low + (high - low) * (at - below);
 }
 
 function covariance(columns: readonly Float64Array[], i: number, j: number): number {

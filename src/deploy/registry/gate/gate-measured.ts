@@ -1,7 +1,7 @@
 import type { GateCondition } from '../../../start/project/declaration.ts';
 import type { GateFacts, Measurement } from './gate-facts.ts';
 import { gainOf, isLowerBetter } from './gate-metric.ts';
-import { percent, short, type Verdict } from './gate-verdict.ts';
+import { noChampionYet, percent, short, type Verdict } from './gate-verdict.ts';
 
 type Of<Kind extends GateCondition['kind']> = Extract<GateCondition, { kind: Kind }>;
 
@@ -17,14 +17,7 @@ const unknownYet = (required: string, measurement: Measurement | undefined): Ver
 export function betterOnHoldout(condition: Of<'better-than-champion'>, facts: GateFacts): Verdict {
   const { metric, confidence } = condition;
   const required = `${metric} better than the champion's on the same held-out rows, with ${percent(confidence)} confidence`;
-  if (facts.champion === null)
-    return {
-      required,
-      measured: null,
-      passed: true,
-      evidence: {},
-      note: 'There is no champion to compare with yet.',
-    };
+  if (facts.champion === null) return noChampionYet(required);
   const found = facts.measurements.get(condition.id);
   if (found?.what !== 'comparison') return unknownYet(required, found);
   const worstGain = isLowerBetter(metric) ? -found.high : found.low;

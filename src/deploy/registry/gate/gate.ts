@@ -3,7 +3,7 @@ import type { GateFacts, RunMetric } from './gate-facts.ts';
 import { hintFor } from './gate-hints.ts';
 import { betterOnHoldout, isCardComplete, isFastEnough, worstSliceHolds } from './gate-measured.ts';
 import { gainOf, isLowerBetter } from './gate-metric.ts';
-import { percent, short, type Verdict } from './gate-verdict.ts';
+import { noChampionYet, percent, short, type Verdict } from './gate-verdict.ts';
 import type { Evidence, GateReport, GateResult, Parity } from '../registry-api.ts';
 import { hashOf } from '../registry.ts';
 
@@ -220,15 +220,7 @@ function againstChampion(
   },
 ): Verdict {
   const { required } = rule;
-  if (facts.champion === null) {
-    return {
-      required,
-      measured: null,
-      passed: true,
-      evidence: {},
-      note: 'There is no champion to compare with yet.',
-    };
-  }
+  if (facts.champion === null) return noChampionYet(required);
   const atConfidence =
     rule.confidence === null ? [...facts.comparisons.values()][0] : facts.comparisons.get(rule.confidence);
   const found = atConfidence?.[metric];

@@ -4,6 +4,14 @@ import { columnMissing, columnWrong, shapeWrong } from '../serving-errors.ts';
 /** One value of one row as it came in; null is a missing value. */
 export type Cell = number | string | boolean | null;
 
+/** A value that DuckDB read, as one of a row; what JSON has no word for is text, and what is no finite number is missing. */
+export function cellOf(value: unknown): Cell {
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  return value === null || value === undefined ? null : String(value as string);
+}
+
 /** The values of one column, one per row; numbers in an array of numbers, where NaN is a missing value. */
 export type Column = readonly Cell[] | Float32Array | Float64Array;
 
